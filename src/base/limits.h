@@ -1,0 +1,66 @@
+/* limits.h - every bound on what comes from a socket, a file, a script or a person.
+ *
+ * One name and one reason each; a test stands at the bound, one past it and at zero.
+ *
+ * Threads: constants.
+ */
+#ifndef MW_BASE_LIMITS_H
+#define MW_BASE_LIMITS_H
+
+enum {
+    /* Names. Venues use up to 30 characters for a symbol ("BTC-USD-260925-100000-C"). */
+    MW_SYMBOL_BYTES_MAX = 64,
+    MW_FEED_NAME_BYTES_MAX = 32,
+    MW_TIMEFRAME_BYTES_MAX = 16, /* "1m", and a venue's "21600" */
+    MW_URL_BYTES_MAX = 2048,     /* what proxies and servers commonly take */
+    MW_PATH_BYTES_MAX = 4096,    /* PATH_MAX on Linux */
+
+    /* Numbers as text. 24 digits and an exponent are seen in the field; 64 leaves room. */
+    MW_DECIMAL_BYTES_MAX = 64,
+
+    /* The cache. 1000 bars is a day of minutes less a third; a ring of 2^20 is two years. */
+    MW_SERIES_CANDLES_DEFAULT = 1000,
+    MW_SERIES_CANDLES_MAX = 1 << 20,
+    MW_SERIES_MAX = 65536, /* 2,000 symbols in 16 timeframes, twice; 64 bits a word in dirty sets */
+    MW_WATCHERS_MAX = 64,  /* workers and event readers; one bit each in a series */
+
+    /* One feed. 2,000 symbols is every pair of the largest venue. */
+    MW_FEEDS_MAX = 64,
+    MW_FEED_SYMBOLS_MAX = 4096,
+    MW_FEED_TIMEFRAMES_MAX = 32,
+    MW_FEED_ENDPOINTS_MAX = 16,
+
+    /* Frames. The largest real message is a snapshot of 500 rows, about 60 KB; 4 MiB is generous and
+     * still bounds what a hostile server can make one connection hold. */
+    MW_FRAME_BYTES_DEFAULT = 4 << 20,
+    MW_FRAME_BYTES_MAX = 64 << 20,
+    MW_SEND_QUEUE_BYTES_MAX = 1 << 20, /* subscriptions of 2,000 topics are 60 KB */
+    MW_RECEIVE_BYTES = 64 << 10,       /* one read from a socket; about 180 frames of 352 bytes */
+    MW_JSON_DEPTH_MAX = 64,
+
+    /* Time-outs and back-off, in milliseconds. */
+    MW_PHASE_MS_DEFAULT = 10000,
+    MW_PHASE_MS_MAX = 3600000,
+
+    /* Scripts. */
+    MW_STRATEGIES_MAX = 1024,
+    MW_WORKERS_MAX = 32,             /* fewer than MW_WATCHERS_MAX, so that readers have room */
+    MW_LUA_BYTES_DEFAULT = 64 << 20, /* memory of one strategy's lua_State */
+    MW_SCRIPT_BYTES_MAX = 4 << 20,   /* a script or a configuration file */
+    MW_VALUE_DEPTH_MAX = 32,         /* nesting of a table that is copied between lua_States */
+    MW_EVENTS_MAX = 4096,        /* events a slow reader may leave behind before the oldest drop */
+    MW_BARS_COUNT_MAX = 1 << 20, /* `count` of one get_price: all that a series can hold */
+
+    /* Log. One line a second and kind, so that a broken feed cannot fill a disk. */
+    MW_LOG_GATE_MS = 1000,
+    MW_LOG_LINE_BYTES = 2048,
+
+    /* CSV. A row of six numbers is 80 bytes. */
+    MW_CSV_LINE_BYTES_MAX = 4096,
+
+    /* Simulator. */
+    MW_SIMULATOR_SESSIONS_MAX = 256,
+    MW_SIMULATOR_REPLAY_ROWS_MAX = 16 << 20, /* 30 years of minutes; 1 GiB in memory */
+};
+
+#endif
