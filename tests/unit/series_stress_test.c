@@ -87,8 +87,9 @@ static void read_on(void *user)
             if (count > 0 && (rows[0].open_ms < from || rows[count - 1].open_ms > until))
                 reader->disorder_count++;
         } else {
-            count = mw_series_read_last(reader->stress->series, INT64_MAX,
-                                        1 + (uint32_t)(dice >> 8) % CAPACITY, dice % 4 == 1, rows);
+            uint32_t wanted = dice % 4 == 1 ? 1 + (uint32_t)(dice >> 8) % CAPACITY : CAPACITY;
+            count =
+                mw_series_read_last(reader->stress->series, INT64_MAX, wanted, dice % 8 < 4, rows);
             if (count > 0) {
                 reader->change_count += rows[count - 1].open_ms > newest_ms;
                 newest_ms =
