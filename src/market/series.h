@@ -26,7 +26,9 @@
 #ifndef MW_MARKET_SERIES_H
 #define MW_MARKET_SERIES_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/limits.h"
@@ -59,6 +61,15 @@ struct mw_series *mw_series_new(const struct mw_series_key *key, uint32_t capaci
 void mw_series_free(struct mw_series *series);
 
 const struct mw_series_key *mw_series_key(const struct mw_series *series);
+
+/* The cache's note on a series: its number, the next one with the same symbol and timeframe in another
+ * feed, and one bit for each watcher that wants to know of changes. */
+struct mw_series_note {
+    uint32_t id;
+    struct mw_series *next; /* guarded by the cache's lock */
+    _Atomic uint64_t watchers;
+};
+struct mw_series_note *mw_series_note(struct mw_series *series);
 
 /* Merges one candle by the rules at the top of series.c. `now_ms` is the wall clock, for what lies too
  * far ahead. `fault` (may be NULL) says why when MW_PUT_REJECTED is returned. Copies. */

@@ -1,0 +1,88 @@
+/* settings.h - the configuration: a Lua table, checked key by key into a struct.
+ *
+ * Sources, later ones over earlier ones: the defaults here, config.lua (or a table handed in), the
+ * environment (WEBSOCKET_ENDPOINT, _CSRF_TOKEN, _MARKET_TYPE, _SYMBOLS, _RESOLUTIONS, for the first
+ * feed), the command line. A key that is not known, or whose value is of the wrong type or out of its
+ * range, is refused with its path, the value, what was wanted and the nearest known name:
+ *
+ *     config.lua: feeds[1].symbol = "BTCUSDT": no such key, did you mean symbols?
+ *
+ * Inside config.lua `env "NAME"` is the value of an environment variable (an error when it is not set
+ * and no default was given), so that secrets stay out of the file. Secrets are never printed.
+ *
+ * Threads: immutable after loading, but `L`, which belongs to the thread that loaded it.
+ */
+#ifndef MW_SCRIPT_SETTINGS_H
+#define MW_SCRIPT_SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <lua.h>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "market/timeframe.h"
+#include "net/backoff.h"
+
+/* How an in-process simulator makes its prices (endpoint = "simulator"). */
+struct mw_simulator_settings {
+    uint64_t seed;
+    double speed;      /* simulated seconds per second; 0 for "max" */
+    int64_t start_ms;  /* 0 for the simulator's default */
+    char *replay_file; /* owns; resolved against the configuration's folder; NULL for none */
+};
+
+struct mw_feed_settings {
+    char name[MW_FEED_NAME_BYTES_MAX +
+              1];     /* letters, digits, '_', '-', '.'; the protocol's by default */
+    char *protocol;   /* owns; a shipped name, or the path of a .lua file */
+    char **endpoints; /* owns; empty: the protocol's own; or one "simulator" */
+    uint32_t endpoint_count;
+    char **symbols; /* owns; as the venue spells them; no duplicates */
+    uint32_t symbol_count;
+    struct mw_timeframe *timeframes; /* owns; { "1m" } by default; no duplicates */
+    uint32_t timeframe_count;
+    char *ca_file;                                      /* owns; resolved; NULL for none */
+    char *csrf_token;                                   /* owns; secret; NULL for none */
+    char *market_type;                                  /* owns; NULL for none */
+    int64_t connect_ms, tls_ms, upgrade_ms, confirm_ms; /* MW_PHASE_MS_DEFAULT each */
+    size_t frame_bytes_max;                             /* MW_FRAME_BYTES_DEFAULT */
+    struct mw_simulator_settings simulator;
+};
+
+struct mw_strategy_settings {
+    char *name; /* owns; the file's stem by default; unique */
+    char *file; /* owns; resolved against the configuration's folder */
+    int params; /* reference in the registry of mw_settings.L to a table, or LUA_NOREF */
+};
+
+struct mw_settings {
+    char *path;                     /* owns; the file it came from; "config" for a table */
+    char *folder;                   /* owns; what relative paths are relative to */
+    struct mw_feed_settings *feeds; /* owns */
+    uint32_t feed_count;
+    struct mw_strategy_settings *strategies; /* owns */
+    uint32_t strategy_count;
+    struct mw_backoff_options reconnect; /* 3 attempts, 1 s doubling to 60 s, jitter 0.2 */
+    uint32_t cache_bars;                 /* MW_SERIES_CANDLES_DEFAULT */
+    uint32_t worker_count;               /* 0: as many as there are cores */
+    mw_log_level log_level;              /* MW_LOG_INFO */
+    lua_State *L;                        /* owns; holds the params tables */
+};
+
+/* Runs the file and checks what it returns, then applies the environment. Errors: MW_EIO, MW_ECONFIG.
+ * `*out` is owned by the caller. */
+MW_MUST_USE mw_status mw_settings_load_file(const char *path, struct mw_settings **out,
+                                            struct mw_error *err);
+
+/* The same for the table at `index` of `L`, with paths relative to the working folder. The table is
+ * copied. */
+MW_MUST_USE mw_status mw_settings_load_table(lua_State *L, int index, struct mw_settings **out,
+                                             struct mw_error *err);
+
+void mw_settings_free(struct mw_settings *settings);
+
+#endif
