@@ -36,8 +36,8 @@ int64_t mw_timeframe_ms(struct mw_timeframe timeframe)
     return timeframe.count * unit_ms(timeframe.unit);
 }
 
-/* Moves to the largest unit that divides the step: 60m is 1h. Days do not become weeks: they count from
- * another day. */
+/* Moves to the largest unit that divides the step: 60m is 1h. Days do not become weeks: they count
+ * from another day. */
 static struct mw_timeframe canonical(struct mw_timeframe timeframe)
 {
     static const struct {

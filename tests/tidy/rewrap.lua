@@ -2,8 +2,9 @@
 --
 --     lua5.4 tests/tidy/rewrap.lua FILE...
 --
--- Code and drawings stay as they are: only what runs over is moved, into the following line of the
--- same paragraph or into a new one. First lines are titles and stay for a person to shorten.
+-- Code and what is indented in a comment (drawings, lists) stay as they are: only what runs over is
+-- moved, into the following line of the same paragraph or into a new one. First lines are titles
+-- and stay for a person to shorten.
 
 local COLUMNS_MAX = 100
 
@@ -14,7 +15,7 @@ local function prefixes(line)
     -- The line after a one-line opening: " * ".
     return mark, mark:match("^%s*") .. " * "
   end
-  mark = line:match("^(%s*%* +)") or line:match("^(%s*%-%-%-? +)") or line:match("^(%s*#+ +)")
+  mark = line:match("^(%s*%* )%S") or line:match("^(%s*%-%-%-? )%S") or line:match("^(%s*#+ )%S")
   return mark, mark
 end
 

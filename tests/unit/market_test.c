@@ -1,4 +1,4 @@
-/* market_test.c - timeframes, candle checks, merging rules of a series, the cache and its watchers. */
+/* market_test.c - timeframes, candle checks, merging rules of a series, the cache and watchers. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,9 +1,9 @@
 /* series_stress_test.c - one writer, several readers: no torn candle, no series out of order.
  *
  * Every value of a candle is derived from its open time and a version, so that a reader can tell a
- * candle that mixes two writes. The writer appends and updates at full speed on a small ring, and now
- * and then repairs an old candle or inserts one that it left out, while readers take everything or a
- * window by time. Readers count what they saw; the test fails if a reader saw nothing new.
+ * candle that mixes two writes. The writer appends and updates at full speed on a small ring, and
+ * now and then repairs an old candle or inserts one that it left out, while readers take everything
+ * or a window by time. Readers count what they saw; the test fails if a reader saw nothing new.
  */
 #include <math.h>
 #include <setjmp.h>
