@@ -82,7 +82,7 @@ static void read_on(void *user)
         uint32_t count;
         if (dice % 4 == 0) {
             int64_t from = newest_ms - (int64_t)(dice >> 8 & 63) * MW_MS_PER_MINUTE;
-            int64_t until = from + 20 * MW_MS_PER_MINUTE;
+            int64_t until = from + (int64_t)20 * MW_MS_PER_MINUTE;
             count = mw_series_read_from(reader->stress->series, from, until, CAPACITY, true, rows);
             if (count > 0 && (rows[0].open_ms < from || rows[count - 1].open_ms > until))
                 reader->disorder_count++;
