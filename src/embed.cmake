@@ -1,7 +1,8 @@
 # Turns files into one C file with their bytes, for base/embedded.h.
 #
-# Included, it gives mw_embed(OUTPUT ROOT FILE...): OUTPUT is made from the files ROOT/FILE, and made
-# again when one of them changes. As a script (cmake -P) it does the work, with OUTPUT, ROOT and FILES.
+# Included, it gives mw_embed(OUTPUT ROOT FILE...): OUTPUT is made from the files ROOT/FILE, and
+# made again when one of them changes. As a script (cmake -P) it does the work, with OUTPUT, ROOT
+# and FILES.
 
 if(NOT CMAKE_SCRIPT_MODE_FILE)
   function(mw_embed output root)

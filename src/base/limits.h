@@ -31,8 +31,8 @@ enum {
     MW_FEED_TIMEFRAMES_MAX = 32,
     MW_FEED_ENDPOINTS_MAX = 16,
 
-    /* Frames. The largest real message is a snapshot of 500 rows, about 60 KB; 4 MiB is generous and
-     * still bounds what a hostile server can make one connection hold. */
+    /* Frames. The largest real message is a snapshot of 500 rows, about 60 KB; 4 MiB is generous
+     * and still bounds what a hostile server can make one connection hold. */
     MW_FRAME_BYTES_DEFAULT = 4 << 20,
     MW_FRAME_BYTES_MAX = 64 << 20,
     MW_SEND_QUEUE_BYTES_MAX = 1 << 20, /* subscriptions of 2,000 topics are 60 KB */

@@ -4,15 +4,15 @@
  *
  *   bucket newer than the newest   append; the newest is closed (SUCCESSOR) if it was forming
  *   bucket there, forming          replace
- *   bucket there, closed           only a closed candle from the exchange or from back-fill changes it,
- *                                  which makes it REVISED; the rest is late and ignored
+ *   bucket there, closed           only a closed candle from the exchange or from back-fill changes
+ *                                  it, which makes it REVISED; the rest is late and ignored
  *   bucket missing, older          insert in order if the ring still reaches there
  *
  * Only the newest candle may be forming: one that is inserted before another is closed.
  *
- * Slots have absolute numbers that only grow; number n lives at n % slot_count. `total` is the number
- * after the newest, so the visible ones are total - count .. total - 1. An insertion moves the older
- * candles down by one, so that numbers of newer ones stay.
+ * Slots have absolute numbers that only grow; number n lives at n % slot_count. `total` is the
+ * number after the newest, so the visible ones are total - count .. total - 1. An insertion moves
+ * the older candles down by one, so that numbers of newer ones stay.
  */
 #include "market/series.h"
 
@@ -137,8 +137,8 @@ static int64_t slot_open_ms(const struct mw_series *series, uint64_t number)
     return (int64_t)atomic_load_explicit(&slot_of(series, number)->words[0], memory_order_acquire);
 }
 
-/* The release stores of the candle's words that follow keep the odd number in front of them; a reader
- * that sees one of the words sees the number too. */
+/* The release stores of the candle's words that follow keep the odd number in front of them; a
+ * reader that sees one of the words sees the number too. */
 static void seq_begin(_Atomic uint64_t *seq)
 {
     atomic_store_explicit(seq, atomic_load_explicit(seq, memory_order_relaxed) + 1,

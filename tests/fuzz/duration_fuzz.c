@@ -1,4 +1,4 @@
-/* duration_fuzz.c - a duration that is read lies in (0, 10 years]; one that is refused touches nothing. */
+/* duration_fuzz.c - durations that are read lie within 10 years, the others touch nothing. */
 #include "base/check.h"
 #include "base/clock.h"
 #include "fuzz.h"

@@ -1,4 +1,4 @@
-/* timeframe_fuzz.c - a timeframe survives its text, and its buckets hold the times that they start. */
+/* timeframe_fuzz.c - timeframes survive their text, and buckets hold their times. */
 #include "base/check.h"
 #include "fuzz.h"
 #include "market/timeframe.h"

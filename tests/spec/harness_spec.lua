@@ -134,3 +134,14 @@ describe("the guards", function()
     assert.not_matches("is clean' leaves", output)
   end)
 end)
+
+describe("candle_server.py", function()
+  it("listens, and ends with its input", function()
+    local rows = "open_time,open,high,low,close,volume\n1522800000000,7,8,6,7.5,1\n"
+    local server = spec.process { spec.python, spec.source_dir .. "/tests/support/candle_server.py",
+                                  "--csv", spec.file("rows.csv", rows) }
+    assert.is_true(spec.listens(tonumber(server:expect("^listening (%d+)$"))))
+    server:close_input()
+    assert.equal(0, server:wait(10), server:errors())
+  end)
+end)

@@ -1,7 +1,7 @@
 /* spec_native.c - child processes with deadlines, free ports and a monotonic clock for specs.
  *
- * A child has its standard input and output on pipes; its standard error goes to a file in memory that
- * can be read at any time, so that no child ever blocks on a log line that nobody reads.
+ * A child has its standard input and output on pipes; its standard error goes to a file in memory
+ * that can be read at any time, so that no child ever blocks on a log line that nobody reads.
  */
 #include "spec_native.h"
 

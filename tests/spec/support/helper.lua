@@ -1,6 +1,7 @@
 -- helper.lua - holds every test to leaving nothing behind: no global, no open engine, no process.
 --
--- busted loads this once, before the spec files. What a test leaves is an error that names the test.
+-- busted loads this once, before the spec files. What a test leaves is an error that names the
+-- test.
 
 local busted = require "busted"
 local spec = require "spec"

@@ -45,9 +45,10 @@ process.__index = process
 
 local started = setmetatable({}, { __mode = "k" }) -- processes that no test has stopped yet
 
---- Starts a program. Methods of the result: read_line(seconds), expect(pattern, seconds), write(text),
---- close_input(), errors() (what it wrote to standard error), signal(number), wait(seconds), pid(), stop().
---- The test's end kills it if the test did not stop it. Raises when it cannot be started.
+--- Starts a program. Methods of the result: read_line(seconds), expect(pattern, seconds),
+--- write(text), close_input(), errors() (what it wrote to standard error), signal(number),
+--- wait(seconds), pid(), stop(). The test's end kills it if the test did not stop it. Raises when
+--- it cannot be started.
 ---@param argv string[] program (found in PATH) and arguments
 ---@param environment string[]? "NAME=value" over what this process has
 function spec.process(argv, environment)
@@ -82,8 +83,8 @@ function process:expect(pattern, seconds)
   end
 end
 
---- Asks it to end (SIGTERM, or `number`), kills it when it does not within 5 s. Returns the exit code,
---- or minus the signal that ended it.
+--- Asks it to end (SIGTERM, or `number`), kills it when it does not within 5 s. Returns the exit
+--- code, or minus the signal that ended it.
 function process:stop(number)
   started[self] = nil
   self:signal(number or TERM_SIGNAL)
