@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -74,6 +75,24 @@ void mw_thread_join(struct mw_thread *thread)
         return;
     MW_CHECK(pthread_join(thread->handle, NULL) == 0);
     thread->running = false;
+}
+
+bool mw_thread_join_for(struct mw_thread *thread, int64_t timeout_ms)
+{
+    if (!thread->running)
+        return true;
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += timeout_ms / 1000;
+    until.tv_nsec += timeout_ms % 1000 * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_nsec -= 1000000000;
+        until.tv_sec++;
+    }
+    if (pthread_timedjoin_np(thread->handle, NULL, &until) != 0)
+        return false;
+    thread->running = false;
+    return true;
 }
 
 void mw_wake_init(struct mw_wake *wake)

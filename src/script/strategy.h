@@ -74,6 +74,10 @@ void mw_strategy_handle_tick(struct mw_strategy *strategy, const struct mw_candl
 void mw_strategy_handle_state(struct mw_strategy *strategy, const struct mw_event *event);
 void mw_strategy_stop(struct mw_strategy *strategy);
 
+/* Ends the hook that is running, if any, with an error, and every later one too: for a script that does
+ * not come back. Any thread. */
+void mw_strategy_interrupt(struct mw_strategy *strategy);
+
 /* Sends a signal of this strategy to whoever listens. Copies. */
 void mw_strategy_signal(struct mw_strategy *strategy, const char *text, const char *json);
 

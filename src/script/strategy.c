@@ -1,0 +1,273 @@
+/* strategy.c - loading a script, and calling its hooks.
+ *
+ * Pushing an argument can run out of the script's memory, so a hook is called from inside one protected
+ * C function that pushes everything itself.
+ */
+#include "script/strategy.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <lauxlib.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "script/call.h"
+#include "script/strategy_setup.h"
+#include "script/vm.h"
+
+struct mw_strategy {
+    char name[MW_STRATEGY_NAME_BYTES_MAX + 1];
+    const struct mw_bindings *bindings; /* borrows */
+    void *engine;
+    void (*on_event)(void *user, const struct mw_event *event);
+    void *user;
+    struct mw_vm *vm; /* owns */
+    lua_State *L;     /* its main state */
+    struct mw_strategy_setup setup;
+    _Atomic uint64_t bars, ticks, signals, errors, lost;
+    _Atomic size_t memory_bytes;
+};
+
+static void open_bindings(lua_State *L, void *user)
+{
+    struct mw_strategy *strategy = user;
+    strategy->bindings->open(L, strategy, strategy->engine);
+}
+
+/* What the protected setup works on. */
+struct setup_call {
+    struct mw_strategy *strategy;
+    const struct mw_strategy_options *options;
+    mw_status load_status; /* of reading and compiling; `load_error` has the words */
+    struct mw_error load_error;
+};
+
+/* Runs the chunk and everything that follows from what it returns. */
+static int setup_protected(lua_State *L, void *user)
+{
+    struct setup_call *call = user;
+    struct mw_strategy *strategy = call->strategy;
+    call->load_status = mw_vm_load_file(L, call->options->file, MW_ESTRATEGY, &call->load_error);
+    if (call->load_status != MW_OK)
+        return 0;
+    lua_call(L, 0, 1);
+    bool returned = !lua_isnil(L, -1);
+    if (!returned)
+        lua_pushglobaltable(L);
+    else if (!lua_istable(L, -1))
+        return luaL_error(L, "%s: want a table of hooks returned, or nothing, got %s",
+                          call->options->file, luaL_typename(L, -1));
+    int hooks = lua_gettop(L);
+    mw_strategy_setup_params(L, hooks, call->options->params_from, call->options->params_ref);
+    int params = lua_gettop(L);
+    mw_strategy_setup_hooks(L, hooks, returned, strategy->name, &strategy->setup);
+    mw_strategy_setup_interests(L, params, &strategy->setup);
+    strategy->bindings->push_context(L, strategy, params);
+    strategy->setup.context = luaL_ref(L, LUA_REGISTRYINDEX);
+    return 0;
+}
+
+static mw_status set_up(struct mw_strategy *strategy, const struct mw_strategy_options *options,
+                        struct mw_error *err)
+{
+    struct setup_call call = {.strategy = strategy, .options = options};
+    mw_status status = mw_call_protected(strategy->L, setup_protected, &call, MW_ESTRATEGY, err);
+    if (status == MW_OK && call.load_status != MW_OK) {
+        status = call.load_status;
+        if (err != NULL)
+            *err = call.load_error;
+    }
+    return status;
+}
+
+mw_status mw_strategy_load(const struct mw_strategy_options *options, struct mw_strategy **out,
+                           struct mw_error *err)
+{
+    struct mw_strategy *strategy = mw_alloc_zero(sizeof(*strategy));
+    snprintf(strategy->name, sizeof(strategy->name), "%s", options->name);
+    strategy->bindings = options->bindings;
+    strategy->engine = options->engine;
+    strategy->on_event = options->on_event;
+    strategy->user = options->user;
+    mw_strategy_setup_init(&strategy->setup);
+
+    char folder[MW_PATH_BYTES_MAX];
+    const char *slash = strrchr(options->file, '/');
+    snprintf(folder, sizeof(folder), "%.*s", slash != NULL ? (int)(slash - options->file) : 1,
+             slash != NULL ? options->file : ".");
+    const struct mw_vm_options vm = {.bytes_max = MW_LUA_BYTES_DEFAULT,
+                                     .folder = folder,
+                                     .open = open_bindings,
+                                     .user = strategy};
+    mw_status status = mw_vm_new(&vm, &strategy->vm, err);
+    if (status == MW_OK) {
+        strategy->L = mw_vm_state(strategy->vm);
+        status = set_up(strategy, options, err);
+    }
+    if (status != MW_OK) {
+        mw_strategy_free(strategy);
+        return status;
+    }
+    atomic_store_explicit(&strategy->memory_bytes, mw_vm_bytes(strategy->vm), memory_order_relaxed);
+    *out = strategy;
+    return MW_OK;
+}
+
+void mw_strategy_free(struct mw_strategy *strategy)
+{
+    if (strategy == NULL)
+        return;
+    mw_vm_free(strategy->vm);
+    mw_strategy_setup_deinit(&strategy->setup);
+    mw_free(strategy);
+}
+
+const char *mw_strategy_name(const struct mw_strategy *strategy)
+{
+    return strategy->name;
+}
+
+const struct mw_interest *mw_strategy_interests(const struct mw_strategy *strategy, uint32_t *count)
+{
+    *count = strategy->setup.interest_count;
+    return strategy->setup.interests;
+}
+
+bool mw_strategy_wants_ticks(const struct mw_strategy *strategy)
+{
+    return strategy->setup.hooks[MW_HOOK_TICK] != LUA_NOREF;
+}
+
+static void count(_Atomic uint64_t *counter, uint64_t more)
+{
+    atomic_fetch_add_explicit(counter, more, memory_order_relaxed);
+}
+
+static struct mw_event event_of(const struct mw_strategy *strategy, mw_event_kind kind)
+{
+    struct mw_event event = {.kind = kind, .time_ms = mw_clock_wall_ms()};
+    memcpy(event.strategy, strategy->name, sizeof(event.strategy));
+    return event;
+}
+
+/* One call of a hook: its arguments are whichever of these are set. */
+struct invocation {
+    struct mw_strategy *strategy;
+    mw_hook hook;
+    const struct mw_candle *candle;
+    const struct mw_series_key *key;
+    const struct mw_event *event;
+};
+
+static int invoke_protected(lua_State *L, void *user)
+{
+    const struct invocation *call = user;
+    const struct mw_strategy *strategy = call->strategy;
+    int arguments = 1;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, strategy->setup.hooks[call->hook]);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, strategy->setup.context);
+    if (call->candle != NULL) {
+        strategy->bindings->push_bar(L, call->candle, call->key);
+        arguments++;
+    } else if (call->event != NULL) {
+        strategy->bindings->push_event(L, call->event);
+        arguments++;
+    }
+    lua_call(L, arguments, 0);
+    return 0;
+}
+
+/* Calls a hook if the script has it. */
+static void invoke(const struct invocation *call)
+{
+    struct mw_strategy *strategy = call->strategy;
+    if (strategy->setup.hooks[call->hook] == LUA_NOREF)
+        return;
+    struct mw_event event = event_of(strategy, MW_EVENT_ERROR);
+    mw_status status = mw_call_protected(strategy->L, invoke_protected, (void *)(uintptr_t)call,
+                                         MW_ESTRATEGY, &event.error);
+    atomic_store_explicit(&strategy->memory_bytes, mw_vm_bytes(strategy->vm), memory_order_relaxed);
+    if (status == MW_OK)
+        return;
+    count(&strategy->errors, 1);
+    event.has_error = true;
+    strategy->on_event(strategy->user, &event);
+}
+
+void mw_strategy_init(struct mw_strategy *strategy)
+{
+    invoke(&(struct invocation){.strategy = strategy, .hook = MW_HOOK_INIT});
+}
+
+void mw_strategy_handle_bar(struct mw_strategy *strategy, const struct mw_candle *candle,
+                            const struct mw_series_key *key)
+{
+    count(&strategy->bars, 1);
+    invoke(&(struct invocation){
+        .strategy = strategy, .hook = MW_HOOK_BAR, .candle = candle, .key = key});
+}
+
+void mw_strategy_handle_tick(struct mw_strategy *strategy, const struct mw_candle *candle,
+                             const struct mw_series_key *key)
+{
+    count(&strategy->ticks, 1);
+    invoke(&(struct invocation){
+        .strategy = strategy, .hook = MW_HOOK_TICK, .candle = candle, .key = key});
+}
+
+void mw_strategy_handle_state(struct mw_strategy *strategy, const struct mw_event *event)
+{
+    invoke(&(struct invocation){.strategy = strategy, .hook = MW_HOOK_STATE, .event = event});
+}
+
+void mw_strategy_stop(struct mw_strategy *strategy)
+{
+    invoke(&(struct invocation){.strategy = strategy, .hook = MW_HOOK_STOP});
+}
+
+static void raise_stopped(lua_State *L, lua_Debug *record)
+{
+    (void)record;
+    luaL_error(L, "stopped: the engine is shutting down");
+}
+
+/* lua_sethook may be called from elsewhere while the state runs; Lua's own interpreter does so from its
+ * signal handler. With a count of 1 a script cannot get away by catching its errors. */
+void mw_strategy_interrupt(struct mw_strategy *strategy)
+{
+    lua_sethook(strategy->L, raise_stopped, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
+}
+
+void mw_strategy_signal(struct mw_strategy *strategy, const char *text, const char *json)
+{
+    count(&strategy->signals, 1);
+    struct mw_event event = event_of(strategy, MW_EVENT_SIGNAL);
+    event.text = (char *)(uintptr_t)text; /* the queue copies */
+    event.json = (char *)(uintptr_t)json;
+    strategy->on_event(strategy->user, &event);
+}
+
+void mw_strategy_count_lost(struct mw_strategy *strategy, uint64_t lost)
+{
+    count(&strategy->lost, lost);
+}
+
+static uint64_t counted(const _Atomic uint64_t *counter)
+{
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+void mw_strategy_get_status(const struct mw_strategy *strategy, struct mw_strategy_status *status)
+{
+    *status = (struct mw_strategy_status){
+        .bars = counted(&strategy->bars),
+        .ticks = counted(&strategy->ticks),
+        .signals = counted(&strategy->signals),
+        .errors = counted(&strategy->errors),
+        .lost = counted(&strategy->lost),
+        .memory_bytes = atomic_load_explicit(&strategy->memory_bytes, memory_order_relaxed)};
+    memcpy(status->name, strategy->name, sizeof(status->name));
+}

@@ -1,0 +1,233 @@
+/* worker.c - dirty series to callbacks. */
+#include "script/worker.h"
+
+#include <stdio.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "script/cursor.h"
+
+enum {
+    BATCH = 64,         /* closed bars copied at once; 4 KiB on the stack */
+    STOP_WAIT_MS = 500, /* what a running hook gets before it is interrupted */
+};
+
+/* One strategy's place in one series. */
+struct watch {
+    struct watch *next; /* owns; the next watch of the same series */
+    struct mw_strategy *strategy;
+    struct mw_cursor cursor;
+};
+
+struct mw_worker {
+    struct mw_cache *cache;
+    struct mw_watcher *watcher;
+    struct mw_thread thread;
+    struct mw_wake wake;
+    struct mw_event_queue events; /* for handle_state */
+    _Atomic bool stopping;
+
+    pthread_mutex_t lock;       /* covers the two below */
+    struct mw_series **offered; /* owns; series added after the start */
+    uint32_t offered_count;
+
+    struct mw_strategy **strategies; /* owns the array */
+    uint32_t strategy_count;
+    struct watch **watches; /* owns; by the series' number */
+    uint32_t watch_count;   /* places in it */
+};
+
+static void on_marked(void *user)
+{
+    mw_wake_raise(user);
+}
+
+mw_status mw_worker_new(struct mw_cache *cache, struct mw_worker **out, struct mw_error *err)
+{
+    struct mw_worker *worker = mw_alloc_zero(sizeof(*worker));
+    worker->cache = cache;
+    mw_wake_init(&worker->wake);
+    mw_event_queue_init(&worker->events, &worker->wake);
+    pthread_mutex_init(&worker->lock, NULL);
+    worker->watcher = mw_cache_attach(cache, on_marked, &worker->wake);
+    if (worker->watcher == NULL) {
+        mw_worker_free(worker);
+        return mw_fail(err, MW_ELIMIT, "more than %d watchers of the cache", MW_WATCHERS_MAX);
+    }
+    *out = worker;
+    return MW_OK;
+}
+
+void mw_worker_free(struct mw_worker *worker)
+{
+    if (worker == NULL)
+        return;
+    mw_worker_stop(worker);
+    if (worker->watcher != NULL)
+        mw_cache_detach(worker->cache, worker->watcher);
+    for (uint32_t i = 0; i < worker->watch_count; i++) {
+        for (struct watch *watch = worker->watches[i], *next; watch != NULL; watch = next) {
+            next = watch->next;
+            mw_free(watch);
+        }
+    }
+    mw_free(worker->watches);
+    mw_free(worker->offered);
+    mw_free(worker->strategies);
+    mw_event_queue_deinit(&worker->events);
+    pthread_mutex_destroy(&worker->lock);
+    mw_wake_deinit(&worker->wake);
+    mw_free(worker);
+}
+
+void mw_worker_add(struct mw_worker *worker, struct mw_strategy *strategy)
+{
+    MW_CHECK(!worker->thread.running);
+    worker->strategies = mw_realloc_array(worker->strategies, worker->strategy_count + 1,
+                                          sizeof(struct mw_strategy *));
+    worker->strategies[worker->strategy_count++] = strategy;
+}
+
+void mw_worker_watch(struct mw_worker *worker, struct mw_strategy *strategy,
+                     struct mw_series *series)
+{
+    uint32_t id = mw_series_note(series)->id;
+    if (id >= worker->watch_count) {
+        uint32_t places = id + 64;
+        worker->watches = mw_realloc_array(worker->watches, places, sizeof(struct watch *));
+        for (uint32_t i = worker->watch_count; i < places; i++)
+            worker->watches[i] = NULL;
+        worker->watch_count = places;
+    }
+    struct watch **last = &worker->watches[id];
+    for (; *last != NULL; last = &(*last)->next)
+        if ((*last)->strategy == strategy)
+            return;
+    struct watch *watch = mw_alloc_zero(sizeof(*watch));
+    watch->strategy = strategy;
+    mw_cursor_init(&watch->cursor, series, false);
+    *last = watch;
+    mw_watcher_watch(worker->watcher, series);
+}
+
+static void tell_lagged(struct mw_strategy *strategy, const struct mw_series_key *key,
+                        uint64_t lost)
+{
+    struct mw_event event = {
+        .kind = MW_EVENT_LAGGED, .time_ms = mw_clock_wall_ms(), .count = lost, .key = *key};
+    snprintf(event.feed, sizeof(event.feed), "%s", key->feed);
+    snprintf(event.strategy, sizeof(event.strategy), "%s", mw_strategy_name(strategy));
+    mw_strategy_count_lost(strategy, lost);
+    mw_strategy_handle_state(strategy, &event);
+}
+
+static void deliver(struct mw_worker *worker, struct watch *watch) MW_ON(mw_worker_thread)
+{
+    const struct mw_series_key *key = mw_series_key(watch->cursor.series);
+    struct mw_candle bars[BATCH];
+    uint32_t rows;
+    do {
+        uint64_t lost;
+        rows = mw_cursor_read(&watch->cursor, BATCH, bars, &lost);
+        if (lost > 0)
+            tell_lagged(watch->strategy, key, lost);
+        for (uint32_t i = 0; i < rows && !atomic_load(&worker->stopping); i++)
+            mw_strategy_handle_bar(watch->strategy, &bars[i], key);
+    } while (rows == BATCH && !atomic_load(&worker->stopping));
+    if (mw_strategy_wants_ticks(watch->strategy) &&
+        mw_cursor_read_forming(&watch->cursor, &bars[0]))
+        mw_strategy_handle_tick(watch->strategy, &bars[0], key);
+}
+
+static void take_offers(struct mw_worker *worker) MW_ON(mw_worker_thread)
+{
+    pthread_mutex_lock(&worker->lock);
+    struct mw_series **offered = worker->offered;
+    uint32_t offered_count = worker->offered_count;
+    worker->offered = NULL;
+    worker->offered_count = 0;
+    pthread_mutex_unlock(&worker->lock);
+    for (uint32_t i = 0; i < offered_count; i++) {
+        for (uint32_t j = 0; j < worker->strategy_count; j++) {
+            uint32_t interest_count;
+            mw_strategy_interests(worker->strategies[j], &interest_count);
+            if (interest_count == 0)
+                mw_worker_watch(worker, worker->strategies[j], offered[i]);
+        }
+    }
+    mw_free(offered);
+}
+
+static void take_events(struct mw_worker *worker) MW_ON(mw_worker_thread)
+{
+    struct mw_event event;
+    while (!atomic_load(&worker->stopping) && mw_event_queue_take(&worker->events, &event)) {
+        for (uint32_t i = 0; i < worker->strategy_count; i++)
+            mw_strategy_handle_state(worker->strategies[i], &event);
+        mw_event_deinit(&event);
+    }
+}
+
+static void take_series(struct mw_worker *worker) MW_ON(mw_worker_thread)
+{
+    uint32_t at = 0;
+    struct mw_series *series;
+    while (!atomic_load(&worker->stopping) &&
+           (series = mw_watcher_take(worker->watcher, &at)) != NULL) {
+        uint32_t id = mw_series_note(series)->id;
+        for (struct watch *watch = worker->watches[id]; watch != NULL; watch = watch->next)
+            deliver(worker, watch);
+    }
+}
+
+static void run_worker(void *user)
+{
+    mw_role_assert(&mw_worker_thread);
+    struct mw_worker *worker = user;
+    for (uint32_t i = 0; i < worker->strategy_count; i++)
+        mw_strategy_init(worker->strategies[i]);
+    while (!atomic_load(&worker->stopping)) {
+        take_offers(worker);
+        take_events(worker);
+        take_series(worker);
+        mw_wake_wait(&worker->wake, -1);
+    }
+    for (uint32_t i = 0; i < worker->strategy_count; i++)
+        mw_strategy_stop(worker->strategies[i]);
+}
+
+mw_status mw_worker_start(struct mw_worker *worker, uint32_t number, struct mw_error *err)
+{
+    char name[16];
+    snprintf(name, sizeof(name), "worker-%u", number);
+    atomic_store(&worker->stopping, false);
+    return mw_thread_start(&worker->thread, name, &mw_worker_thread, run_worker, worker, err);
+}
+
+void mw_worker_stop(struct mw_worker *worker)
+{
+    if (!worker->thread.running)
+        return;
+    atomic_store(&worker->stopping, true);
+    mw_wake_raise(&worker->wake);
+    if (mw_thread_join_for(&worker->thread, STOP_WAIT_MS))
+        return;
+    for (uint32_t i = 0; i < worker->strategy_count; i++)
+        mw_strategy_interrupt(worker->strategies[i]);
+    mw_thread_join(&worker->thread);
+}
+
+void mw_worker_post(struct mw_worker *worker, const struct mw_event *event)
+{
+    mw_event_queue_put(&worker->events, event);
+}
+
+void mw_worker_offer(struct mw_worker *worker, struct mw_series *series)
+{
+    pthread_mutex_lock(&worker->lock);
+    worker->offered =
+        mw_realloc_array(worker->offered, worker->offered_count + 1, sizeof(struct mw_series *));
+    worker->offered[worker->offered_count++] = series;
+    pthread_mutex_unlock(&worker->lock);
+    mw_wake_raise(&worker->wake);
+}
