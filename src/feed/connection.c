@@ -25,11 +25,20 @@ static char *copy_text(const char *text)
     return text != NULL ? mw_strdup(text) : NULL;
 }
 
-/* Copies and checks the endpoints. */
-static mw_status set_endpoints(struct mw_connection *connection, const char *const *endpoints,
-                               uint32_t endpoint_count, struct mw_error *err)
+static void free_endpoints(struct mw_connection *connection)
 {
-    connection->endpoints = mw_alloc_zero((endpoint_count + 1) * sizeof(char *));
+    for (uint32_t i = 0; i < connection->endpoint_count; i++)
+        mw_free(connection->endpoints[i]);
+    mw_free(connection->endpoints);
+    connection->endpoints = NULL;
+    connection->endpoint_count = 0;
+}
+
+mw_status mw_connection_set_endpoints(struct mw_connection *connection,
+                                      const char *const *endpoints, uint32_t endpoint_count,
+                                      struct mw_error *err)
+{
+    MW_CHECK(!connection->thread.running && endpoint_count > 0);
     for (uint32_t i = 0; i < endpoint_count; i++) {
         struct mw_url url;
         mw_status status = mw_url_parse(endpoints[i], &url, err);
@@ -37,8 +46,12 @@ static mw_status set_endpoints(struct mw_connection *connection, const char *con
             status = mw_fail(err, MW_EPARSE, "URL '%.200s': want ws:// or wss://", endpoints[i]);
         if (status != MW_OK)
             return mw_fail_within(err, status, "feed %s", connection->name);
-        connection->endpoints[connection->endpoint_count++] = mw_strdup(endpoints[i]);
     }
+    free_endpoints(connection);
+    connection->endpoints = mw_alloc_zero(endpoint_count * sizeof(char *));
+    for (uint32_t i = 0; i < endpoint_count; i++)
+        connection->endpoints[connection->endpoint_count++] = mw_strdup(endpoints[i]);
+    connection->endpoint_index = 0;
     return MW_OK;
 }
 
@@ -64,7 +77,7 @@ mw_status mw_connection_new(const struct mw_connection_options *options,
     mw_backoff_init(&connection->backoff, &options->reconnect, seed);
 
     bool own = options->endpoint_count > 0;
-    mw_status status = set_endpoints(
+    mw_status status = mw_connection_set_endpoints(
         connection, own ? options->endpoints : (const char *const *)protocol->endpoints,
         own ? options->endpoint_count : protocol->endpoint_count, err);
     if (status != MW_OK)
@@ -84,9 +97,7 @@ void mw_connection_free(struct mw_connection *connection)
         next = command->next;
         mw_free(command);
     }
-    for (uint32_t i = 0; i < connection->endpoint_count; i++)
-        mw_free(connection->endpoints[i]);
-    mw_free(connection->endpoints);
+    free_endpoints(connection);
     mw_subscriptions_deinit(&connection->subscriptions);
     mw_map_deinit(&connection->wanted);
     mw_decoder_free(connection->decoder);

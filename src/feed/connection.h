@@ -80,6 +80,11 @@ MW_MUST_USE mw_status mw_connection_new(const struct mw_connection_options *opti
 /* Stops it and frees everything. */
 void mw_connection_free(struct mw_connection *connection);
 
+/* Replaces the endpoints, before the start. Errors: MW_EPARSE. */
+MW_MUST_USE mw_status mw_connection_set_endpoints(struct mw_connection *connection,
+                                                  const char *const *endpoints,
+                                                  uint32_t endpoint_count, struct mw_error *err);
+
 /* Starts the thread. Errors: MW_ELIMIT, MW_EINVAL when it is started already. */
 MW_MUST_USE mw_status mw_connection_start(struct mw_connection *connection, struct mw_error *err);
 /* Closes with 1001, joins the thread; state disconnected. Idempotent. */

@@ -6,6 +6,7 @@
 #define MW_NET_URL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/limits.h"

@@ -204,12 +204,17 @@ mw_status mw_worker_start(struct mw_worker *worker, uint32_t number, struct mw_e
     return mw_thread_start(&worker->thread, name, &mw_worker_thread, run_worker, worker, err);
 }
 
+void mw_worker_stop_begin(struct mw_worker *worker)
+{
+    atomic_store(&worker->stopping, true);
+    mw_wake_raise(&worker->wake);
+}
+
 void mw_worker_stop(struct mw_worker *worker)
 {
     if (!worker->thread.running)
         return;
-    atomic_store(&worker->stopping, true);
-    mw_wake_raise(&worker->wake);
+    mw_worker_stop_begin(worker);
     if (mw_thread_join_for(&worker->thread, STOP_WAIT_MS))
         return;
     for (uint32_t i = 0; i < worker->strategy_count; i++)

@@ -28,8 +28,10 @@ void mw_worker_watch(struct mw_worker *worker, struct mw_strategy *strategy,
 /* Starts the thread: init of each strategy, then deliveries. Errors: MW_ELIMIT. */
 MW_MUST_USE mw_status mw_worker_start(struct mw_worker *worker, uint32_t number,
                                       struct mw_error *err);
-/* Runs the stop hooks and joins. Idempotent. */
+/* Runs the stop hooks and joins. A hook that does not come back is interrupted. Idempotent. */
 void mw_worker_stop(struct mw_worker *worker);
+/* Tells it to stop and returns at once, so that many can stop at the same time. */
+void mw_worker_stop_begin(struct mw_worker *worker);
 
 /* Hands an event to every strategy of this worker (handle_state). Copies. */
 void mw_worker_post(struct mw_worker *worker, const struct mw_event *event);
