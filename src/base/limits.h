@@ -12,9 +12,9 @@ enum {
     MW_SYMBOL_BYTES_MAX = 64,
     MW_FEED_NAME_BYTES_MAX = 32,
     MW_STRATEGY_NAME_BYTES_MAX = 64, /* a file's stem */
-    MW_TIMEFRAME_BYTES_MAX = 16, /* "1m", and a venue's "21600" */
-    MW_URL_BYTES_MAX = 2048,     /* what proxies and servers commonly take */
-    MW_PATH_BYTES_MAX = 4096,    /* PATH_MAX on Linux */
+    MW_TIMEFRAME_BYTES_MAX = 16,     /* "1m", and a venue's "21600" */
+    MW_URL_BYTES_MAX = 2048,         /* what proxies and servers commonly take */
+    MW_PATH_BYTES_MAX = 4096,        /* PATH_MAX on Linux */
 
     /* Numbers as text. 24 digits and an exponent are seen in the field; 64 leaves room. */
     MW_DECIMAL_BYTES_MAX = 64,
@@ -50,8 +50,8 @@ enum {
     MW_SCRIPT_BYTES_MAX = 4 << 20,   /* a script or a configuration file */
     MW_VALUE_DEPTH_MAX = 32,         /* nesting of a table that is copied between lua_States */
     MW_EVENTS_MAX = 4096,        /* events a slow reader may leave behind before the oldest drop */
-    MW_SIGNAL_BYTES_MAX = 4096, /* one signal as JSON */
-    MW_INTERESTS_MAX = 4096,    /* series that one strategy may ask for */
+    MW_SIGNAL_BYTES_MAX = 4096,  /* one signal as JSON */
+    MW_INTERESTS_MAX = 4096,     /* series that one strategy may ask for */
     MW_BARS_COUNT_MAX = 1 << 20, /* `count` of one get_price: all that a series can hold */
 
     /* Log. One line a second and kind, so that a broken feed cannot fill a disk. */
@@ -63,7 +63,9 @@ enum {
 
     /* Simulator. */
     MW_SIMULATOR_SESSIONS_MAX = 256,
-    MW_SIMULATOR_REPLAY_ROWS_MAX = 16 << 20, /* 30 years of minutes; 1 GiB in memory */
+    MW_SIMULATOR_MESSAGE_BYTES_MAX = 64 << 10, /* a subscription to 2,000 topics is 60 KB */
+    MW_SIMULATOR_REPLY_BYTES_MAX = 8 << 20,    /* a list of all 131,072 series is 4 MB */
+    MW_SIMULATOR_REPLAY_ROWS_MAX = 16 << 20,   /* 30 years of minutes; 1 GiB in memory */
 };
 
 #endif
