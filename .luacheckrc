@@ -6,5 +6,5 @@ ignore = { "21./_.*" }                                  -- unused names that sta
 exclude_files = { "build" }
 files["config.lua"] = { read_globals = { "env" } }
 files["strategies"] = { read_globals = { "moonwick", "get_price", "log", "json" } }
-files["tests/spec"] = { std = "+busted", read_globals = { "spec" } }
+files["tests/spec"] = { std = "+busted" }
 files["lua/types"]  = { ignore = { "212", "241", "111", "131" } }   -- annotation-only stubs

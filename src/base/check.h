@@ -1,8 +1,8 @@
 /* check.h - assertions that stay on in every build, and allocation that never returns NULL.
  *
- * MW_CHECK states what only a bug in our own C can break; it logs where and aborts. Trouble that can
- * come from outside is a mw_status instead (status.h). Running out of memory in C aborts too: sizes
- * that come from outside are held against limits.h before anything is allocated.
+ * MW_CHECK states what only a bug in our own C can break; it logs where and aborts. Trouble that
+ * can come from outside is a mw_status instead (status.h). Running out of memory in C aborts too:
+ * sizes that come from outside are held against limits.h before anything is allocated.
  *
  * Threads: any thread.
  */

@@ -149,7 +149,7 @@ static bool read_clock(const char **text, int64_t *ms)
     }
     if (hour > 23 || minute > 59 || second > 59)
         return false;
-    *ms = ((int64_t)hour * 3600 + minute * 60 + second) * 1000 + fraction;
+    *ms = (((int64_t)hour * 60 + minute) * 60 + second) * 1000 + fraction;
     return true;
 }
 

@@ -27,8 +27,8 @@ int64_t mw_clock_monotonic_ms(void);
  * `text`, which holds MW_TIME_TEXT_BYTES. */
 char *mw_time_format(int64_t time_ms, char *text);
 
-/* Reads ISO 8601 in UTC: a date, or a date and a time with 'T' or a blank between, seconds and 1 to 9
- * digits of fraction optional, closed by 'Z', "+00:00" or nothing. Errors: MW_EPARSE. */
+/* Reads ISO 8601 in UTC: a date, or a date and a time with 'T' or a blank between, seconds and 1 to
+ * 9 digits of fraction optional, closed by 'Z', "+00:00" or nothing. Errors: MW_EPARSE. */
 MW_MUST_USE mw_status mw_time_parse(const char *text, int64_t *time_ms, struct mw_error *err);
 
 /* Reads a span: a positive decimal and ms, s, m, h or d ("250ms", "1.5s", "10s", "24h"). At most 10
@@ -36,8 +36,8 @@ MW_MUST_USE mw_status mw_time_parse(const char *text, int64_t *time_ms, struct m
 MW_MUST_USE mw_status mw_duration_parse(const char *text, int64_t *duration_ms,
                                         struct mw_error *err);
 
-/* Days since 1970-01-01 of a civil date in the proleptic Gregorian calendar, and back. Month is 1..12.
- * Source: H. Hinnant, "chrono-Compatible Low-Level Date Algorithms". */
+/* Days since 1970-01-01 of a civil date in the proleptic Gregorian calendar, and back. Month is
+ * 1..12. Source: H. Hinnant, "chrono-Compatible Low-Level Date Algorithms". */
 int64_t mw_days_from_civil(int64_t year, unsigned month, unsigned day);
 void mw_civil_from_days(int64_t days, int64_t *year, unsigned *month, unsigned *day);
 

@@ -1,8 +1,8 @@
 /* decimal.h - decimal text to the nearest double, and back to the shortest text.
  *
- * Prices come as decimal text ("64117.67000000"). The double made from it is the one nearest to that
- * decimal, as strtod gives: where at most 15 significant digits and a power of ten up to 22 are
- * involved, one exact integer and one correctly rounded multiplication or division do it
+ * Prices come as decimal text ("64117.67000000"). The double made from it is the one nearest to
+ * that decimal, as strtod gives: where at most 15 significant digits and a power of ten up to 22
+ * are involved, one exact integer and one correctly rounded multiplication or division do it
  * (W. D. Clinger, "How to read floating point numbers accurately", 1990); the rest goes to strtod.
  *
  * Threads: any thread.
@@ -24,8 +24,8 @@ bool mw_decimal_parse(const char *text, size_t length, double *value);
 /* Reads all `length` bytes as [-]digits that fit an int64_t. */
 bool mw_integer_parse(const char *text, size_t length, int64_t *value);
 
-/* Writes the shortest decimal that reads back as `value` ("0.1", "7424.91", "1e+22", "nan"). Returns
- * `text`, which holds MW_DECIMAL_TEXT_BYTES. */
+/* Writes the shortest decimal that reads back as `value` ("0.1", "7424.91", "1e+22", "nan").
+ * Returns `text`, which holds MW_DECIMAL_TEXT_BYTES. */
 char *mw_decimal_format(double value, char *text);
 
 #endif

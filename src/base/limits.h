@@ -11,6 +11,7 @@ enum {
     /* Names. Venues use up to 30 characters for a symbol ("BTC-USD-260925-100000-C"). */
     MW_SYMBOL_BYTES_MAX = 64,
     MW_FEED_NAME_BYTES_MAX = 32,
+    MW_STRATEGY_NAME_BYTES_MAX = 64, /* a file's stem */
     MW_TIMEFRAME_BYTES_MAX = 16, /* "1m", and a venue's "21600" */
     MW_URL_BYTES_MAX = 2048,     /* what proxies and servers commonly take */
     MW_PATH_BYTES_MAX = 4096,    /* PATH_MAX on Linux */
@@ -30,8 +31,8 @@ enum {
     MW_FEED_TIMEFRAMES_MAX = 32,
     MW_FEED_ENDPOINTS_MAX = 16,
 
-    /* Frames. The largest real message is a snapshot of 500 rows, about 60 KB; 4 MiB is generous and
-     * still bounds what a hostile server can make one connection hold. */
+    /* Frames. The largest real message is a snapshot of 500 rows, about 60 KB; 4 MiB is generous
+     * and still bounds what a hostile server can make one connection hold. */
     MW_FRAME_BYTES_DEFAULT = 4 << 20,
     MW_FRAME_BYTES_MAX = 64 << 20,
     MW_SEND_QUEUE_BYTES_MAX = 1 << 20, /* subscriptions of 2,000 topics are 60 KB */
@@ -49,6 +50,8 @@ enum {
     MW_SCRIPT_BYTES_MAX = 4 << 20,   /* a script or a configuration file */
     MW_VALUE_DEPTH_MAX = 32,         /* nesting of a table that is copied between lua_States */
     MW_EVENTS_MAX = 4096,        /* events a slow reader may leave behind before the oldest drop */
+    MW_SIGNAL_BYTES_MAX = 4096, /* one signal as JSON */
+    MW_INTERESTS_MAX = 4096,    /* series that one strategy may ask for */
     MW_BARS_COUNT_MAX = 1 << 20, /* `count` of one get_price: all that a series can hold */
 
     /* Log. One line a second and kind, so that a broken feed cannot fill a disk. */

@@ -1,9 +1,9 @@
 /* log.h - one line per event, to standard error.
  *
- *     2026-11-22T18:15:00.123Z warn  feed demo: frame rejected: not JSON (3 more in the last second)
+ *     2026-11-22T18:15:00.123Z warn  feed demo: frame rejected: not JSON (3 more in 1 s)
  *
- * Lines of all threads come out whole. What could repeat with every frame goes through a gate, which
- * lets one line a second through and counts the rest.
+ * Lines of all threads come out whole. What could repeat with every frame goes through a gate,
+ * which lets one line a second through and counts the rest.
  *
  * Threads: any thread; mw_log_open before threads start.
  */
@@ -33,8 +33,8 @@ MW_MUST_USE mw_status mw_log_level_parse(const char *text, mw_log_level *level,
 const char *mw_log_level_name(mw_log_level level);
 
 typedef void (*mw_log_sink_fn)(void *user, mw_log_level level, const char *line);
-/* Sends lines (without newline) to `sink` instead of standard error; NULL puts that back. The sink is
- * called under the log's lock and must not log. */
+/* Sends lines (without newline) to `sink` instead of standard error; NULL puts that back. The sink
+ * is called under the log's lock and must not log. */
 void mw_log_set_sink(mw_log_sink_fn sink, void *user);
 
 /* Writes one line when `level` is wanted; cut at MW_LOG_LINE_BYTES. Control characters in the text

@@ -1,7 +1,7 @@
 /* map.h - a hash map from byte strings to pointers.
  *
- * Open addressing with linear probing, at most 7/10 full; keys are copied. Items are never removed one
- * by one except by mw_map_remove, which shifts followers back, so there are no tombstones.
+ * Open addressing with linear probing, at most 7/10 full; keys are copied. Items are never removed
+ * one by one except by mw_map_remove, which shifts followers back, so there are no tombstones.
  *
  * Threads: the owner's; callers lock where several threads use one.
  */
@@ -31,7 +31,8 @@ struct mw_map {
 void mw_map_deinit(struct mw_map *map);
 /* The value of `key`, or NULL. */
 void *mw_map_find(const struct mw_map *map, const void *key, size_t key_length);
-/* Sets the value of `key`; `value` is not NULL. Returns the value that was there before, or NULL. */
+/* Sets the value of `key`; `value` is not NULL. Returns the value that was there before, or
+ * NULL. */
 void *mw_map_set(struct mw_map *map, const void *key, size_t key_length, void *value);
 /* Returns the value that was removed, or NULL. */
 void *mw_map_remove(struct mw_map *map, const void *key, size_t key_length);

@@ -22,7 +22,8 @@ static const struct status_entry *entry_get(mw_status status)
     return &status_entries[status];
 }
 
-static void error_fill(struct mw_error *err, mw_status status, const char *format, va_list args)
+static void MW_PRINTF(3, 0)
+    error_fill(struct mw_error *err, mw_status status, const char *format, va_list args)
 {
     MW_CHECK(status != MW_OK);
     if (err == NULL)

@@ -1,8 +1,8 @@
 /* status.h - result codes and the error that travels with them.
  *
  * Every function that can fail for an expected reason (network, parse, file, limit) returns a
- * mw_status and takes a `struct mw_error *` as its last parameter, which may be NULL. On failure the
- * other outputs are untouched.
+ * mw_status and takes a `struct mw_error *` as its last parameter, which may be NULL. On failure
+ * the other outputs are untouched.
  *
  *     return mw_fail(err, MW_EPARSE, "timeframe '%s': want a count and one of s m h d w M", text);
  *

@@ -1,9 +1,9 @@
 /* thread.h - threads with a name, roles that clang checks, and a wake-up between threads.
  *
- * A role says which kind of thread a function may run on. Under clang a call from the wrong role is a
- * warning; at run time mw_role_assert aborts. gcc compiles the annotations to nothing. The first
- * statement of every callback from a library or from pthreads asserts its role, which establishes it
- * for the analysis.
+ * A role says which kind of thread a function may run on. Under clang a call from the wrong role is
+ * a warning; at run time mw_role_assert aborts. gcc compiles the annotations to nothing. The first
+ * statement of every callback from a library or from pthreads asserts its role, which establishes
+ * it for the analysis.
  *
  * Threads: any thread.
  */
@@ -43,8 +43,8 @@ struct mw_thread {
     bool running; /* started and not yet joined; touched by the owner only */
 };
 
-/* Starts `run(user)` in a thread of `role` that is called `name` (15 bytes are kept) in debuggers and
- * top. All signals are blocked in it: they are the main thread's. Errors: MW_ELIMIT. */
+/* Starts `run(user)` in a thread of `role` that is called `name` (15 bytes are kept) in debuggers
+ * and top. All signals are blocked in it: they are the main thread's. Errors: MW_ELIMIT. */
 MW_MUST_USE mw_status mw_thread_start(struct mw_thread *thread, const char *name,
                                       struct mw_role *role, mw_thread_fn run, void *user,
                                       struct mw_error *err);
@@ -61,8 +61,8 @@ void mw_wake_init(struct mw_wake *wake);
 void mw_wake_deinit(struct mw_wake *wake);
 /* Any thread, async-signal-safe. */
 void mw_wake_raise(struct mw_wake *wake);
-/* Sleeps until raised or `timeout_ms` went by (negative: for ever); lowers the flag. Returns whether
- * it was raised. */
+/* Sleeps until raised or `timeout_ms` went by (negative: for ever); lowers the flag. Returns
+ * whether it was raised. */
 bool mw_wake_wait(struct mw_wake *wake, int64_t timeout_ms);
 
 #endif

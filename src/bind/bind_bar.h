@@ -5,8 +5,8 @@
  *
  * Threads: the thread that owns the lua_State.
  */
-#ifndef MW_BIND_BAR_H
-#define MW_BIND_BAR_H
+#ifndef MW_BIND_BIND_BAR_H
+#define MW_BIND_BIND_BAR_H
 
 #include <lua.h>
 

@@ -6,8 +6,8 @@
  *
  * Threads: the thread that owns the lua_State.
  */
-#ifndef MW_BIND_COLUMN_H
-#define MW_BIND_COLUMN_H
+#ifndef MW_BIND_BIND_COLUMN_H
+#define MW_BIND_BIND_COLUMN_H
 
 #include <stdint.h>
 

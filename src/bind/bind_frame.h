@@ -13,8 +13,8 @@
  *
  * Threads: the thread that owns the lua_State.
  */
-#ifndef MW_BIND_FRAME_H
-#define MW_BIND_FRAME_H
+#ifndef MW_BIND_BIND_FRAME_H
+#define MW_BIND_BIND_FRAME_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -69,8 +69,8 @@ uint32_t mw_cache_bars(const struct mw_cache *cache)
     return cache->bars;
 }
 
-/* A key of the maps: texts with a NUL after each. Names hold no NUL, so keys are as different as their
- * parts. */
+/* A key of the maps: texts with a NUL after each. Names hold no NUL, so keys are as different as
+ * their parts. */
 struct key_text {
     char bytes[MW_FEED_NAME_BYTES_MAX + MW_SYMBOL_BYTES_MAX + MW_TIMEFRAME_BYTES_MAX + 3];
     size_t length;

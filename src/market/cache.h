@@ -1,17 +1,17 @@
 /* cache.h - every series by (feed, symbol, timeframe), and who wants to know when one changes.
  *
- * The cache is the queue between feeds and strategies: a put marks the series dirty for each watcher
- * that watches it, one atomic bit; at the end of a read from the socket the feed flushes, which wakes
- * each watcher with anything marked, once. A woken watcher takes the dirty series and reads what it
- * has not seen yet. There is no queue to overflow.
+ * The cache is the queue between feeds and strategies: a put marks the series dirty for each
+ * watcher that watches it, one atomic bit; at the end of a read from the socket the feed flushes,
+ * which wakes each watcher with anything marked, once. A woken watcher takes the dirty series and
+ * reads what it has not seen yet. There is no queue to overflow.
  *
  *     feed:     mw_cache_put(...) x many, mw_cache_flush(cache)
  *     watcher:  while ((series = mw_watcher_take(watcher, &at)) != NULL) read it
  *
  * Series are added and never removed, so a pointer to one is good as long as the cache is.
  *
- * Threads: any thread, but mw_cache_free after all others are done. `lock` covers the maps and lists;
- * it is taken to add and find, never to put or read.
+ * Threads: any thread, but mw_cache_free after all others are done. `lock` covers the maps and
+ * lists; it is taken to add and find, never to put or read.
  */
 #ifndef MW_MARKET_CACHE_H
 #define MW_MARKET_CACHE_H
@@ -31,8 +31,8 @@ uint32_t mw_cache_bars(const struct mw_cache *cache);
 MW_MUST_USE mw_status mw_cache_add(struct mw_cache *cache, const struct mw_series_key *key,
                                    struct mw_series **series, struct mw_error *err);
 
-/* How many series of `symbol` and `timeframe` there are, over all feeds or in `feed` alone (NULL for
- * all). `series` gets the first of them when there is one. */
+/* How many series of `symbol` and `timeframe` there are, over all feeds or in `feed` alone (NULL
+ * for all). `series` gets the first of them when there is one. */
 uint32_t mw_cache_find(const struct mw_cache *cache, const char *feed, const char *symbol,
                        struct mw_timeframe timeframe, struct mw_series **series);
 
@@ -57,7 +57,8 @@ void mw_cache_detach(struct mw_cache *cache, struct mw_watcher *watcher);
 /* Marks changes of `series` for `watcher` from now on, and marks it once right away. */
 void mw_watcher_watch(struct mw_watcher *watcher, struct mw_series *series);
 
-/* Takes the next dirty series, or NULL when none is left. Start with *at = 0; its owner's thread. */
+/* Takes the next dirty series, or NULL when none is left. Start with *at = 0; its owner's
+ * thread. */
 struct mw_series *mw_watcher_take(struct mw_watcher *watcher, uint32_t *at);
 
 #endif

@@ -1,7 +1,7 @@
 /* candle.h - one bar of a market: prices, volume, and where it came from.
  *
- * 64 bytes, one cache line, so that a series is an array that hardware likes. Sources, states and the
- * order of trust are enumerated here; what may replace what is decided in one place, series.c.
+ * 64 bytes, one cache line, so that a series is an array that hardware likes. Sources, states and
+ * the order of trust are enumerated here; what may replace what is decided in one place, series.c.
  *
  * Threads: plain data.
  */

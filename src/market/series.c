@@ -4,15 +4,15 @@
  *
  *   bucket newer than the newest   append; the newest is closed (SUCCESSOR) if it was forming
  *   bucket there, forming          replace
- *   bucket there, closed           only a closed candle from the exchange or from back-fill changes it,
- *                                  which makes it REVISED; the rest is late and ignored
+ *   bucket there, closed           only a closed candle from the exchange or from back-fill changes
+ *                                  it, which makes it REVISED; the rest is late and ignored
  *   bucket missing, older          insert in order if the ring still reaches there
  *
  * Only the newest candle may be forming: one that is inserted before another is closed.
  *
- * Slots have absolute numbers that only grow; number n lives at n % slot_count. `total` is the number
- * after the newest, so the visible ones are total - count .. total - 1. An insertion moves the older
- * candles down by one, so that numbers of newer ones stay.
+ * Slots have absolute numbers that only grow; number n lives at n % slot_count. `total` is the
+ * number after the newest, so the visible ones are total - count .. total - 1. An insertion moves
+ * the older candles down by one, so that numbers of newer ones stay.
  */
 #include "market/series.h"
 
@@ -32,7 +32,7 @@ enum {
 };
 
 /* Numbers start here, so that candles older than the first ever put still have one. */
-static const uint64_t first_number = (uint64_t)MW_SERIES_CANDLES_MAX * 2;
+static const uint64_t number_base = (uint64_t)MW_SERIES_CANDLES_MAX * 2;
 
 struct slot {
     _Alignas(64) _Atomic uint64_t words[CANDLE_WORDS];
@@ -69,7 +69,7 @@ struct mw_series *mw_series_new(const struct mw_series_key *key, uint32_t capaci
     series->slot_count = capacity + SPARE_SLOTS;
     series->slots = slots;
     pthread_mutex_init(&series->lock, NULL);
-    atomic_init(&series->span, first_number << COUNT_BITS);
+    atomic_init(&series->span, number_base << COUNT_BITS);
     return series;
 }
 
@@ -137,8 +137,8 @@ static int64_t slot_open_ms(const struct mw_series *series, uint64_t number)
     return (int64_t)atomic_load_explicit(&slot_of(series, number)->words[0], memory_order_acquire);
 }
 
-/* The release stores of the candle's words that follow keep the odd number in front of them; a reader
- * that sees one of the words sees the number too. */
+/* The release stores of the candle's words that follow keep the odd number in front of them; a
+ * reader that sees one of the words sees the number too. */
 static void seq_begin(_Atomic uint64_t *seq)
 {
     atomic_store_explicit(seq, atomic_load_explicit(seq, memory_order_relaxed) + 1,
@@ -292,7 +292,7 @@ uint32_t mw_series_count(const struct mw_series *series)
 
 uint64_t mw_series_total(const struct mw_series *series)
 {
-    return span_load(series).total - first_number;
+    return span_load(series).total - number_base;
 }
 
 static void pause_after(unsigned spins)
@@ -323,12 +323,14 @@ struct selection {
     bool forming;
 };
 
-/* One attempt: copies what `span` showed. Sets `first` to the oldest number that was looked at. */
+/* One attempt: copies what `span` showed. Sets `first` to the oldest number that was looked at, and
+ * `begin_number` to that of the first row copied. */
 static uint32_t select_rows(const struct mw_series *series, struct span span,
                             const struct selection *selection, struct mw_candle *out,
-                            uint64_t *first)
+                            uint64_t *first, uint64_t *begin_number)
 {
     uint64_t begin = *first = span.total - span.count, end = span.total;
+    *begin_number = begin;
     if (span.count == 0)
         return 0;
     struct mw_candle newest;
@@ -339,6 +341,7 @@ static uint32_t select_rows(const struct mw_series *series, struct span span,
         end--;
     if (selection->from_ms > INT64_MIN)
         begin = lower_bound(series, span, selection->from_ms);
+    *begin_number = begin;
     if (end <= begin)
         return 0;
     if (end - begin > selection->count) {
@@ -347,6 +350,7 @@ static uint32_t select_rows(const struct mw_series *series, struct span span,
         else
             end = begin + selection->count;
     }
+    *begin_number = begin;
     if (selection->from_ms == INT64_MIN && selection->until_ms == INT64_MAX)
         *first = begin; /* without a search only the rows copied have to be still there */
 
@@ -364,13 +368,14 @@ static uint32_t select_rows(const struct mw_series *series, struct span span,
 }
 
 static uint32_t read_rows(const struct mw_series *series, const struct selection *selection,
-                          struct mw_candle *out)
+                          struct mw_candle *out, uint64_t *begin_number)
 {
     for (unsigned spins = 0;; spins++) {
         uint64_t repair = atomic_load_explicit(&series->repair_seq, memory_order_acquire);
         if (repair % 2 == 0) {
             uint64_t first;
-            uint32_t rows = select_rows(series, span_load(series), selection, out, &first);
+            uint32_t rows =
+                select_rows(series, span_load(series), selection, out, &first, begin_number);
             /* A writer may already be filling the slot after the newest. */
             bool reached = span_load(series).total - first < series->slot_count;
             if (reached &&
@@ -389,7 +394,8 @@ uint32_t mw_series_read_last(const struct mw_series *series, int64_t until_ms, u
                                         .count = count,
                                         .newest_first = true,
                                         .forming = forming};
-    return read_rows(series, &selection, out);
+    uint64_t number;
+    return read_rows(series, &selection, out, &number);
 }
 
 uint32_t mw_series_read_from(const struct mw_series *series, int64_t from_ms, int64_t until_ms,
@@ -397,5 +403,15 @@ uint32_t mw_series_read_from(const struct mw_series *series, int64_t from_ms, in
 {
     const struct selection selection = {
         .from_ms = from_ms, .until_ms = until_ms, .count = count, .forming = forming};
-    return read_rows(series, &selection, out);
+    uint64_t number;
+    return read_rows(series, &selection, out, &number);
+}
+
+uint32_t mw_series_read_after(const struct mw_series *series, int64_t after_ms, uint32_t count,
+                              struct mw_candle *out, uint64_t *first_number)
+{
+    const struct selection selection = {.from_ms = after_ms == INT64_MAX ? after_ms : after_ms + 1,
+                                        .until_ms = INT64_MAX,
+                                        .count = count};
+    return read_rows(series, &selection, out, first_number);
 }

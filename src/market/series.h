@@ -5,14 +5,15 @@
  *       closed, never touched     forming or closed
  *
  * One ring. A new bucket takes the next slot; when the ring is full the oldest is dropped. Only the
- * newest candle changes while its bucket forms; everything before it is closed and still, but for the
- * rare repair (a revised bar, a late one in the middle).
+ * newest candle changes while its bucket forms; everything before it is closed and still, but for
+ * the rare repair (a revised bar, a late one in the middle).
  *
- * Writers serialise on a lock. Readers take none and never see a torn candle or a series out of order:
+ * Writers serialise on a lock. Readers take none and never see a torn candle or a series out of
+ * order:
  *
  *   - `span` (how many slots were ever filled, how many are visible) is published after the slot;
- *   - `newest_seq` is odd while the newest slot is being written: a reader copies that one candle again
- *     until the number was even and the same before and after;
+ *   - `newest_seq` is odd while the newest slot is being written: a reader copies that one candle
+ *     again until the number was even and the same before and after;
  *   - `repair_seq` does the same for everything else, which only repairs change;
  *   - a few spare slots let a long copy finish although bars are appended meanwhile.
  *
@@ -62,8 +63,8 @@ void mw_series_free(struct mw_series *series);
 
 const struct mw_series_key *mw_series_key(const struct mw_series *series);
 
-/* The cache's note on a series: its number, the next one with the same symbol and timeframe in another
- * feed, and one bit for each watcher that wants to know of changes. */
+/* The cache's note on a series: its number, the next one with the same symbol and timeframe in
+ * another feed, and one bit for each watcher that wants to know of changes. */
 struct mw_series_note {
     uint32_t id;
     struct mw_series *next; /* guarded by the cache's lock */
@@ -71,8 +72,8 @@ struct mw_series_note {
 };
 struct mw_series_note *mw_series_note(struct mw_series *series);
 
-/* Merges one candle by the rules at the top of series.c. `now_ms` is the wall clock, for what lies too
- * far ahead. `fault` (may be NULL) says why when MW_PUT_REJECTED is returned. Copies. */
+/* Merges one candle by the rules at the top of series.c. `now_ms` is the wall clock, for what lies
+ * too far ahead. `fault` (may be NULL) says why when MW_PUT_REJECTED is returned. Copies. */
 mw_put mw_series_put(struct mw_series *series, const struct mw_candle *candle, int64_t now_ms,
                      mw_fault *fault);
 
@@ -91,6 +92,12 @@ uint32_t mw_series_read_last(const struct mw_series *series, int64_t until_ms, u
 /* The same for the oldest `count` candles with from_ms <= open_ms <= until_ms. */
 uint32_t mw_series_read_from(const struct mw_series *series, int64_t from_ms, int64_t until_ms,
                              uint32_t count, bool forming, struct mw_candle *out);
+
+/* Copies the oldest `count` closed candles after after_ms: what a reader that delivers each closed bar
+ * once asks for. `first_number` gets the number of the first one copied (of the next one to come when
+ * there is none): candles are numbered as they are appended, and a jump is what the ring has dropped. */
+uint32_t mw_series_read_after(const struct mw_series *series, int64_t after_ms, uint32_t count,
+                              struct mw_candle *out, uint64_t *first_number);
 
 /* Bytes that the series takes, all in; for status and benches. */
 size_t mw_series_bytes(const struct mw_series *series);

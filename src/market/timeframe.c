@@ -36,8 +36,8 @@ int64_t mw_timeframe_ms(struct mw_timeframe timeframe)
     return timeframe.count * unit_ms(timeframe.unit);
 }
 
-/* Moves to the largest unit that divides the step: 60m is 1h. Days do not become weeks: they count from
- * another day. */
+/* Moves to the largest unit that divides the step: 60m is 1h. Days do not become weeks: they count
+ * from another day. */
 static struct mw_timeframe canonical(struct mw_timeframe timeframe)
 {
     static const struct {
@@ -55,7 +55,7 @@ static struct mw_timeframe canonical(struct mw_timeframe timeframe)
 
 mw_status mw_timeframe_parse(const char *text, struct mw_timeframe *timeframe, struct mw_error *err)
 {
-    const int64_t longest_ms = MW_TIMEFRAME_MS_MAX_YEARS * 366 * ms_per_day;
+    const int64_t longest_ms = (int64_t)MW_TIMEFRAME_MS_MAX_YEARS * 366 * ms_per_day;
     const char *at = text;
     int64_t count = 0;
     for (; *at >= '0' && *at <= '9' && count < INT32_MAX / 10; at++)
@@ -83,6 +83,7 @@ bool mw_timeframe_equal(struct mw_timeframe a, struct mw_timeframe b)
 
 static int64_t floor_div(int64_t a, int64_t b)
 {
+    MW_CHECK(b > 0);
     return a / b - (a % b < 0);
 }
 

@@ -1,9 +1,10 @@
 /* timeframe.h - bar lengths: any whole step of s m h d w M, and the buckets they cut time into.
  *
- * Buckets lie in UTC. A step below a day counts from midnight, so that a "7m" bar never spans two days
- * (the day's last bucket is shorter where the step does not divide a day); steps of days count from
- * 1970-01-01, weeks start on Monday, months follow the calendar from January 1970 ("3M" is a quarter).
- * Spellings of the same buckets are one timeframe: "60m" is "1h", "24h" is "1d"; "7d" is not "1w".
+ * Buckets lie in UTC. A step below a day counts from midnight, so that a "7m" bar never spans two
+ * days (the day's last bucket is shorter where the step does not divide a day); steps of days count
+ * from 1970-01-01, weeks start on Monday, months follow the calendar from January 1970 ("3M" is a
+ * quarter). Spellings of the same buckets are one timeframe: "60m" is "1h", "24h" is "1d"; "7d" is
+ * not "1w".
  *
  * Threads: plain data.
  */
@@ -33,8 +34,8 @@ char *mw_timeframe_format(struct mw_timeframe timeframe, char *text);
 
 bool mw_timeframe_equal(struct mw_timeframe a, struct mw_timeframe b);
 
-/* The start of the bucket that holds `time_ms`, and the start of the bucket after the one that starts
- * at `open_ms`. Any time within the years 1..9999. */
+/* The start of the bucket that holds `time_ms`, and the start of the bucket after the one that
+ * starts at `open_ms`. Any time within the years 1..9999. */
 int64_t mw_timeframe_floor(struct mw_timeframe timeframe, int64_t time_ms);
 int64_t mw_timeframe_next(struct mw_timeframe timeframe, int64_t open_ms);
 

@@ -78,7 +78,7 @@ static int test_bar(lua_State *L)
 {
     static const struct mw_series_key key = {"demo", "ETHUSDT", {7, 'm'}};
     struct mw_candle candle = row(379.5, 380.25, 4, false);
-    candle.open_ms = start + 86400000 - 5 * 60000;
+    candle.open_ms = start + (int64_t)(1440 - 5) * 60000;
     candle.turnover = 760.5;
     candle.state = (uint8_t)luaL_checkinteger(L, 1);
     candle.closed_by = (uint8_t)luaL_checkinteger(L, 2);

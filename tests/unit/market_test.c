@@ -1,4 +1,4 @@
-/* market_test.c - timeframes, candle checks, merging rules of a series, the cache and its watchers. */
+/* market_test.c - timeframes, candle checks, merging rules of a series, the cache and watchers. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -40,7 +40,7 @@ static struct mw_candle bar(int64_t index, double close, uint8_t closed_by)
                               .low = 50,
                               .close = close,
                               .volume = 1,
-                              .turnover = NAN,
+                              .turnover = (double)NAN,
                               .state = closed_by != MW_CLOSED_BY_NOBODY ? MW_CANDLE_CLOSED
                                                                         : MW_CANDLE_FORMING,
                               .closed_by = closed_by};

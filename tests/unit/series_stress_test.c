@@ -1,9 +1,9 @@
 /* series_stress_test.c - one writer, several readers: no torn candle, no series out of order.
  *
  * Every value of a candle is derived from its open time and a version, so that a reader can tell a
- * candle that mixes two writes. The writer appends and updates at full speed on a small ring, and now
- * and then repairs an old candle or inserts one that it left out, while readers take everything or a
- * window by time. Readers count what they saw; the test fails if a reader saw nothing new.
+ * candle that mixes two writes. The writer appends and updates at full speed on a small ring, and
+ * now and then repairs an old candle or inserts one that it left out, while readers take everything
+ * or a window by time. Readers count what they saw; the test fails if a reader saw nothing new.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -82,7 +82,7 @@ static void read_on(void *user)
         uint32_t count;
         if (dice % 4 == 0) {
             int64_t from = newest_ms - (int64_t)(dice >> 8 & 63) * MW_MS_PER_MINUTE;
-            int64_t until = from + 20 * MW_MS_PER_MINUTE;
+            int64_t until = from + (int64_t)20 * MW_MS_PER_MINUTE;
             count = mw_series_read_from(reader->stress->series, from, until, CAPACITY, true, rows);
             if (count > 0 && (rows[0].open_ms < from || rows[count - 1].open_ms > until))
                 reader->disorder_count++;

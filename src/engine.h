@@ -1,0 +1,73 @@
+/* engine.h - everything together: feeds, cache, strategies, simulators, from settings.
+ *
+ *     open    settings are checked against protocols; nothing runs
+ *     start   simulators, strategies, workers, feeds, in this order
+ *     poll    the owner reads what happens
+ *     stop    the same in reverse, every thread joined, within a second
+ *
+ * Threads: one owner calls open, start, poll, stop and free; the rest any thread while it is open.
+ */
+#ifndef MW_ENGINE_H
+#define MW_ENGINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "market/cache.h"
+#include "script/event.h"
+#include "script/settings.h"
+#include "script/strategy.h"
+
+struct mw_engine; /* opaque */
+
+/* Makes an engine. Takes `settings`, also on failure; borrows `bindings` until it is freed. Errors:
+ * MW_ECONFIG, MW_EIO, MW_EPARSE, MW_EINVAL of protocols, endpoints and series, with the feed's name. */
+MW_MUST_USE mw_status mw_engine_open(struct mw_settings *settings,
+                                     const struct mw_bindings *bindings, struct mw_engine **out,
+                                     struct mw_error *err);
+/* Stops it and frees everything. NULL is fine. */
+void mw_engine_free(struct mw_engine *engine);
+
+/* Starts everything. A strategy that does not load is told as an event, and the others run. Errors:
+ * what a simulator or a thread fails with; then nothing runs. */
+MW_MUST_USE mw_status mw_engine_start(struct mw_engine *engine, struct mw_error *err);
+/* Idempotent. */
+void mw_engine_stop(struct mw_engine *engine);
+bool mw_engine_is_running(const struct mw_engine *engine);
+
+/* Waits up to `timeout_ms` (0: not at all, negative: for ever) for the next event and takes it; the
+ * caller frees its texts with mw_event_deinit. Closed bars come only after mw_engine_want_bars. False
+ * when the time is over or mw_engine_wake was called. Owner only. */
+bool mw_engine_poll(struct mw_engine *engine, int64_t timeout_ms, struct mw_event *event);
+/* From now on poll tells of every bar that closes, of all series. Owner only. */
+void mw_engine_want_bars(struct mw_engine *engine);
+/* Makes a waiting poll return. Any thread, and signal handlers. */
+void mw_engine_wake(struct mw_engine *engine);
+
+/* Adds or ends a series of `feed` (NULL: the only feed, or the one that has the symbol). Errors:
+ * MW_EINVAL, MW_ELIMIT. */
+MW_MUST_USE mw_status mw_engine_subscribe(struct mw_engine *engine, const char *feed,
+                                          const char *symbol, struct mw_timeframe timeframe,
+                                          struct mw_error *err);
+MW_MUST_USE mw_status mw_engine_unsubscribe(struct mw_engine *engine, const char *feed,
+                                            const char *symbol, struct mw_timeframe timeframe,
+                                            struct mw_error *err);
+
+const struct mw_settings *mw_engine_settings(const struct mw_engine *engine);
+struct mw_cache *mw_engine_cache(struct mw_engine *engine);
+
+uint32_t mw_engine_feed_count(const struct mw_engine *engine);
+struct mw_connection *mw_engine_feed(const struct mw_engine *engine, uint32_t index);
+/* The feed called `name`, or NULL. */
+struct mw_connection *mw_engine_find_feed(const struct mw_engine *engine, const char *name);
+
+/* Status of the strategy with this index, in the order of the settings. False when there is none, or it
+ * did not load; `err` then says why. */
+uint32_t mw_engine_strategy_count(const struct mw_engine *engine);
+bool mw_engine_get_strategy_status(const struct mw_engine *engine, uint32_t index,
+                                   struct mw_strategy_status *status, struct mw_error *err);
+
+/* Engines that are open in this process; for tests that look for leaks. */
+uint32_t mw_engine_live_count(void);
+
+#endif

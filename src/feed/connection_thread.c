@@ -1,0 +1,353 @@
+/* connection_thread.c - a feed's thread: attempts, states, frames to candles. */
+#include "feed/connection_parts.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "net/url.h"
+
+enum {
+    CLOSE_NORMAL = 1000,
+    CLOSE_GOING_AWAY = 1001,
+    SHOWN_BYTES = 120,   /* of a rejected message, in the log */
+    CLOSE_WAIT_MS = 500, /* the peer's time to answer a close when we stop */
+};
+
+/* The feed thread is the only writer, so a plain addition is enough. */
+static void count(_Atomic uint64_t *counter, uint64_t more)
+{
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + more,
+                          memory_order_relaxed);
+}
+
+static void tell(struct mw_connection *connection, bool is_state, mw_connection_state state,
+                 const struct mw_error *err)
+{
+    if (is_state)
+        atomic_store_explicit(&connection->state, (int)state, memory_order_release);
+    if (err != NULL) {
+        pthread_mutex_lock(&connection->lock);
+        connection->has_error = true;
+        connection->error = *err;
+        pthread_mutex_unlock(&connection->lock);
+    }
+    const struct mw_feed_event event = {
+        .feed = connection->name, .is_state = is_state, .state = state, .err = err};
+    connection->options.on_event(connection->options.user, &event);
+}
+
+void mw_connection_set_state(struct mw_connection *connection, mw_connection_state state,
+                             const struct mw_error *err)
+{
+    tell(connection, true, state, err);
+}
+
+void mw_connection_arm_timer(struct mw_connection *connection) MW_ON(mw_feed_thread)
+{
+    int64_t at = connection->retry_at;
+    at = connection->confirm_at < at ? connection->confirm_at : at;
+    at = connection->send_at < at ? connection->send_at : at;
+    int64_t delay = at == MW_NEVER ? -1 : at - mw_clock_monotonic_ms();
+    mw_client_set_timer(connection->client, at == MW_NEVER ? -1 : delay > 0 ? delay : 0);
+}
+
+/* Closes for a reason of our own, which on_closed then reports. */
+void mw_connection_give_up(struct mw_connection *connection, const struct mw_error *cause)
+    MW_ON(mw_feed_thread)
+{
+    if (!connection->has_cause) {
+        connection->has_cause = true;
+        connection->cause = *cause;
+    }
+    mw_client_close(connection->client, CLOSE_NORMAL, "");
+}
+
+static void reject(struct mw_connection *connection, mw_reject reason, const char *data,
+                   size_t length)
+{
+    count(&connection->rejects[reason], 1);
+    uint64_t held;
+    if (!mw_log_gate_pass(&connection->gates[reason], mw_clock_monotonic_ms(), &held))
+        return;
+    int shown = length < SHOWN_BYTES ? (int)length : SHOWN_BYTES;
+    if (held > 0)
+        mw_log(MW_LOG_WARN, "feed %s: message rejected: %s (and %llu before it): %.*s",
+               connection->name, mw_reject_text(reason), (unsigned long long)held, shown, data);
+    else
+        mw_log(MW_LOG_WARN, "feed %s: message rejected: %s: %.*s", connection->name,
+               mw_reject_text(reason), shown, data);
+}
+
+static void put_row(struct mw_connection *connection, const struct mw_decoded_row *row,
+                    const char *data, size_t length)
+{
+    struct mw_subscription *subscription = mw_subscriptions_find(&connection->subscriptions, row);
+    if (subscription == NULL) {
+        if (mw_subscriptions_has_symbol(&connection->subscriptions, row->symbol))
+            count(&connection->unsubscribed, 1);
+        else
+            reject(connection, MW_REJECT_UNKNOWN_SYMBOL, data, length);
+        return;
+    }
+    if (connection->now_ms == 0)
+        connection->now_ms = mw_clock_wall_ms();
+    mw_fault fault;
+    mw_put put = mw_cache_put(connection->options.cache, subscription->series, &row->candle,
+                              connection->now_ms, &fault);
+    if (put == MW_PUT_REJECTED) {
+        reject(connection, mw_reject_of_fault(fault), data, length);
+        return;
+    }
+    count(&connection->candles, 1);
+    if (put == MW_PUT_LATE)
+        count(&connection->late, 1);
+    if (connection->failure_count > 0) { /* data flows: the next failure is the first again */
+        connection->failure_count = 0;
+        mw_backoff_reset(&connection->backoff);
+    }
+}
+
+static void confirm(struct mw_connection *connection) MW_ON(mw_feed_thread)
+{
+    connection->confirm_at = MW_NEVER;
+    mw_connection_arm_timer(connection);
+    if (mw_connection_get_state(connection) == MW_CONNECTION_CONNECTED)
+        mw_connection_set_state(connection, MW_CONNECTION_CONFIRMED, NULL);
+}
+
+static void answered(struct mw_connection *connection, const struct mw_decoded *decoded)
+{
+    if (decoded->has_id)
+        mw_map_remove(&connection->pending, &decoded->id, sizeof(decoded->id));
+    else
+        mw_map_deinit(&connection->pending); /* the venue names no request: all are meant */
+}
+
+static void refused(struct mw_connection *connection, const struct mw_decoded *decoded)
+    MW_ON(mw_feed_thread)
+{
+    struct mw_error err;
+    if (decoded->message.length > 0)
+        mw_fail_code(&err, MW_ESUBSCRIBE, decoded->code, "feed %s: the venue refuses: %.*s",
+                     connection->name, (int)(decoded->message.length % MW_ERROR_MESSAGE_BYTES),
+                     decoded->message.data);
+    else
+        mw_fail_code(&err, MW_ESUBSCRIBE, decoded->code, "feed %s: the venue refuses with code %d",
+                     connection->name, decoded->code);
+    pthread_mutex_lock(&connection->lock);
+    memcpy(err.endpoint, connection->endpoint_shown, sizeof(err.endpoint));
+    pthread_mutex_unlock(&connection->lock);
+    answered(connection, decoded);
+    if (mw_connection_get_state(connection) == MW_CONNECTION_CONNECTED) {
+        mw_connection_give_up(connection, &err);
+    } else {
+        if (connection->pending.count == 0)
+            confirm(connection);
+        tell(connection, false, mw_connection_get_state(connection), &err);
+    }
+}
+
+static void on_message(void *user, bool text, const char *data, size_t length)
+{
+    mw_role_assert(&mw_feed_thread);
+    struct mw_connection *connection = user;
+    count(&connection->frames, 1);
+    count(&connection->bytes, length);
+    if (!text) {
+        reject(connection, MW_REJECT_BINARY, "", 0);
+        return;
+    }
+    struct mw_decoded decoded;
+    mw_decoder_decode(connection->decoder, data, length, &decoded);
+    switch (decoded.kind) {
+    case MW_DECODED_CANDLES:
+        for (uint32_t i = 0; i < decoded.row_count; i++)
+            put_row(connection, &decoded.rows[i], data, length);
+        if (connection->protocol->ok_count == 0)
+            confirm(connection);
+        break;
+    case MW_DECODED_OK:
+        answered(connection, &decoded);
+        if (connection->pending.count == 0)
+            confirm(connection);
+        break;
+    case MW_DECODED_ERROR:
+        refused(connection, &decoded);
+        break;
+    case MW_DECODED_OTHER:
+        count(&connection->other, 1);
+        break;
+    case MW_DECODED_REJECTED:
+        reject(connection, decoded.reject, data, length);
+    }
+}
+
+static void on_read_end(void *user)
+{
+    mw_role_assert(&mw_feed_thread);
+    struct mw_connection *connection = user;
+    connection->now_ms = 0;
+    mw_cache_flush(connection->options.cache);
+}
+
+static void on_failure(struct mw_connection *connection, const struct mw_error *err)
+    MW_ON(mw_feed_thread);
+
+static void connect_next(struct mw_connection *connection) MW_ON(mw_feed_thread)
+{
+    const char *endpoint = connection->endpoints[connection->endpoint_index];
+    struct mw_url url;
+    struct mw_error err;
+    connection->retry_at = MW_NEVER;
+    if (mw_url_parse(endpoint, &url, &err) == MW_OK) {
+        pthread_mutex_lock(&connection->lock);
+        mw_url_format_public(&url, connection->endpoint_shown, sizeof(connection->endpoint_shown));
+        pthread_mutex_unlock(&connection->lock);
+    }
+    if (connection->failure_count == 0 && !connection->opened_once)
+        mw_connection_set_state(connection, MW_CONNECTION_CONNECTING, NULL);
+    if (mw_client_connect(connection->client, endpoint, &err) != MW_OK)
+        on_failure(connection, &err);
+}
+
+static void on_open(void *user)
+{
+    mw_role_assert(&mw_feed_thread);
+    struct mw_connection *connection = user;
+    connection->open = true;
+    if (connection->opened_once)
+        count(&connection->reconnects, 1);
+    connection->opened_once = true;
+    mw_connection_set_state(connection, MW_CONNECTION_CONNECTED, NULL);
+    mw_subscriptions_mark(&connection->subscriptions, false);
+    connection->send_at = MW_NEVER;
+    mw_connection_request_wanted(connection, true);
+}
+
+/* Forgets what belonged to the connection that is gone. */
+static void forget_connection(struct mw_connection *connection)
+{
+    connection->open = false;
+    connection->confirm_at = connection->send_at = MW_NEVER;
+    mw_map_deinit(&connection->pending);
+    mw_connection_drop_outgoing(connection);
+}
+
+static void on_failure(struct mw_connection *connection, const struct mw_error *err)
+{
+    struct mw_error told = *err;
+    forget_connection(connection);
+    connection->failure_count++;
+    connection->endpoint_index = (connection->endpoint_index + 1) % connection->endpoint_count;
+    told.attempts = connection->failure_count;
+    bool final = told.status == MW_ESUBSCRIBE || told.status == MW_ECONFIG;
+    int64_t wait_ms = final ? -1 : mw_backoff_next_ms(&connection->backoff);
+    if (wait_ms >= 0) {
+        connection->retry_at = mw_clock_monotonic_ms() + wait_ms;
+        mw_connection_set_state(connection, MW_CONNECTION_RECONNECTING, &told);
+    } else {
+        connection->retry_at = MW_NEVER;
+        mw_connection_set_state(connection, MW_CONNECTION_FAILED, &told);
+    }
+    mw_connection_arm_timer(connection);
+}
+
+static void on_closed(void *user, const struct mw_error *err)
+{
+    mw_role_assert(&mw_feed_thread);
+    struct mw_connection *connection = user;
+    mw_cache_flush(connection->options.cache);
+    if (atomic_load(&connection->stopping)) {
+        forget_connection(connection);
+        return;
+    }
+    struct mw_error cause = *err;
+    if (connection->has_cause) {
+        cause = connection->cause;
+        connection->has_cause = false;
+        if (cause.endpoint[0] == '\0')
+            memcpy(cause.endpoint, err->endpoint, sizeof(cause.endpoint));
+    }
+    on_failure(connection, &cause);
+}
+
+static void on_timer(void *user)
+{
+    mw_role_assert(&mw_feed_thread);
+    struct mw_connection *connection = user;
+    int64_t now = mw_clock_monotonic_ms();
+    if (now >= connection->confirm_at) {
+        connection->confirm_at = MW_NEVER;
+        struct mw_error err;
+        mw_fail(&err, MW_ETIMEOUT, "feed %s: the venue did not confirm within %g s",
+                connection->name, (double)connection->options.confirm_ms / MW_MS_PER_SECOND);
+        mw_connection_give_up(connection, &err);
+    }
+    if (now >= connection->send_at) {
+        connection->send_at = MW_NEVER;
+        mw_connection_send_outgoing(connection);
+    }
+    if (now >= connection->retry_at)
+        connect_next(connection);
+    mw_connection_arm_timer(connection);
+}
+
+static void on_wake(void *user)
+{
+    mw_role_assert(&mw_feed_thread);
+    struct mw_connection *connection = user;
+    if (!atomic_load(&connection->stopping))
+        mw_connection_run_commands(connection);
+}
+
+static void set_waker(struct mw_connection *connection, struct mw_client *client)
+{
+    pthread_mutex_lock(&connection->lock);
+    connection->waker = client;
+    pthread_mutex_unlock(&connection->lock);
+}
+
+static void serve(struct mw_connection *connection) MW_ON(mw_feed_thread)
+{
+    mw_connection_run_commands(connection);
+    connect_next(connection);
+    while (!atomic_load(&connection->stopping))
+        mw_client_service(connection->client);
+    /* The peer has a moment to answer the close; mw_client_free drops what is left. */
+    mw_client_close(connection->client, CLOSE_GOING_AWAY, "");
+    mw_client_set_timer(connection->client, CLOSE_WAIT_MS);
+    int64_t until = mw_clock_monotonic_ms() + CLOSE_WAIT_MS;
+    while (connection->open && mw_clock_monotonic_ms() < until)
+        mw_client_service(connection->client);
+}
+
+void mw_connection_run(void *user)
+{
+    mw_role_assert(&mw_feed_thread);
+    struct mw_connection *connection = user;
+    const struct mw_client_handler handler = {.user = connection,
+                                              .on_open = on_open,
+                                              .on_message = on_message,
+                                              .on_read_end = on_read_end,
+                                              .on_closed = on_closed,
+                                              .on_timer = on_timer,
+                                              .on_wake = on_wake};
+    const struct mw_client_options options = {.ca_file = connection->ca_file,
+                                              .connect_ms = connection->options.connect_ms,
+                                              .tls_ms = connection->options.tls_ms,
+                                              .upgrade_ms = connection->options.upgrade_ms,
+                                              .frame_bytes_max =
+                                                  connection->options.frame_bytes_max};
+    struct mw_error err;
+    if (mw_client_new(&options, &handler, &connection->client, &err) != MW_OK) {
+        mw_connection_set_state(connection, MW_CONNECTION_FAILED, &err);
+        return;
+    }
+    set_waker(connection, connection->client);
+    serve(connection);
+    set_waker(connection, NULL);
+    mw_client_free(connection->client);
+    connection->client = NULL;
+    forget_connection(connection);
+}

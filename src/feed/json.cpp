@@ -1,0 +1,81 @@
+/* json.cpp - simdjson behind a C interface. */
+#include "feed/json.h"
+
+#include <new>
+
+#include <simdjson.h>
+
+namespace dom = simdjson::dom;
+
+struct mw_json {
+    dom::parser parser;
+    dom::element root;
+};
+
+struct mw_json *mw_json_new(void)
+{
+    return new mw_json;
+}
+
+void mw_json_free(struct mw_json *json)
+{
+    delete json;
+}
+
+/* 64 bytes of padding follow every message (net/client.h), which is what simdjson reads past the end. */
+static_assert(simdjson::SIMDJSON_PADDING <= 64, "a message's padding is enough for simdjson");
+
+mw_json_result mw_json_parse(struct mw_json *json, const char *data, size_t length)
+{
+    auto error = json->parser.parse(data, length, false).get(json->root);
+    if (error == simdjson::SUCCESS)
+        return MW_JSON_OK;
+    return error == simdjson::UTF8_ERROR ? MW_JSON_NOT_UTF8 : MW_JSON_NOT_JSON;
+}
+
+static void fill(const dom::element &element, struct mw_json_value *value)
+{
+    switch (element.type()) {
+    case dom::element_type::NULL_VALUE:
+        value->kind = mw_json_value::MW_JSON_NULL;
+        break;
+    case dom::element_type::BOOL:
+        value->kind = mw_json_value::MW_JSON_BOOLEAN;
+        value->boolean = element.get_bool().value_unsafe();
+        break;
+    case dom::element_type::INT64:
+        value->kind = mw_json_value::MW_JSON_INTEGER;
+        value->integer = element.get_int64().value_unsafe();
+        value->number = static_cast<double>(value->integer);
+        break;
+    case dom::element_type::UINT64:
+    case dom::element_type::DOUBLE:
+        value->kind = mw_json_value::MW_JSON_NUMBER;
+        value->number = element.get_double().value_unsafe();
+        break;
+    case dom::element_type::STRING: {
+        auto text = element.get_string().value_unsafe();
+        value->kind = mw_json_value::MW_JSON_TEXT;
+        value->text = text.data();
+        value->length = text.size();
+        break;
+    }
+    default:
+        value->kind = mw_json_value::MW_JSON_OTHER;
+    }
+}
+
+bool mw_json_find(const struct mw_json *json, const struct mw_path *path,
+                  struct mw_json_value *value)
+{
+    dom::element element = json->root;
+    for (uint32_t i = 0; i < path->key_count; i++) {
+        dom::object object;
+        std::string_view key(path->keys[i].text, path->keys[i].length);
+        if (element.get(object) != simdjson::SUCCESS ||
+            object.at_key(key).get(element) != simdjson::SUCCESS)
+            return false;
+    }
+    fill(element, value);
+    return true;
+}

@@ -1,0 +1,57 @@
+/* subscription.h - the series that a connection wants, and where a frame's candle goes.
+ *
+ * The feed thread owns the set: it looks series up for every frame, without a lock. Other threads ask
+ * for changes through the connection's command queue.
+ *
+ * Threads: feed thread only.
+ */
+#ifndef MW_FEED_SUBSCRIPTION_H
+#define MW_FEED_SUBSCRIPTION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/limits.h"
+#include "base/map.h"
+#include "feed/decoder.h"
+#include "market/series.h"
+
+/* One series of a feed. */
+struct mw_subscription {
+    char symbol[MW_SYMBOL_BYTES_MAX + 1];
+    char timeframe_code[MW_TIMEFRAME_BYTES_MAX]; /* the venue's spelling */
+    struct mw_series *series;                    /* borrows from the cache */
+    bool requested;                              /* asked for on this connection */
+};
+
+struct mw_subscriptions {
+    struct mw_map by_key;    /* "symbol\0code" to its struct mw_subscription, owned */
+    struct mw_map by_symbol; /* every symbol that was ever wanted, to any non-NULL pointer */
+};
+
+void mw_subscriptions_init(struct mw_subscriptions *subscriptions);
+void mw_subscriptions_deinit(struct mw_subscriptions *subscriptions);
+
+/* Adds a series that is not there yet, not requested; does nothing for one that is. Copies. */
+void mw_subscriptions_add(struct mw_subscriptions *subscriptions, const char *symbol,
+                          const char *timeframe_code, struct mw_series *series);
+/* Removes a series. Returns whether it had been requested. */
+bool mw_subscriptions_remove(struct mw_subscriptions *subscriptions, const char *symbol,
+                             const char *timeframe_code);
+
+/* The subscription that a row of a frame belongs to, or NULL. */
+struct mw_subscription *mw_subscriptions_find(const struct mw_subscriptions *subscriptions,
+                                              const struct mw_decoded_row *row);
+/* Whether any series of this symbol was ever wanted. */
+bool mw_subscriptions_has_symbol(const struct mw_subscriptions *subscriptions,
+                                 struct mw_text symbol);
+
+/* Sets `requested` of all. */
+void mw_subscriptions_mark(struct mw_subscriptions *subscriptions, bool requested);
+
+/* Collects pointers to the subscriptions of which `requested` is `requested`, or all with `every`, in
+ * the order of their names, so that requests are the same each time. Returns an owned array. */
+struct mw_subscription **mw_subscriptions_list(const struct mw_subscriptions *subscriptions,
+                                               bool every, bool requested, uint32_t *count);
+
+#endif

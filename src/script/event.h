@@ -1,0 +1,74 @@
+/* event.h - what happened, on its way from feeds and workers to whoever listens.
+ *
+ * Bars do not travel as events: they are read from the cache. Events are rare: states of feeds,
+ * refusals, lag, signals, errors of strategies. A queue is bounded; when a slow reader lets it fill up
+ * the oldest are dropped and counted.
+ *
+ * Threads: a queue takes events from any thread; one thread reads it. `lock` covers all of it.
+ */
+#ifndef MW_SCRIPT_EVENT_H
+#define MW_SCRIPT_EVENT_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/limits.h"
+#include "base/status.h"
+#include "base/thread.h"
+#include "feed/connection.h"
+#include "market/series.h"
+
+/* X(name, text as scripts see it in event.kind) */
+#define MW_EVENT_LIST(X)                                                                           \
+    X(STATE, "state")     /* a feed's state changed: feed, state, error */                         \
+    X(REFUSED, "refused") /* a venue refused a request and goes on: feed, state, error */          \
+    X(LAGGED, "lagged")   /* the ring dropped bars before delivery: strategy, key, count */        \
+    X(SIGNAL, "signal")   /* a strategy says something: strategy, text, json */                    \
+    X(ERROR, "error")     /* a strategy failed: strategy, error */                                 \
+    X(BAR, "bar")         /* a bar closed: key, candle; made by readers, never queued */
+
+typedef enum mw_event_kind {
+#define MW_EVENT_ENUM(name, text) MW_EVENT_##name,
+    MW_EVENT_LIST(MW_EVENT_ENUM)
+#undef MW_EVENT_ENUM
+        MW_EVENT_KIND_COUNT
+} mw_event_kind;
+
+struct mw_event {
+    mw_event_kind kind;
+    int64_t time_ms; /* wall clock */
+    char feed[MW_FEED_NAME_BYTES_MAX + 1];
+    mw_connection_state state;
+    bool has_error;
+    struct mw_error error;
+    char strategy[MW_STRATEGY_NAME_BYTES_MAX + 1];
+    uint64_t count;           /* of bars lost */
+    struct mw_series_key key; /* of the bar, or of the series that lags */
+    struct mw_candle candle;
+    char *text; /* owns; a signal for people: "buy BTCUSDT price=64117.5" */
+    char *json; /* owns; the same for machines */
+};
+
+/* "state", "bar", ... Never NULL. */
+const char *mw_event_kind_text(mw_event_kind kind);
+
+/* Frees what the event owns; not the event itself. */
+void mw_event_deinit(struct mw_event *event);
+
+struct mw_event_queue {
+    pthread_mutex_t lock;
+    struct mw_event *events; /* owns; a ring of MW_EVENTS_MAX, allocated with the first event */
+    uint32_t first, count;
+    uint64_t dropped_count;
+    struct mw_wake *wake; /* borrows; raised with every event; NULL for nobody */
+};
+
+void mw_event_queue_init(struct mw_event_queue *queue, struct mw_wake *wake);
+void mw_event_queue_deinit(struct mw_event_queue *queue);
+/* Adds a copy, with texts of its own. */
+void mw_event_queue_put(struct mw_event_queue *queue, const struct mw_event *event);
+/* Takes the oldest event; the caller owns its texts. False when there is none. */
+bool mw_event_queue_take(struct mw_event_queue *queue, struct mw_event *event);
+
+#endif

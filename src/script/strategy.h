@@ -1,0 +1,92 @@
+/* strategy.h - one strategy: a script in a lua_State of its own, its hooks and what it wants to see.
+ *
+ *     load (owner's thread)            subscriptions are known, nothing has run but the chunk
+ *     init, deliver, stop (worker)     hooks
+ *     free (owner's thread)            after the worker is done
+ *
+ * A script returns a table of hooks, or defines them as globals and returns nothing. What it sees of
+ * the engine comes through mw_bindings, so that this folder knows nothing of the bindings.
+ *
+ * Threads: one at a time, as above; counters are atomics.
+ */
+#ifndef MW_SCRIPT_STRATEGY_H
+#define MW_SCRIPT_STRATEGY_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <lua.h>
+
+#include "script/event.h"
+
+struct mw_strategy; /* opaque */
+
+/* What the bindings give to strategies; every function is called protected. */
+struct mw_bindings {
+    /* Opens modules and globals in a new lua_State. */
+    void (*open)(lua_State *L, struct mw_strategy *strategy, void *engine);
+    /* Pushes the context object of `strategy`; `params` is the stack index of its parameters. */
+    void (*push_context)(lua_State *L, struct mw_strategy *strategy, int params);
+    void (*push_bar)(lua_State *L, const struct mw_candle *candle, const struct mw_series_key *key);
+    void (*push_event)(lua_State *L, const struct mw_event *event);
+};
+
+/* A series that the strategy asked for. */
+struct mw_interest {
+    char feed[MW_FEED_NAME_BYTES_MAX + 1]; /* empty: whichever feed has the symbol */
+    char symbol[MW_SYMBOL_BYTES_MAX + 1];
+    struct mw_timeframe timeframe;
+};
+
+struct mw_strategy_options {
+    const char *name, *file;
+    lua_State *params_from;             /* where the configured parameters are, or NULL for none */
+    int params_ref;                     /* in its registry */
+    const struct mw_bindings *bindings; /* borrows */
+    void *engine;                       /* for the bindings */
+    void (*on_event)(void *user, const struct mw_event *event); /* signals and errors */
+    void *user;
+};
+
+/* Loads the script: runs its chunk, merges the configured parameters over its own, asks its
+ * `subscriptions(params)`. Without that hook `params.symbol` and `params.frequency` are the one series;
+ * without a symbol it gets every series. Errors: MW_ESTRATEGY with file, line and traceback. */
+MW_MUST_USE mw_status mw_strategy_load(const struct mw_strategy_options *options,
+                                       struct mw_strategy **out, struct mw_error *err);
+void mw_strategy_free(struct mw_strategy *strategy);
+
+const char *mw_strategy_name(const struct mw_strategy *strategy);
+
+/* What it asked for; NULL with count 0 when it takes every series. Borrowed. */
+const struct mw_interest *mw_strategy_interests(const struct mw_strategy *strategy,
+                                                uint32_t *count);
+
+/* Whether it has the hook; what it has not is not read for it. */
+bool mw_strategy_wants_ticks(const struct mw_strategy *strategy);
+
+/* Call the hooks. An error is told as an event and counted; the strategy goes on with the next call. */
+void mw_strategy_init(struct mw_strategy *strategy);
+void mw_strategy_handle_bar(struct mw_strategy *strategy, const struct mw_candle *candle,
+                            const struct mw_series_key *key);
+void mw_strategy_handle_tick(struct mw_strategy *strategy, const struct mw_candle *candle,
+                             const struct mw_series_key *key);
+void mw_strategy_handle_state(struct mw_strategy *strategy, const struct mw_event *event);
+void mw_strategy_stop(struct mw_strategy *strategy);
+
+/* Sends a signal of this strategy to whoever listens. Copies. */
+void mw_strategy_signal(struct mw_strategy *strategy, const char *text, const char *json);
+
+struct mw_strategy_status {
+    char name[MW_STRATEGY_NAME_BYTES_MAX + 1];
+    uint64_t bars, ticks, signals, errors;
+    uint64_t lost;       /* bars the ring dropped before delivery */
+    size_t memory_bytes; /* of its lua_State, as of the last callback */
+};
+
+/* Any thread. */
+void mw_strategy_get_status(const struct mw_strategy *strategy, struct mw_strategy_status *status);
+/* Worker only. */
+void mw_strategy_count_lost(struct mw_strategy *strategy, uint64_t lost);
+
+#endif

@@ -1,0 +1,41 @@
+/* worker.h - a thread that runs the strategies pinned to it.
+ *
+ * It sleeps until the cache marked one of its series or an event came in, then walks each dirty series
+ * from each strategy's cursor: every newer closed bar, in order, then the newest forming one.
+ *
+ * Threads: made, started, stopped and freed by one owner; mw_worker_post any thread.
+ */
+#ifndef MW_SCRIPT_WORKER_H
+#define MW_SCRIPT_WORKER_H
+
+#include "market/cache.h"
+#include "script/strategy.h"
+
+struct mw_worker; /* opaque */
+
+/* Makes a worker that watches `cache`, borrowed until it is freed. Errors: MW_ELIMIT. */
+MW_MUST_USE mw_status mw_worker_new(struct mw_cache *cache, struct mw_worker **out,
+                                    struct mw_error *err);
+/* Stops it first. Strategies are the owner's. */
+void mw_worker_free(struct mw_worker *worker);
+
+/* Pins a strategy, borrowed until the worker is stopped, before the start. */
+void mw_worker_add(struct mw_worker *worker, struct mw_strategy *strategy);
+/* Makes `strategy` see `series` from now on. Before the start, or from the worker's thread. */
+void mw_worker_watch(struct mw_worker *worker, struct mw_strategy *strategy,
+                     struct mw_series *series);
+
+/* Starts the thread: init of each strategy, then deliveries. Errors: MW_ELIMIT. */
+MW_MUST_USE mw_status mw_worker_start(struct mw_worker *worker, uint32_t number,
+                                      struct mw_error *err);
+/* Runs the stop hooks and joins. Idempotent. */
+void mw_worker_stop(struct mw_worker *worker);
+
+/* Hands an event to every strategy of this worker (handle_state). Copies. */
+void mw_worker_post(struct mw_worker *worker, const struct mw_event *event);
+
+/* Gives strategies without interests of their own a series that was added after the start. Any
+ * thread. */
+void mw_worker_offer(struct mw_worker *worker, struct mw_series *series);
+
+#endif

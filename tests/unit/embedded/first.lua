@@ -1,0 +1,2 @@
+-- first.lua - a file that is built into embedded_test.
+return "first"
