@@ -58,9 +58,25 @@ static double candle_value(const struct mw_candle *candle, int column)
     }
 }
 
-/* Pushes a column of the frame at index 1, made now or before. Stack: [-0, +1, m] */
+int mw_frame_column(const char *name)
+{
+    for (int column = 0; column < FRAME_COLUMN_COUNT; column++)
+        if (strcmp(frame_fields[column], name) == 0)
+            return column;
+    return -1;
+}
+
+static bool has_column(const struct mw_frame *frame, int column)
+{
+    return frame->fields == 0 || (frame->fields >> column & 1) != 0;
+}
+
+/* Pushes a column of the frame at index 1, made now or before. Stack: [-0, +1, e] */
 static void push_column(lua_State *L, const struct mw_frame *frame, int column)
 {
+    if (!has_column(frame, column))
+        luaL_error(L, "the column \"%s\" is not among the fields that were asked for",
+                   frame_fields[column]);
     if (lua_getiuservalue(L, 1, column + 1) != LUA_TNIL)
         return;
     lua_pop(L, 1);
@@ -130,6 +146,7 @@ static int frame_slice(lua_State *L)
     slice->count = length;
     slice->complete = frame->complete;
     slice->reason = frame->reason;
+    slice->fields = frame->fields;
     slice->key = frame->key;
     memcpy(slice->rows, frame->rows + first, length * sizeof(*slice->rows));
     return 1;
@@ -241,12 +258,15 @@ static void fill_cells(struct text *text, const struct mw_frame *frame)
     }
 }
 
-static void add_line(luaL_Buffer *buffer, const struct text *text, uint32_t line, const char *state)
+static void add_line(luaL_Buffer *buffer, const struct mw_frame *frame, const struct text *text,
+                     uint32_t line, const char *state)
 {
     char cell[TEXT_CELL_BYTES + 3];
     snprintf(cell, sizeof(cell), "\n%-*s", text->widths[FRAME_TIME], text->cells[line][FRAME_TIME]);
     luaL_addstring(buffer, cell);
     for (int column = FRAME_OPEN; column < TEXT_COLUMNS; column++) {
+        if (!has_column(frame, column))
+            continue;
         snprintf(cell, sizeof(cell), "  %*s", text->widths[column], text->cells[line][column]);
         luaL_addstring(buffer, cell);
     }
@@ -286,11 +306,11 @@ static int frame_tostring(lua_State *L)
     luaL_Buffer buffer;
     luaL_buffinit(L, &buffer);
     luaL_addstring(&buffer, title);
-    add_line(&buffer, &text, 0, "state");
+    add_line(&buffer, frame, &text, 0, "state");
     for (uint32_t i = 0; i < text.count; i++) {
         if (text.elided && i == TEXT_ROWS_END)
             luaL_addstring(&buffer, "\n...");
-        add_line(&buffer, &text, i + 1, state_text(&frame->rows[text.rows[i]]));
+        add_line(&buffer, frame, &text, i + 1, state_text(&frame->rows[text.rows[i]]));
     }
     luaL_pushresult(&buffer);
     return 1;

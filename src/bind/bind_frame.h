@@ -31,6 +31,7 @@ struct mw_frame {
     uint32_t count, capacity;
     bool complete;            /* all that was asked for is there */
     const char *reason;       /* static text "warming", "gap", ...; NULL when complete */
+    uint32_t fields;          /* columns that may be read, a bit each; 0 for all */
     struct mw_series_key key; /* what it is of (copied) */
     struct mw_candle rows[];  /* oldest first */
 };
@@ -38,6 +39,9 @@ struct mw_frame {
 /* Pushes a new empty frame with room for `capacity` rows, not complete; the caller fills in the
  * rest before a script sees it. Borrowed for as long as it is on the stack. Stack: [-0, +1, m] */
 struct mw_frame *mw_frame_new(lua_State *L, uint32_t capacity);
+
+/* The number of the column called `name`, its bit in `fields`; -1 when there is none. */
+int mw_frame_column(const char *name);
 
 /* Makes the metatable; once per lua_State, with those of bars and columns. Stack: [-0, +0, m] */
 void mw_frame_register(lua_State *L);

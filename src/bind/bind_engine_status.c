@@ -1,0 +1,124 @@
+/* bind_engine_status.c - counters and states as a table. */
+#include "bind/bind_engine_status.h"
+
+#include <lauxlib.h>
+
+#include "bind/bind.h"
+#include "bind/bind_bar.h"
+
+static void set_text(lua_State *L, const char *key, const char *text)
+{
+    lua_pushstring(L, text);
+    lua_setfield(L, -2, key);
+}
+
+static void set_count(lua_State *L, const char *key, uint64_t count)
+{
+    lua_pushinteger(L, (lua_Integer)count);
+    lua_setfield(L, -2, key);
+}
+
+/* Only kinds that occurred, so that an empty table means that all is well. */
+static void set_rejects(lua_State *L, const uint64_t *rejects)
+{
+    lua_newtable(L);
+    uint64_t total = 0;
+    for (int i = 0; i < MW_REJECT_COUNT; i++) {
+        total += rejects[i];
+        if (rejects[i] > 0)
+            set_count(L, mw_reject_text((mw_reject)i), rejects[i]);
+    }
+    lua_setfield(L, -2, "rejects");
+    set_count(L, "rejected", total);
+}
+
+static void push_feed(lua_State *L, struct mw_connection *feed)
+{
+    struct mw_connection_status status;
+    mw_connection_get_status(feed, &status);
+    lua_createtable(L, 0, 14);
+    set_text(L, "state", mw_connection_state_text(status.state));
+    set_text(L, "endpoint", status.endpoint);
+    set_count(L, "subscriptions", status.subscription_count);
+    set_count(L, "frames", status.frames);
+    set_count(L, "bytes", status.bytes);
+    set_count(L, "candles", status.candles);
+    set_count(L, "late", status.late);
+    set_count(L, "other", status.other);
+    set_count(L, "unsubscribed", status.unsubscribed);
+    set_count(L, "reconnects", status.reconnects);
+    set_rejects(L, status.rejects);
+    if (status.has_error) {
+        mw_bind_push_error(L, &status.error);
+        lua_setfield(L, -2, "error");
+    }
+}
+
+static void push_series(lua_State *L, const struct mw_series *series)
+{
+    const struct mw_series_key *key = mw_series_key(series);
+    char frequency[MW_TIMEFRAME_BYTES_MAX];
+    struct mw_candle newest;
+    lua_createtable(L, 0, 6);
+    set_text(L, "feed", key->feed);
+    set_text(L, "symbol", key->symbol);
+    set_text(L, "frequency", mw_timeframe_format(key->timeframe, frequency));
+    set_count(L, "bars", mw_series_count(series));
+    set_count(L, "bytes", mw_series_bytes(series));
+    if (mw_series_read_last(series, INT64_MAX, 1, true, &newest) == 1) {
+        mw_bar_push(L, &newest, key);
+        lua_setfield(L, -2, "last");
+    }
+}
+
+static void push_strategy(lua_State *L, const struct mw_engine *engine, uint32_t index)
+{
+    struct mw_strategy_status status;
+    struct mw_error err;
+    bool running = mw_engine_get_strategy_status(engine, index, &status, &err);
+    lua_createtable(L, 0, 8);
+    lua_pushboolean(L, running);
+    lua_setfield(L, -2, "running");
+    if (!running) {
+        mw_bind_push_error(L, &err);
+        lua_setfield(L, -2, "error");
+    }
+    set_count(L, "bars", status.bars);
+    set_count(L, "ticks", status.ticks);
+    set_count(L, "signals", status.signals);
+    set_count(L, "errors", status.errors);
+    set_count(L, "lost", status.lost);
+    set_count(L, "memory_bytes", status.memory_bytes);
+    lua_pushstring(L, status.name);
+    lua_insert(L, -2);
+}
+
+void mw_bind_push_status(lua_State *L, struct mw_engine *engine)
+{
+    lua_createtable(L, 0, 4);
+    lua_pushboolean(L, mw_engine_is_running(engine));
+    lua_setfield(L, -2, "running");
+
+    lua_newtable(L);
+    for (uint32_t i = 0; i < mw_engine_feed_count(engine); i++) {
+        struct mw_connection *feed = mw_engine_feed(engine, i);
+        push_feed(L, feed);
+        lua_setfield(L, -2, mw_connection_name(feed));
+    }
+    lua_setfield(L, -2, "feeds");
+
+    lua_newtable(L);
+    const struct mw_cache *cache = mw_engine_cache(engine);
+    for (uint32_t i = 0; i < mw_cache_series_count(cache); i++) {
+        push_series(L, mw_cache_series_get(cache, i));
+        lua_seti(L, -2, (lua_Integer)i + 1);
+    }
+    lua_setfield(L, -2, "series");
+
+    lua_newtable(L);
+    for (uint32_t i = 0; i < mw_engine_strategy_count(engine); i++) {
+        push_strategy(L, engine, i); /* name, table */
+        lua_rawset(L, -3);
+    }
+    lua_setfield(L, -2, "strategies");
+}

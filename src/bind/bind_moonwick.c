@@ -1,0 +1,96 @@
+/* bind_moonwick.c - the module moonwick.core, for hosts and for strategies.
+ *
+ * A host opens engines; a strategy lives in one, and its core module has get_price instead of open.
+ * lua/moonwick/init.lua makes the module `moonwick` out of either.
+ */
+#include "bind/bind_moonwick.h"
+
+#include <stdio.h>
+
+#include <lauxlib.h>
+#include <lua-cjson.h>
+
+#include "bind/bind.h"
+#include "bind/bind_bar.h"
+#include "bind/bind_column.h"
+#include "bind/bind_frame.h"
+#include "engine.h"
+#include "script/vm.h"
+
+static void register_classes(lua_State *L)
+{
+    mw_bar_register(L);
+    mw_column_register(L);
+    mw_frame_register(L);
+    mw_bind_error_register(L);
+    mw_bind_context_register(L);
+    mw_bind_engine_register(L);
+}
+
+/* core.live_objects() -> how many engines are open in this process */
+static int core_live_objects(lua_State *L)
+{
+    lua_pushinteger(L, mw_engine_live_count());
+    return 1;
+}
+
+static const luaL_Reg core_functions[] = {
+    {"live_objects", core_live_objects}, {"open", mw_bind_engine_open}, {NULL, NULL}};
+
+int luaopen_moonwick_core(lua_State *L)
+{
+    register_classes(L);
+    mw_vm_add_searcher(L);
+    luaL_requiref(L, "cjson", luaopen_cjson, 0); /* signals' values come as JSON */
+    lua_pop(L, 1);
+    luaL_newlib(L, core_functions);
+    lua_pushliteral(L, MW_VERSION);
+    lua_setfield(L, -2, "version");
+    return 1;
+}
+
+/* get_price(symbol, options) -> frame. Upvalues: engine, memo */
+static int strategy_get_price(lua_State *L)
+{
+    struct mw_engine *engine = lua_touserdata(L, lua_upvalueindex(1));
+    return mw_bind_get_price(L, engine, lua_upvalueindex(2), 1);
+}
+
+/* moonwick.core for a strategy. Upvalue: engine */
+static int open_strategy_core(lua_State *L)
+{
+    lua_createtable(L, 0, 2);
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_newtable(L);
+    lua_pushcclosure(L, strategy_get_price, 2);
+    lua_setfield(L, -2, "get_price");
+    lua_pushliteral(L, MW_VERSION);
+    lua_setfield(L, -2, "version");
+    return 1;
+}
+
+static void open_strategy(lua_State *L, struct mw_strategy *strategy, void *engine)
+{
+    register_classes(L);
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+    lua_pushlightuserdata(L, engine);
+    lua_pushcclosure(L, open_strategy_core, 1);
+    lua_setfield(L, -2, "moonwick.core");
+    lua_pop(L, 1);
+
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "moonwick");
+    lua_call(L, 1, 1);
+    lua_getfield(L, -1, "get_price");
+    lua_setglobal(L, "get_price");
+    lua_setglobal(L, "moonwick");
+    char who[MW_STRATEGY_NAME_BYTES_MAX + 16];
+    snprintf(who, sizeof(who), "strategy %s", mw_strategy_name(strategy));
+    mw_bind_push_log(L, who);
+    lua_setglobal(L, "log");
+}
+
+const struct mw_bindings mw_lua_bindings = {.open = open_strategy,
+                                            .push_context = mw_bind_push_context,
+                                            .push_bar = mw_bar_push,
+                                            .push_event = mw_bind_push_event};
