@@ -30,8 +30,8 @@ struct mw_backoff {
 void mw_backoff_init(struct mw_backoff *backoff, const struct mw_backoff_options *options,
                      uint64_t seed);
 
-/* Counts a failed attempt. Returns the milliseconds to wait before the next, or -1 when attempts are
- * used up. */
+/* Counts a failed attempt. Returns the milliseconds to wait before the next, or -1 when attempts
+ * are used up. */
 int64_t mw_backoff_next_ms(struct mw_backoff *backoff);
 
 /* The connection works: the next failure is the first again. */

@@ -12,8 +12,8 @@ enum {
     FDS_MAX = 16,                /* an event pipe, a socket, and sockets that are being left */
     HEADER_BYTES_MAX = 16 << 10, /* of an HTTP answer; cookies of proxies can be long */
     TIMEOUT_S = 2 * 3600,        /* of lws; never first, since MW_PHASE_MS_MAX is an hour */
-    /* lws drops a connection whose HTTP headers it holds for 360 seconds more than this, and an HTTP
-     * client's headers are held for as long as it is connected. */
+    /* lws drops a connection whose HTTP headers it holds for 360 seconds more than this, and an
+     * HTTP client's headers are held for as long as it is connected. */
     HEADERS_HELD_S = 10 * 365 * 86400,
 };
 

@@ -1,10 +1,10 @@
-/* loop.h - one libwebsockets context: an event loop, its timers, and where connections are made from.
+/* loop.h - one libwebsockets context: an event loop, its timers, and its two ways out.
  *
  * Connections are made from one of two vhosts, one without a proxy and one with the proxy that the
  * environment names. What libwebsockets logs goes to our log, warnings and errors only.
  *
- * Threads: the thread that made it; making and freeing are serialised in here, since they touch state
- * of libwebsockets and OpenSSL that is the process's.
+ * Threads: the thread that made it; making and freeing are serialised in here, since they touch
+ * state of libwebsockets and OpenSSL that is the process's.
  */
 #ifndef MW_NET_LOOP_H
 #define MW_NET_LOOP_H
@@ -26,9 +26,9 @@ struct mw_loop_timer {
     struct mw_loop *loop; /* borrows */
 };
 
-/* Makes the context. `protocols` is borrowed until mw_loop_deinit, and so is `tls_context`, which TLS
- * objects are made from; lws_context_user gives `user`. On failure mw_loop_deinit is still to be
- * called. Errors: MW_ELIMIT. */
+/* Makes the context. `protocols` is borrowed until mw_loop_deinit, and so is `tls_context`, which
+ * TLS objects are made from; lws_context_user gives `user`. On failure mw_loop_deinit is still to
+ * be called. Errors: MW_ELIMIT. */
 MW_MUST_USE mw_status mw_loop_init(struct mw_loop *loop, const struct lws_protocols *protocols,
                                    void *user, SSL_CTX *tls_context, struct mw_error *err);
 void mw_loop_deinit(struct mw_loop *loop);

@@ -1,8 +1,8 @@
 /* resolve.h - looking a host name up without waiting for it.
  *
- * getaddrinfo blocks for as long as a dead resolver lets it, and cannot be stopped. So each lookup runs
- * in a detached thread of its own, which shares the result with whoever asked; the last of the two to
- * let go frees it. Freeing a lookup that is still running only forgets it.
+ * getaddrinfo blocks for as long as a dead resolver lets it, and cannot be stopped. So each
+ * lookup runs in a detached thread of its own, which shares the result with whoever asked; the
+ * last of the two to let go frees it. Freeing a lookup that is still running only forgets it.
  *
  * Names that end in ".invalid" are refused at once, as RFC 6761, section 6.4, asks.
  *
@@ -31,8 +31,8 @@ struct mw_addresses {
 /* Whether `host` is an IPv4 or IPv6 address already. */
 bool mw_is_address(const char *host);
 
-/* Starts to look `host` up. `wake(user)` is called once when the result is there, from the thread of
- * the lookup, unless mw_resolve_free came first; it must not call back in. Errors: MW_ELIMIT. */
+/* Starts to look `host` up. `wake(user)` is called once when the result is there, from the thread
+ * of the lookup, unless mw_resolve_free came first; it must not call back in. Errors: MW_ELIMIT. */
 MW_MUST_USE mw_status mw_resolve_start(const char *host, void (*wake)(void *user), void *user,
                                        struct mw_resolve **out, struct mw_error *err);
 

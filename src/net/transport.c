@@ -1,15 +1,16 @@
 /* transport.c - what libwebsockets is told, and what it tells.
  *
- * One lws_context per transport, with one connection at a time (`wsi`). A connection that is being left
- * is killed asynchronously and forgotten: callbacks for any other wsi than the current one are ignored,
- * and told to close.
+ * One lws_context per transport, with one connection at a time (`wsi`). A connection that is
+ * being left is killed asynchronously and forgotten: callbacks for any other wsi than the current
+ * one are ignored, and told to close.
  *
  * Facts about libwebsockets 4.1.6 that shape this file:
- * - It answers readable before writable, and not both in one turn, so that a server that never pauses
- *   would keep us from writing: what is queued is also written after each read.
+ * - It answers readable before writable, and not both in one turn, so that a server that never
+ *   pauses would keep us from writing: what is queued is also written after each read.
  * - Bytes that came in the same segment as the 101 wait in a list that only the next event on the
  *   socket looks at: a timer of no delay fetches them.
- * - A request line over 2 KiB and a Host header over 128 bytes are cut: longer ones are refused here.
+ * - A request line over 2 KiB and a Host header over 128 bytes are cut: longer ones are refused
+ *   here.
  */
 #include "net/transport.h"
 

@@ -4,16 +4,18 @@
  *               |           |        |        |        |
  *               +-----------+--------+--------+--------+--> OVER
  *
- * libwebsockets does TCP, proxies, the event loop, timers and HTTP; what it is told and what it tells is
- * in transport.c only. Names are looked up by resolve.h, so that nothing here ever blocks, and the
- * addresses are tried in turn within one time-out. The certificate is checked by tls.h. Once the
- * server has answered 101 with the right Sec-WebSocket-Accept the connection is a stream of bytes.
+ * libwebsockets does TCP, proxies, the event loop, timers and HTTP; what it is told and what it
+ * tells is in transport.c only. Names are looked up by resolve.h, so that nothing here ever
+ * blocks, and the addresses are tried in turn within one time-out. The certificate is checked by
+ * tls.h. Once the server has answered 101 with the right Sec-WebSocket-Accept the connection is a
+ * stream of bytes.
  *
  * However a connection ends, on_closed is called from within mw_transport_service, once, and from
  * inside it the next connection may be begun.
  *
- * A proxy is used when the environment variable http_proxy names one, but never for this machine. The
- * name of the proxy itself is looked up by libwebsockets, which blocks; give an address to avoid that.
+ * A proxy is used when the environment variable http_proxy names one, but never for this machine.
+ * The name of the proxy itself is looked up by libwebsockets, which blocks; give an address to
+ * avoid that.
  *
  * Threads: feed thread only, but mw_transport_wake any thread.
  */

@@ -22,8 +22,8 @@ struct mw_url {
     char path[MW_URL_BYTES_MAX + 1];  /* path and query, at least "/"; no fragment */
 };
 
-/* Reads "scheme://host[:port][/path][?query]". No user and password, no blanks or control characters,
- * at most MW_URL_BYTES_MAX bytes. Errors: MW_EPARSE, MW_ELIMIT. */
+/* Reads "scheme://host[:port][/path][?query]". No user and password, no blanks or control
+ * characters, at most MW_URL_BYTES_MAX bytes. Errors: MW_EPARSE, MW_ELIMIT. */
 MW_MUST_USE mw_status mw_url_parse(const char *text, struct mw_url *url, struct mw_error *err);
 
 /* Writes "wss://host:port/path" without the query, which may hold a token, for logs and errors.

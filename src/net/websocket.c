@@ -1,8 +1,8 @@
 /* websocket.c - frames through wslay's frame layer.
  *
- * wslay reads headers and hands out the payload in pieces of up to 4 KiB from a buffer of its own; they
- * are copied to the end of the message. It knows about lengths and control frames; what depends on the
- * role and on earlier frames is checked here.
+ * wslay reads headers and hands out the payload in pieces of up to 4 KiB from a buffer of its
+ * own; they are copied to the end of the message. It knows about lengths and control frames; what
+ * depends on the role and on earlier frames is checked here.
  */
 #include "net/websocket.h"
 

@@ -3,14 +3,15 @@
  *     bytes in  -> mw_websocket_feed -> on_message, on_close
  *     send_*    -> one masked frame  -> on_output
  *
- * Bytes may come in pieces of any size. Messages are joined from their fragments in one buffer, which
- * is kept, so that a frame costs no allocation. Pings are answered with their payload, also between
- * fragments. Everything that RFC 6455 forbids a server is refused, with the close code in brackets:
- * masked frames, reserved bits and opcodes, fragmented control frames and such over 125 bytes, lengths
- * not in their shortest form, a continuation of nothing, a new message inside a fragmented one, a close
- * payload of one byte and close codes that must not be sent (all 1002), a close reason that is not
- * UTF-8 (1007), a frame or message over the limit (1009). The length decides that, when the first byte
- * of the payload is there: nothing is kept for a frame that is too long. Refusing sends a close frame.
+ * Bytes may come in pieces of any size. Messages are joined from their fragments in one buffer,
+ * which is kept, so that a frame costs no allocation. Pings are answered with their payload, also
+ * between fragments. Everything that RFC 6455 forbids a server is refused, with the close code in
+ * brackets: masked frames, reserved bits and opcodes, fragmented control frames and such over 125
+ * bytes, lengths not in their shortest form, a continuation of nothing, a new message inside a
+ * fragmented one, a close payload of one byte and close codes that must not be sent (all 1002), a
+ * close reason that is not UTF-8 (1007), a frame or message over the limit (1009). The length
+ * decides that, when the first byte of the payload is there: nothing is kept for a frame that is
+ * too long. Refusing sends a close frame.
  *
  * Text messages are not checked for UTF-8 (see client.h).
  *
@@ -42,15 +43,15 @@ enum {
     MW_CLOSE_TOO_BIG = 1009,
 };
 
-/* Called from within mw_websocket_feed and the send functions. Every function is set. They may send,
- * but not feed, reset or free. */
+/* Called from within mw_websocket_feed and the send functions. Every function is set. They may
+ * send, but not feed, reset or free. */
 struct mw_websocket_handler {
     void *user; /* borrows until mw_websocket_free */
     /* A whole message, borrowed for the call; MW_MESSAGE_PADDING zero bytes follow it. None comes
      * after a close frame was sent or received. */
     void (*on_message)(void *user, bool text, const char *data, size_t length);
-    /* The peer's close frame, after it was answered. `code` is MW_CLOSE_NO_CODE where it has none. The
-     * reason is UTF-8, borrowed for the call and terminated. */
+    /* The peer's close frame, after it was answered. `code` is MW_CLOSE_NO_CODE where it has
+     * none. The reason is UTF-8, borrowed for the call and terminated. */
     void (*on_close)(void *user, uint16_t code, const char *reason);
     /* One frame to be sent, borrowed for the call. Returns false when there is no room for it. */
     bool (*on_output)(void *user, const void *frame, size_t length);
@@ -69,8 +70,8 @@ void mw_websocket_reset(struct mw_websocket *websocket);
 MW_MUST_USE mw_status mw_websocket_feed(struct mw_websocket *websocket, const void *bytes,
                                         size_t length, struct mw_error *err);
 
-/* Send one frame each. False, and nothing sent, when on_output had no room, the payload is longer than
- * its kind of frame may have, or a close frame was sent before. */
+/* Send one frame each. False, and nothing sent, when on_output had no room, the payload is longer
+ * than its kind of frame may have, or a close frame was sent before. */
 bool mw_websocket_send_text(struct mw_websocket *websocket, const char *text, size_t length);
 bool mw_websocket_send_ping(struct mw_websocket *websocket, const void *payload, size_t length);
 bool mw_websocket_send_pong(struct mw_websocket *websocket, const void *payload, size_t length);

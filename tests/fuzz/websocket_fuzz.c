@@ -1,4 +1,4 @@
-/* websocket_fuzz.c - however a stream is split, the same messages, close frames and errors come out. */
+/* websocket_fuzz.c - however a stream is split, it gives the same messages, answers and errors. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

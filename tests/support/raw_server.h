@@ -1,8 +1,8 @@
 /* raw_server.h - a server on loopback that says exactly what a test wants, right or wrong.
  *
- * It runs in a thread, takes one connection after the other and hands each to `serve`, with the TLS
- * handshake done when it has a certificate. Stopping cuts the connection off and joins the thread, so
- * a `serve` that waits for the client never hangs.
+ * It runs in a thread, takes one connection after the other and hands each to `serve`, with the
+ * TLS handshake done when it has a certificate. Stopping cuts the connection off and joins the
+ * thread, so a `serve` that waits for the client never hangs.
  *
  *     static void serve(struct mw_raw_peer *peer, void *user)
  *     {
@@ -53,8 +53,8 @@ bool mw_raw_read_request(struct mw_raw_peer *peer, char *request, size_t size);
 bool mw_raw_upgrade(struct mw_raw_peer *peer, const void *more, size_t length);
 /* Writes the Sec-WebSocket-Accept for the key in `request`, 28 characters and a NUL. */
 bool mw_raw_accept_key(const char *request, char accept[29]);
-/* Reads one frame of up to 125 bytes of a client and unmasks it. Returns the payload's length, or -1;
- * `first` gets the first byte. The payload is terminated. */
+/* Reads one frame of up to 125 bytes of a client and unmasks it. Returns the payload's length, or
+ * -1; `first` gets the first byte. The payload is terminated. */
 ssize_t mw_raw_read_frame(struct mw_raw_peer *peer, unsigned char *first, char payload[126]);
 /* Reads and drops everything until the client is gone. */
 void mw_raw_wait_end(struct mw_raw_peer *peer);

@@ -1,4 +1,4 @@
-/* client_test.c - the client against real sockets on loopback: TLS, upgrades, endings, time-outs. */
+/* client_test.c - the client against real sockets: upgrades, TLS, endings and time-outs. */
 #include <netdb.h>
 #include <semaphore.h>
 #include <setjmp.h>
@@ -582,17 +582,18 @@ static void tells_unknown_names_from_refused_ports(void **state)
     end(&heard);
 }
 
-int __real_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
-                       struct addrinfo **list);
-int __wrap_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
-                       struct addrinfo **list);
+/* The linker's --wrap sends calls of getaddrinfo to the second; the first is the real one. */
+int real_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+                     struct addrinfo **list) __asm__("__real_getaddrinfo");
+int wrap_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+                     struct addrinfo **list) __asm__("__wrap_getaddrinfo");
 
 static sem_t stuck_go, stuck_gone; /* the resolver may go on; it has ended */
 
 /* Stands in for the resolver where resolve.c calls it. "several.test" has two addresses that refuse
  * and one that does not; "stuck.test" is asked of a resolver that does not answer. */
-int __wrap_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
-                       struct addrinfo **list)
+int wrap_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+                     struct addrinfo **list)
 {
     static const char *const several[] = {"127.0.0.3", "127.0.0.2", "127.0.0.1"};
     if (strcmp(host, "stuck.test") == 0) {
@@ -601,9 +602,9 @@ int __wrap_getaddrinfo(const char *host, const char *service, const struct addri
         return EAI_AGAIN;
     }
     if (strcmp(host, "several.test") != 0)
-        return __real_getaddrinfo(host, service, hints, list);
+        return real_getaddrinfo(host, service, hints, list);
     for (size_t i = 0; i < MW_COUNT(several); i++) {
-        assert_int_equal(__real_getaddrinfo(several[i], service, hints, list), 0);
+        assert_int_equal(real_getaddrinfo(several[i], service, hints, list), 0);
         list = &(*list)->ai_next;
     }
     return 0;
