@@ -30,11 +30,14 @@ enum {
     MW_FEED_SYMBOLS_MAX = 4096,
     MW_FEED_TIMEFRAMES_MAX = 32,
     MW_FEED_ENDPOINTS_MAX = 16,
+    MW_MARKET_TYPE_BYTES_MAX = 64, /* "spot", "linear" */
+    MW_TOKEN_BYTES_MAX = 4096,     /* a CSRF token is 64 bytes, a signed one a few hundred */
 
     /* Frames. The largest real message is a snapshot of 500 rows, about 60 KB; 4 MiB is generous
      * and still bounds what a hostile server can make one connection hold. */
     MW_FRAME_BYTES_DEFAULT = 4 << 20,
     MW_FRAME_BYTES_MAX = 64 << 20,
+    MW_FRAME_BYTES_MIN = 1024,         /* any candle and any reply to a subscription fits */
     MW_SEND_QUEUE_BYTES_MAX = 1 << 20, /* subscriptions of 2,000 topics are 60 KB */
     MW_RECEIVE_BYTES = 64 << 10,       /* one read from a socket; about 180 frames of 352 bytes */
     MW_JSON_DEPTH_MAX = 64,
@@ -62,7 +65,8 @@ enum {
     /* CSV. A row of six numbers is 80 bytes. */
     MW_CSV_LINE_BYTES_MAX = 4096,
 
-    /* Simulator. */
+    /* Simulator. A million is a day in 90 ms, more than any socket takes. */
+    MW_SIMULATOR_SPEED_MAX = 1000000,
     MW_SIMULATOR_SESSIONS_MAX = 256,
     MW_SIMULATOR_REPLAY_ROWS_MAX = 16 << 20, /* 30 years of minutes; 1 GiB in memory */
 };

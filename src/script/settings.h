@@ -29,8 +29,8 @@
 
 /* How an in-process simulator makes its prices (endpoint = "simulator"). */
 struct mw_simulator_settings {
-    uint64_t seed;
-    double speed;      /* simulated seconds per second; 0 for "max" */
+    uint64_t seed;     /* 1 by default */
+    double speed;      /* simulated seconds per second, 1 by default; 0 for "max" */
     int64_t start_ms;  /* 0 for the simulator's default */
     char *replay_file; /* owns; resolved against the configuration's folder; NULL for none */
 };
@@ -38,7 +38,7 @@ struct mw_simulator_settings {
 struct mw_feed_settings {
     char name[MW_FEED_NAME_BYTES_MAX +
               1];     /* letters, digits, '_', '-', '.'; the protocol's by default */
-    char *protocol;   /* owns; a shipped name, or the path of a .lua file */
+    char *protocol;   /* owns; a shipped name, or the path of a .lua file, resolved */
     char **endpoints; /* owns; empty: the protocol's own; or one "simulator" */
     uint32_t endpoint_count;
     char **symbols; /* owns; as the venue spells them; no duplicates */
