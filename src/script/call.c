@@ -5,8 +5,8 @@
 
 #include "base/check.h"
 
-/* Replaces the error value at index 1 by a string: what __tostring makes of it, the field `message` of
- * a table, or what tostring would print. Stack: [-1, +1, m] */
+/* Replaces the error value at index 1 by a string: what __tostring makes of it, the field `message`
+ * of a table, or what tostring would print. Stack: [-1, +1, m] */
 static void show_error(lua_State *L)
 {
     lua_settop(L, 1);

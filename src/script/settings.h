@@ -2,13 +2,13 @@
  *
  * Sources, later ones over earlier ones: the defaults here, config.lua (or a table handed in), the
  * environment (WEBSOCKET_ENDPOINT, _CSRF_TOKEN, _MARKET_TYPE, _SYMBOLS, _RESOLUTIONS, for the first
- * feed), the command line. A key that is not known, or whose value is of the wrong type or out of its
- * range, is refused with its path, the value, what was wanted and the nearest known name:
+ * feed), the command line. A key that is not known, or whose value is of the wrong type or out of
+ * its range, is refused with its path, the value, what was wanted and the nearest known name:
  *
  *     config.lua: feeds[1].symbol = "BTCUSDT": no such key, did you mean symbols?
  *
- * Inside config.lua `env "NAME"` is the value of an environment variable (an error when it is not set
- * and no default was given), so that secrets stay out of the file. Secrets are never printed.
+ * Inside config.lua `env "NAME"` is the value of an environment variable (an error when it is not
+ * set and no default was given), so that secrets stay out of the file. Secrets are never printed.
  *
  * Threads: immutable after loading, but `L`, which belongs to the thread that loaded it.
  */
@@ -73,8 +73,8 @@ struct mw_settings {
     lua_State *L;                        /* owns; holds the params tables */
 };
 
-/* Runs the file and checks what it returns, then applies the environment. Errors: MW_EIO, MW_ECONFIG.
- * `*out` is owned by the caller. */
+/* Runs the file and checks what it returns, then applies the environment. Errors: MW_EIO,
+ * MW_ECONFIG. `*out` is owned by the caller. */
 MW_MUST_USE mw_status mw_settings_load_file(const char *path, struct mw_settings **out,
                                             struct mw_error *err);
 

@@ -71,8 +71,8 @@ struct mw_key {
 void mw_reader_init(struct mw_reader *reader, lua_State *L, lua_State *home, const char *folder,
                     const char *place);
 
-/* Fails with the place, the value on top of the stack as far as it may be shown, and what was wanted:
- * `format` begins with "want". Returns MW_ECONFIG. */
+/* Fails with the place, the value on top of the stack as far as it may be shown, and what was
+ * wanted: `format` begins with "want". Returns MW_ECONFIG. */
 mw_status mw_reader_refuse(struct mw_reader *reader, struct mw_error *err, const char *format, ...)
     MW_PRINTF(3, 4);
 
@@ -80,16 +80,16 @@ mw_status mw_reader_refuse(struct mw_reader *reader, struct mw_error *err, const
 mw_status mw_reader_fail(struct mw_reader *reader, struct mw_error *err, const char *format, ...)
     MW_PRINTF(3, 4);
 
-/* Reads every key of the table on top that `keys` names, in that order, into `target`. Refuses what is
- * no table, and keys that `keys` does not name. */
+/* Reads every key of the table on top that `keys` names, in that order, into `target`. Refuses what
+ * is no table, and keys that `keys` does not name. */
 MW_MUST_USE mw_status mw_reader_keys(struct mw_reader *reader, const struct mw_key *keys,
                                      void *target, struct mw_error *err);
 
 /* Whether the table on top has a value under `name`. */
 bool mw_reader_has(struct mw_reader *reader, const char *name);
 
-/* Counts the entries of the list on top, least..most of them. Refuses what is no table, keys that are
- * not positions, and holes. */
+/* Counts the entries of the list on top, least..most of them. Refuses what is no table, keys that
+ * are not positions, and holes. */
 MW_MUST_USE mw_status mw_reader_count(struct mw_reader *reader, double least, double most,
                                       uint32_t *count, struct mw_error *err);
 
@@ -102,7 +102,8 @@ void mw_reader_leave(struct mw_reader *reader, size_t mark);
  * none. */
 bool mw_reader_enter_key(struct mw_reader *reader, const char *name, size_t *mark);
 
-/* The text on top, borrowed until it is popped: least..most bytes, none of them a control character. */
+/* The text on top, borrowed until it is popped: least..most bytes, none of them a control
+ * character. */
 MW_MUST_USE mw_status mw_reader_text(struct mw_reader *reader, double least, double most,
                                      const char **text, struct mw_error *err);
 

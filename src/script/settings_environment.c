@@ -1,7 +1,7 @@
 /* settings_environment.c - environment variables over the first feed.
  *
- * A variable becomes the Lua value that the configuration would have, and the feed's own reader of that
- * key takes it. So both are held to the same rules; only the place in a message differs.
+ * A variable becomes the Lua value that the configuration would have, and the feed's own reader of
+ * that key takes it. So both are held to the same rules; only the place in a message differs.
  */
 #include <stdlib.h>
 #include <string.h>

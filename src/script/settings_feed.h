@@ -1,7 +1,7 @@
 /* settings_feed.h - the parts of the configuration: feeds, strategies and the environment.
  *
- * Readers of lists take what settings_check.h gives them and fill `settings`, whose folder is set. On
- * failure `settings` is half filled and still good for mw_settings_free.
+ * Readers of lists take what settings_check.h gives them and fill `settings`, whose folder is set.
+ * On failure `settings` is half filled and still good for mw_settings_free.
  *
  * Threads: the thread that owns the lua_State.
  */

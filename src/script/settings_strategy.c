@@ -65,7 +65,8 @@ static const struct mw_key strategy_keys[] = {
     MW_KEYS_END,
 };
 
-/* Reads the strategy on top: a file, or a table. `names` has the strategies that were given a name. */
+/* Reads the strategy on top: a file, or a table. `names` has the strategies that were given a
+ * name. */
 static mw_status read_strategy(struct mw_reader *reader, struct mw_settings *settings,
                                struct mw_map *names, struct mw_error *err)
 {

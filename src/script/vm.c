@@ -45,7 +45,8 @@ static int panic(lua_State *L)
     mw_check_failed(message, __FILE__, __LINE__, __func__);
 }
 
-/* What every script finds: the one place that decides which libraries a vm has. Stack: [-0, +0, m] */
+/* What every script finds: the one place that decides which libraries a vm has.
+ * Stack: [-0, +0, m] */
 static void open_libraries(lua_State *L)
 {
     luaL_openlibs(L);
@@ -180,8 +181,8 @@ size_t mw_vm_bytes(const struct mw_vm *vm)
     return vm->bytes;
 }
 
-/* The part of a script that Lua reads: behind a byte order mark and a "#!" line, whose newline stays
- * so that lines count from 1. */
+/* The part of a script that Lua reads: behind a byte order mark and a "#!" line, whose newline
+ * stays so that lines count from 1. */
 static const char *skip_preamble(const char *text, const char *end)
 {
     static const char mark[] = "\xEF\xBB\xBF";
@@ -269,7 +270,8 @@ static mw_status copy_pair(struct copy *copy, int key, int table)
     return mw_fail_within(copy->err, status, "an item");
 }
 
-/* In one state the source's iteration and the copy share a stack; absolute indexes keep them apart. */
+/* In one state the source's iteration and the copy share a stack; absolute indexes keep them
+ * apart. */
 static mw_status copy_table(struct copy *copy, int index)
 {
     mw_status status = enter_table(copy, index);

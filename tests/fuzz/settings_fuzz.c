@@ -1,4 +1,4 @@
-/* settings_fuzz.c - any table is read or refused with a message; JSON stands in for what Lua makes. */
+/* settings_fuzz.c - any table is read or refused with a message; JSON stands in for Lua. */
 #include <lauxlib.h>
 #include <lua-cjson.h>
 

@@ -1,4 +1,4 @@
-/* settings_test.c - every key good, mistyped and out of range; files, the environment and secrets. */
+/* settings_test.c - every key good, mistyped and out of range; environment and secrets. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

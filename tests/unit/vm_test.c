@@ -1,4 +1,4 @@
-/* vm_test.c - memory caps, loading, require, calls with tracebacks, and copies between lua_States. */
+/* vm_test.c - memory caps, loading, require, tracebacks and copies between lua_States. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
