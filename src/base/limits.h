@@ -30,11 +30,14 @@ enum {
     MW_FEED_SYMBOLS_MAX = 4096,
     MW_FEED_TIMEFRAMES_MAX = 32,
     MW_FEED_ENDPOINTS_MAX = 16,
+    MW_MARKET_TYPE_BYTES_MAX = 64, /* "spot", "linear" */
+    MW_TOKEN_BYTES_MAX = 4096,     /* a CSRF token is 64 bytes, a signed one a few hundred */
 
     /* Frames. The largest real message is a snapshot of 500 rows, about 60 KB; 4 MiB is generous
      * and still bounds what a hostile server can make one connection hold. */
     MW_FRAME_BYTES_DEFAULT = 4 << 20,
     MW_FRAME_BYTES_MAX = 64 << 20,
+    MW_FRAME_BYTES_MIN = 1024,         /* any candle and any reply to a subscription fits */
     MW_SEND_QUEUE_BYTES_MAX = 1 << 20, /* subscriptions of 2,000 topics are 60 KB */
     MW_RECEIVE_BYTES = 64 << 10,       /* one read from a socket; about 180 frames of 352 bytes */
     MW_JSON_DEPTH_MAX = 64,
@@ -49,6 +52,7 @@ enum {
     MW_LUA_BYTES_DEFAULT = 64 << 20, /* memory of one strategy's lua_State */
     MW_SCRIPT_BYTES_MAX = 4 << 20,   /* a script or a configuration file */
     MW_VALUE_DEPTH_MAX = 32,         /* nesting of a table that is copied between lua_States */
+    MW_VALUE_ITEMS_MAX = 1 << 20,    /* and its keys, as often as they are met */
     MW_EVENTS_MAX = 4096,        /* events a slow reader may leave behind before the oldest drop */
     MW_SIGNAL_BYTES_MAX = 4096,  /* one signal as JSON */
     MW_INTERESTS_MAX = 4096,     /* series that one strategy may ask for */
@@ -61,7 +65,8 @@ enum {
     /* CSV. A row of six numbers is 80 bytes. */
     MW_CSV_LINE_BYTES_MAX = 4096,
 
-    /* Simulator. */
+    /* Simulator. A million is a day in 90 ms, more than any socket takes. */
+    MW_SIMULATOR_SPEED_MAX = 1000000,
     MW_SIMULATOR_SESSIONS_MAX = 256,
     MW_SIMULATOR_MESSAGE_BYTES_MAX = 64 << 10, /* a subscription to 2,000 topics is 60 KB */
     MW_SIMULATOR_REPLY_BYTES_MAX = 8 << 20,    /* a list of all 131,072 series is 4 MB */

@@ -12,9 +12,9 @@
 
 #include "base/status.h"
 
-/* Calls the function below its `argument_count` arguments on the stack, for `result_count` results (or
- * LUA_MULTRET). Errors: `status`, with the message (an error value that is no string is shown by
- * tostring) and, after a newline, the traceback.
+/* Calls the function below its `argument_count` arguments on the stack, for `result_count` results
+ * (or LUA_MULTRET). Errors: `status`, with the message (an error value that is no string is shown
+ * by tostring) and, after a newline, the traceback.
  * Stack: [-(argument_count + 1), +results] on success, [-(argument_count + 1), +0] on failure. */
 MW_MUST_USE mw_status mw_call(lua_State *L, int argument_count, int result_count, mw_status status,
                               struct mw_error *err);

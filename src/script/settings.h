@@ -2,13 +2,13 @@
  *
  * Sources, later ones over earlier ones: the defaults here, config.lua (or a table handed in), the
  * environment (WEBSOCKET_ENDPOINT, _CSRF_TOKEN, _MARKET_TYPE, _SYMBOLS, _RESOLUTIONS, for the first
- * feed), the command line. A key that is not known, or whose value is of the wrong type or out of its
- * range, is refused with its path, the value, what was wanted and the nearest known name:
+ * feed), the command line. A key that is not known, or whose value is of the wrong type or out of
+ * its range, is refused with its path, the value, what was wanted and the nearest known name:
  *
  *     config.lua: feeds[1].symbol = "BTCUSDT": no such key, did you mean symbols?
  *
- * Inside config.lua `env "NAME"` is the value of an environment variable (an error when it is not set
- * and no default was given), so that secrets stay out of the file. Secrets are never printed.
+ * Inside config.lua `env "NAME"` is the value of an environment variable (an error when it is not
+ * set and no default was given), so that secrets stay out of the file. Secrets are never printed.
  *
  * Threads: immutable after loading, but `L`, which belongs to the thread that loaded it.
  */
@@ -29,8 +29,8 @@
 
 /* How an in-process simulator makes its prices (endpoint = "simulator"). */
 struct mw_simulator_settings {
-    uint64_t seed;
-    double speed;      /* simulated seconds per second; 0 for "max" */
+    uint64_t seed;     /* 1 by default */
+    double speed;      /* simulated seconds per second, 1 by default; 0 for "max" */
     int64_t start_ms;  /* 0 for the simulator's default */
     char *replay_file; /* owns; resolved against the configuration's folder; NULL for none */
 };
@@ -38,7 +38,7 @@ struct mw_simulator_settings {
 struct mw_feed_settings {
     char name[MW_FEED_NAME_BYTES_MAX +
               1];     /* letters, digits, '_', '-', '.'; the protocol's by default */
-    char *protocol;   /* owns; a shipped name, or the path of a .lua file */
+    char *protocol;   /* owns; a shipped name, or the path of a .lua file, resolved */
     char **endpoints; /* owns; empty: the protocol's own; or one "simulator" */
     uint32_t endpoint_count;
     char **symbols; /* owns; as the venue spells them; no duplicates */
@@ -73,8 +73,8 @@ struct mw_settings {
     lua_State *L;                        /* owns; holds the params tables */
 };
 
-/* Runs the file and checks what it returns, then applies the environment. Errors: MW_EIO, MW_ECONFIG.
- * `*out` is owned by the caller. */
+/* Runs the file and checks what it returns, then applies the environment. Errors: MW_EIO,
+ * MW_ECONFIG. `*out` is owned by the caller. */
 MW_MUST_USE mw_status mw_settings_load_file(const char *path, struct mw_settings **out,
                                             struct mw_error *err);
 

@@ -1,8 +1,8 @@
 /* vm.h - lua_States as this program makes them, and what goes into and between them.
  *
  * A vm is a lua_State with a cap on its memory, the standard libraries, "json" (lua-cjson) and a
- * `require` that finds the shipped Lua files (base/embedded.h) before the folders it is given. Running
- * out of the cap is an ordinary Lua error in the script, never an abort.
+ * `require` that finds the shipped Lua files (base/embedded.h) before the folders it is given.
+ * Running out of the cap is an ordinary Lua error in the script, never an abort.
  *
  * Threads: one thread at a time per vm.
  */
@@ -20,7 +20,8 @@ struct mw_vm; /* opaque */
 struct mw_vm_options {
     size_t bytes_max;   /* 1 MiB or more */
     const char *folder; /* where `require` looks for the script's own modules; NULL for nowhere */
-    /* Opens what the host offers besides the standard libraries, in protected mode; NULL for nothing. */
+    /* Opens what the host offers besides the standard libraries, in protected mode; NULL for
+     * nothing. */
     void (*open)(lua_State *L, void *user);
     void *user;
 };
@@ -35,18 +36,22 @@ lua_State *mw_vm_state(struct mw_vm *vm);
 /* Bytes in use now. */
 size_t mw_vm_bytes(const struct mw_vm *vm);
 
-/* Makes shipped Lua files available to `require` in any lua_State, after what package.path finds. */
+/* Makes shipped Lua files available to `require` in any lua_State, after what package.path
+ * finds. */
 void mw_vm_add_searcher(lua_State *L);
 
-/* Reads a file of at most MW_SCRIPT_BYTES_MAX, text only (no byte code), and pushes it as a function.
- * Errors: MW_EIO, MW_ELIMIT, `status` with Lua's own message (file and line) when it does not compile.
+/* Reads a file of at most MW_SCRIPT_BYTES_MAX, text only (no byte code), and pushes it as a
+ * function. Errors: MW_EIO, MW_ELIMIT, `status` with Lua's own message (file and line) when it does
+ * not compile.
  * Stack: [-0, +1] on success, [-0, +0] on failure. */
 MW_MUST_USE mw_status mw_vm_load_file(lua_State *L, const char *path, mw_status status,
                                       struct mw_error *err);
 
-/* Pushes onto `to` a copy of the value at `index` of `from`: nil, booleans, numbers, strings and tables
- * of these, at most MW_VALUE_DEPTH_MAX deep. The states may be different or the same. Errors: MW_EINVAL
- * for anything else, naming its type. Stack of `to`: [-0, +1] on success, [-0, +0] on failure. */
+/* Pushes onto `to` a copy of the value at `index` of `from`: nil, booleans, numbers, strings and
+ * tables of these, at most MW_VALUE_DEPTH_MAX deep. The states may be different or the same.
+ * Errors: MW_EINVAL for anything else, naming its type, for tables that contain themselves, and for
+ * more than MW_VALUE_ITEMS_MAX keys in all.
+ * Stack of `to`: [-0, +1] on success, [-0, +0] on failure. */
 MW_MUST_USE mw_status mw_vm_copy_value(lua_State *from, int index, lua_State *to,
                                        struct mw_error *err);
 

@@ -1,0 +1,242 @@
+/* settings.c - defaults, the keys at the top, running config.lua and freeing. */
+#include "script/settings.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <lauxlib.h>
+
+#include "base/check.h"
+#include "script/call.h"
+#include "script/settings_check.h"
+#include "script/settings_feed.h"
+#include "script/vm.h"
+
+/* The settings as the world sees them, and the vm of their `L`. */
+struct settings_box {
+    struct mw_settings settings;
+    struct mw_vm *vm; /* owns */
+};
+
+/* env(name[, default]) -> text */
+static int config_env(lua_State *L)
+{
+    const char *name = luaL_checkstring(L, 1);
+    const char *text = getenv(name);
+    if (text != NULL)
+        lua_pushstring(L, text);
+    else if (lua_gettop(L) >= 2)
+        lua_settop(L, 2);
+    else
+        return luaL_error(L, "env \"%s\": not set", name);
+    return 1;
+}
+
+static void open_config(lua_State *L, void *user)
+{
+    (void)user;
+    lua_register(L, "env", config_env);
+}
+
+/* How many attempts, or math.huge. */
+static mw_status read_attempts(struct mw_reader *reader, const struct mw_key *key, void *target,
+                               struct mw_error *err)
+{
+    struct mw_backoff_options *reconnect = target;
+    bool number = lua_type(reader->L, -1) == LUA_TNUMBER;
+    double value = number ? lua_tonumber(reader->L, -1) : 0;
+    if (value == HUGE_VAL)
+        reconnect->attempts = MW_ATTEMPTS_FOREVER;
+    else if (value >= key->least && value <= key->most && floor(value) == value)
+        reconnect->attempts = (uint32_t)value;
+    else
+        return mw_reader_refuse(reader, err, "want a whole number from %.0f to %.0f, or math.huge",
+                                key->least, key->most);
+    return MW_OK;
+}
+
+static mw_status read_level(struct mw_reader *reader, const struct mw_key *key, void *target,
+                            struct mw_error *err)
+{
+    (void)key;
+    struct mw_settings *settings = target;
+    if (lua_type(reader->L, -1) != LUA_TSTRING ||
+        mw_log_level_parse(lua_tostring(reader->L, -1), &settings->log_level, NULL) != MW_OK)
+        return mw_reader_refuse(reader, err,
+                                "want \"debug\", \"info\", \"warn\", \"error\" or \"off\"");
+    return MW_OK;
+}
+
+#define RECONNECT(field) offsetof(struct mw_backoff_options, field)
+#define SETTINGS(field)  offsetof(struct mw_settings, field)
+
+static const struct mw_key reconnect_keys[] = {
+    {"attempts", read_attempts, 0, 1, MW_ATTEMPTS_FOREVER - 1.0, NULL, MW_SHOW_VALUE},
+    {"base", mw_read_seconds, RECONNECT(base_s), 1, MW_PHASE_MS_MAX, NULL, MW_SHOW_VALUE},
+    {"cap", mw_read_seconds, RECONNECT(cap_s), 1, MW_PHASE_MS_MAX, NULL, MW_SHOW_VALUE},
+    {"jitter", mw_read_double, RECONNECT(jitter), 0, 1, NULL, MW_SHOW_VALUE},
+    MW_KEYS_END,
+};
+
+static mw_status read_reconnect(struct mw_reader *reader, const struct mw_key *key, void *target,
+                                struct mw_error *err)
+{
+    struct mw_backoff_options *reconnect = &((struct mw_settings *)target)->reconnect;
+    mw_status status = mw_reader_keys(reader, key->keys, reconnect, err);
+    if (status == MW_OK && reconnect->cap_s < reconnect->base_s)
+        return mw_reader_fail(reader, err, "want cap of at least base, got %g and %g seconds",
+                              reconnect->cap_s, reconnect->base_s);
+    return status;
+}
+
+static const struct mw_key cache_keys[] = {
+    {"bars", mw_read_uint32, SETTINGS(cache_bars), 1, MW_SERIES_CANDLES_MAX, NULL, MW_SHOW_VALUE},
+    MW_KEYS_END,
+};
+
+static const struct mw_key log_keys[] = {
+    {"level", read_level, 0, 0, 0, NULL, MW_SHOW_VALUE},
+    MW_KEYS_END,
+};
+
+static const struct mw_key settings_keys[] = {
+    {"feeds", mw_read_feeds, 0, 0, MW_FEEDS_MAX, NULL, MW_SHOW_VALUE},
+    {"reconnect", read_reconnect, 0, 0, 0, reconnect_keys, MW_SHOW_VALUE},
+    {"cache", mw_read_table, 0, 0, 0, cache_keys, MW_SHOW_VALUE},
+    {"strategies", mw_read_strategies, 0, 0, MW_STRATEGIES_MAX, NULL, MW_SHOW_VALUE},
+    {"workers", mw_read_uint32, SETTINGS(worker_count), 0, MW_WORKERS_MAX, NULL, MW_SHOW_VALUE},
+    {"log", mw_read_table, 0, 0, 0, log_keys, MW_SHOW_VALUE},
+    MW_KEYS_END,
+};
+
+/* The folder of `path`. Returns owned. */
+static char *folder_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL)
+        return mw_strdup(".");
+    return mw_strndup(path, slash == path ? 1 : (size_t)(slash - path));
+}
+
+static mw_status settings_new(const char *path, struct mw_settings **out, struct mw_error *err)
+{
+    struct settings_box *box = mw_alloc_zero(sizeof(*box));
+    struct mw_settings *settings = &box->settings;
+    *settings = (struct mw_settings){
+        .path = mw_strdup(path),
+        .folder = folder_of(path),
+        .reconnect = {.attempts = 3, .base_s = 1, .cap_s = 60, .jitter = 0.2},
+        .cache_bars = MW_SERIES_CANDLES_DEFAULT,
+        .log_level = MW_LOG_INFO,
+    };
+    struct mw_vm_options options = {
+        .bytes_max = MW_LUA_BYTES_DEFAULT, .folder = settings->folder, .open = open_config};
+    mw_status status = mw_vm_new(&options, &box->vm, err);
+    if (status != MW_OK) {
+        mw_settings_free(settings);
+        return status;
+    }
+    settings->L = mw_vm_state(box->vm);
+    *out = settings;
+    return MW_OK;
+}
+
+void mw_settings_free(struct mw_settings *settings)
+{
+    if (settings == NULL)
+        return;
+    struct settings_box *box = MW_CONTAINER(settings, struct settings_box, settings);
+    for (uint32_t i = 0; i < settings->feed_count; i++)
+        mw_feed_settings_deinit(&settings->feeds[i]);
+    for (uint32_t i = 0; i < settings->strategy_count; i++)
+        mw_strategy_settings_deinit(&settings->strategies[i]);
+    mw_free(settings->feeds);
+    mw_free(settings->strategies);
+    mw_free(settings->path);
+    mw_free(settings->folder);
+    mw_vm_free(box->vm);
+    mw_free(box);
+}
+
+/* Reads the value at `index` of `L`, then the environment. Stack: [-0, +0] */
+static mw_status read_value(struct mw_settings *settings, lua_State *L, int index,
+                            struct mw_error *err)
+{
+    if (!lua_checkstack(L, MW_READER_SLOTS))
+        return mw_fail(err, MW_ECONFIG, "%s: not enough memory", settings->path);
+    char place[MW_ERROR_MESSAGE_BYTES];
+    snprintf(place, sizeof(place), "%.256s: ", settings->path);
+    struct mw_reader reader;
+    mw_reader_init(&reader, L, settings->L, settings->folder, place);
+    lua_pushvalue(L, index);
+    mw_status status = mw_reader_keys(&reader, settings_keys, settings, err);
+    lua_pop(L, 1);
+    return status == MW_OK ? mw_settings_read_environment(settings, err) : status;
+}
+
+/* Lua shows the token that it stopped at. One that is text may be half of a secret. */
+static void hide_token(struct mw_error *err)
+{
+    static const char near[] = " near '";
+    char *at = err != NULL ? strstr(err->message, near) : NULL;
+    if (at != NULL && strchr("\"'[", at[strlen(near)]) != NULL)
+        snprintf(at, sizeof(err->message) - (size_t)(at - err->message), " near a text");
+}
+
+/* Runs the file and reads what it returns. */
+static mw_status run_file(struct mw_settings *settings, struct mw_error *err)
+{
+    lua_State *L = settings->L;
+    mw_status status = mw_vm_load_file(L, settings->path, MW_ECONFIG, err);
+    if (status != MW_OK) {
+        hide_token(err);
+        return status;
+    }
+    status = mw_call(L, 0, 1, MW_ECONFIG, err);
+    if (status != MW_OK)
+        return status;
+    if (lua_istable(L, -1))
+        status = read_value(settings, L, -1, err);
+    else
+        status = mw_fail(err, MW_ECONFIG, "%s: want a table returned, got %s", settings->path,
+                         luaL_typename(L, -1));
+    lua_pop(L, 1);
+    return status;
+}
+
+/* Hands out what was made, or frees it. What a vm or a large file fails with is the configuration's
+ * fault to those outside. */
+static mw_status finish(struct mw_settings *settings, mw_status status, struct mw_settings **out,
+                        struct mw_error *err)
+{
+    if (status == MW_OK) {
+        *out = settings;
+        return MW_OK;
+    }
+    mw_settings_free(settings);
+    status = status == MW_EIO ? MW_EIO : MW_ECONFIG;
+    if (err != NULL)
+        err->status = status;
+    return status;
+}
+
+mw_status mw_settings_load_file(const char *path, struct mw_settings **out, struct mw_error *err)
+{
+    struct mw_settings *settings = NULL;
+    mw_status status = settings_new(path, &settings, err);
+    if (status == MW_OK)
+        status = run_file(settings, err);
+    return finish(settings, status, out, err);
+}
+
+mw_status mw_settings_load_table(lua_State *L, int index, struct mw_settings **out,
+                                 struct mw_error *err)
+{
+    struct mw_settings *settings = NULL;
+    mw_status status = settings_new("config", &settings, err);
+    if (status == MW_OK)
+        status = read_value(settings, L, index, err);
+    return finish(settings, status, out, err);
+}
