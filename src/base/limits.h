@@ -63,7 +63,9 @@ enum {
 
     /* Simulator. */
     MW_SIMULATOR_SESSIONS_MAX = 256,
-    MW_SIMULATOR_REPLAY_ROWS_MAX = 16 << 20, /* 30 years of minutes; 1 GiB in memory */
+    MW_SIMULATOR_MESSAGE_BYTES_MAX = 64 << 10, /* a subscription to 2,000 topics is 60 KB */
+    MW_SIMULATOR_REPLY_BYTES_MAX = 8 << 20,    /* a list of all 131,072 series is 4 MB */
+    MW_SIMULATOR_REPLAY_ROWS_MAX = 16 << 20,   /* 30 years of minutes; 1 GiB in memory */
 };
 
 #endif

@@ -13,7 +13,7 @@
 
 #include "base/random.h"
 
-enum { MW_ATTEMPTS_FOREVER = UINT32_MAX };
+#define MW_ATTEMPTS_FOREVER UINT32_MAX /* an enumerator would have to fit an int */
 
 struct mw_backoff_options {
     uint32_t attempts;    /* how many in a row may fail; MW_ATTEMPTS_FOREVER for no end */

@@ -5,7 +5,6 @@
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,7 +18,8 @@ struct mw_tls {
     void *user;
     char host[MW_HOST_BYTES_MAX + 1];
     char reason[256];
-    bool names_set; /* the current TLS object knows whom to expect */
+    bool names_set;      /* the current TLS object knows whom to expect */
+    bool trusts_systems; /* the system's certificates are loaded */
 };
 
 static void set_reason(struct mw_tls *tls, const char *reason)
@@ -63,7 +63,11 @@ static bool set_names(struct mw_tls *tls, SSL *ssl)
 
 static void watch_handshake(const SSL *borrowed, int where, int result)
 {
-    SSL *ssl = (SSL *)(uintptr_t)borrowed; /* OpenSSL's own examples drop the const as well */
+    union {
+        const SSL *borrowed;
+        SSL *ssl;
+    } same = {borrowed}; /* this is the one place to set names before the first byte goes out */
+    SSL *ssl = same.ssl;
     struct mw_tls *tls = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
     if (where & SSL_CB_HANDSHAKE_START) {
         tls->names_set = set_names(tls, ssl);
@@ -100,8 +104,7 @@ mw_status mw_tls_new(const char *ca_file, void (*on_verified)(void *user), void 
     tls->user = user;
     mw_status status = MW_OK;
     tls->context = SSL_CTX_new(TLS_client_method());
-    if (tls->context == NULL || SSL_CTX_set_default_verify_paths(tls->context) != 1 ||
-        SSL_CTX_set_min_proto_version(tls->context, TLS1_2_VERSION) != 1)
+    if (tls->context == NULL || SSL_CTX_set_min_proto_version(tls->context, TLS1_2_VERSION) != 1)
         status = mw_fail(err, MW_ETLS, "OpenSSL cannot make a context");
     else if (ca_file != NULL)
         status = trust_file(tls->context, ca_file, err);
@@ -136,6 +139,8 @@ void mw_tls_begin(struct mw_tls *tls, const char *host)
     snprintf(tls->host, sizeof(tls->host), "%s", host);
     tls->reason[0] = '\0';
     tls->names_set = false;
+    if (!tls->trusts_systems) /* where that fails, the handshake does */
+        tls->trusts_systems = SSL_CTX_set_default_verify_paths(tls->context) == 1;
 }
 
 const char *mw_tls_reason(const struct mw_tls *tls)

@@ -165,7 +165,8 @@ static void dial(struct mw_transport *transport)
     };
     if (through_proxy)
         info.address = url->host; /* the proxy looks the name up */
-    mw_tls_begin(transport->tls, url->host);
+    if (url->tls)
+        mw_tls_begin(transport->tls, url->host);
     transport->dialing = true;
     struct lws *dialed = lws_client_connect_via_info(&info);
     transport->dialing = false;

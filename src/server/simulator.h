@@ -1,14 +1,14 @@
-/* simulator.h - a feed server with made-up or replayed prices, for demos, tests and trying strategies.
+/* simulator.h - a feed server with made-up or replayed prices, for demos, tests and trials.
  *
  * It speaks the client's side of a venue's WebSocket protocol: "wealthdata" at /market_data and
- * "binance" (combined streams) at /stream and /ws. Prices are a pure function of seed, symbol and time,
- * so that the same seed gives the same candles on every run and connection; or they come from a CSV
- * file. A bar unfolds as a few forming updates and one closed.
+ * "binance" (combined streams) at /stream and /ws. Prices are a pure function of seed, symbol and
+ * time, so that the same seed gives the same candles on every run and connection; or they come from
+ * a CSV file. A bar unfolds as a few forming updates and one closed.
  *
  *     simulated time = start + speed * (real time since the first subscription)
  *
- * It never passes the wall clock: once there, it goes on at the wall clock's speed. At speed "max" each
- * session gets everything from the start as fast as its socket takes it.
+ * It never passes the wall clock: once there, it goes on at the wall clock's speed. At speed "max"
+ * each session gets everything from the start as fast as its socket takes it.
  *
  * Threads: start, stop and the getters from one owner; the server runs on a thread of its own.
  */
@@ -42,21 +42,21 @@ struct mw_simulator_options {
 };
 
 /* Starts listening and returns at once. Errors: MW_EINVAL for options that contradict each other,
- * MW_ELIMIT, MW_ECONNECT when the port is in use or the address is not ours, MW_ETLS, and those of the
- * replay file (MW_EIO, MW_EHISTORY with the line). */
+ * MW_ELIMIT, MW_ECONNECT when the port is in use or the address is not ours, MW_ETLS, and those of
+ * the replay file (MW_EIO, MW_EHISTORY with the line). */
 MW_MUST_USE mw_status mw_simulator_start(const struct mw_simulator_options *options,
                                          struct mw_simulator **out, struct mw_error *err);
 
 /* Closes every session (1001) and the listener, joins the thread, frees. NULL is fine. */
 void mw_simulator_stop(struct mw_simulator *simulator);
 
-/* The port it listens on, and the URL that a client connects to ("ws://127.0.0.1:18000/market_data"),
- * borrowed until stop. */
+/* The port it listens on, and the URL that a client connects to
+ * ("ws://127.0.0.1:18000/market_data"), borrowed until stop. */
 uint16_t mw_simulator_port(const struct mw_simulator *simulator);
 const char *mw_simulator_url(const struct mw_simulator *simulator);
 
-/* The certificate made on the spot, PEM, for clients to trust; NULL when there is none. Borrowed until
- * stop. */
+/* The certificate made on the spot, PEM, for clients to trust; NULL when there is none. Borrowed
+ * until stop. */
 const char *mw_simulator_certificate(const struct mw_simulator *simulator);
 
 #endif

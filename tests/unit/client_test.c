@@ -1,4 +1,6 @@
 /* client_test.c - the client against real sockets on loopback: TLS, upgrades, endings, time-outs. */
+#include <netdb.h>
+#include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -109,6 +111,7 @@ static struct mw_client_options usual_options(void)
 static void begin(struct heard *heard, const struct mw_client_options *options)
 {
     mw_role_enter(&mw_feed_thread);
+    mw_role_assert(&mw_feed_thread);
     struct mw_client_options usual = usual_options();
     struct mw_client_handler handler = {heard,     on_open,  on_message, on_read_end,
                                         on_closed, on_timer, on_wake};
@@ -119,6 +122,7 @@ static void begin(struct heard *heard, const struct mw_client_options *options)
 
 static void end(struct heard *heard)
 {
+    mw_role_assert(&mw_feed_thread);
     int closes = heard->closes;
     mw_client_free(heard->client);
     assert_int_equal(heard->closes, closes);
@@ -128,6 +132,7 @@ static void connect_to(struct heard *heard, const char *format, ...) MW_PRINTF(2
 
 static void connect_to(struct heard *heard, const char *format, ...)
 {
+    mw_role_assert(&mw_feed_thread);
     char url[200];
     va_list args;
     va_start(args, format);
@@ -141,6 +146,7 @@ static void connect_to(struct heard *heard, const char *format, ...)
 /* Runs the loop until `count` of what is counted has happened. */
 static void until(struct heard *heard, const int *what, int count)
 {
+    mw_role_assert(&mw_feed_thread);
     mw_client_set_timer(heard->client, DEADLINE_MS);
     while (*what < count && !heard->late)
         mw_client_service(heard->client);
@@ -199,6 +205,7 @@ static void hears_frames_that_came_with_the_upgrade(void **state)
     struct mw_raw_server_options options = {.serve = serve_bytes, .user = &stream};
     struct mw_raw_server *server = mw_raw_server_start(&options);
     begin(&heard, NULL);
+    mw_role_assert(&mw_feed_thread);
     connect_to(&heard, "ws://localhost:%u", mw_raw_server_port(server));
     until(&heard, &heard.opens, 1);
     mw_client_set_timer(heard.client, DEADLINE_MS);
@@ -540,6 +547,7 @@ static void refuses_ca_files_that_hold_no_certificate(void **state)
 {
     (void)state;
     mw_role_enter(&mw_feed_thread);
+    mw_role_assert(&mw_feed_thread);
     const char *files[] = {"/nonexistent/ca.pem", authorities.bad_file};
     struct mw_client_handler handler = {NULL,      on_open,  on_message, on_read_end,
                                         on_closed, on_timer, on_wake};
@@ -574,11 +582,81 @@ static void tells_unknown_names_from_refused_ports(void **state)
     end(&heard);
 }
 
+int __real_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+                       struct addrinfo **list);
+int __wrap_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+                       struct addrinfo **list);
+
+static sem_t stuck_go, stuck_gone; /* the resolver may go on; it has ended */
+
+/* Stands in for the resolver where resolve.c calls it. "several.test" has two addresses that refuse
+ * and one that does not; "stuck.test" is asked of a resolver that does not answer. */
+int __wrap_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+                       struct addrinfo **list)
+{
+    static const char *const several[] = {"127.0.0.3", "127.0.0.2", "127.0.0.1"};
+    if (strcmp(host, "stuck.test") == 0) {
+        sem_wait(&stuck_go);
+        sem_post(&stuck_gone);
+        return EAI_AGAIN;
+    }
+    if (strcmp(host, "several.test") != 0)
+        return __real_getaddrinfo(host, service, hints, list);
+    for (size_t i = 0; i < MW_COUNT(several); i++) {
+        assert_int_equal(__real_getaddrinfo(several[i], service, hints, list), 0);
+        list = &(*list)->ai_next;
+    }
+    return 0;
+}
+
+static void tries_every_address_of_a_name(void **state)
+{
+    (void)state;
+    struct heard heard = {.on_open_close = true};
+    struct close_seen seen = {.bytes = "", .answer = true};
+    struct mw_raw_server_options server = {.serve = serve_and_note_frame, .user = &seen};
+    run_once(&heard, &server, NULL, "ws://several.test");
+    expect_error(&heard, MW_ECLOSED, 4000, "enough");
+
+    struct heard refused = {0};
+    begin(&refused, NULL);
+    mw_role_assert(&mw_feed_thread);
+    connect_to(&refused, "ws://several.test:%u", mw_raw_refusing_port());
+    until(&refused, &refused.closes, 1);
+    expect_error(&refused, MW_ECONNECT, 0, "any of the 3 addresses");
+    end(&refused);
+}
+
+static void a_stuck_resolver_holds_nothing_up(void **state)
+{
+    (void)state;
+    sem_init(&stuck_go, 0, 0);
+    sem_init(&stuck_gone, 0, 0);
+    struct heard heard = {0};
+    struct mw_client_options options = usual_options();
+    options.connect_ms = SHORT_MS;
+    begin(&heard, &options);
+    mw_role_assert(&mw_feed_thread);
+    connect_to(&heard, "ws://stuck.test");
+    until(&heard, &heard.closes, 1);
+    expect_error(&heard, MW_ETIMEOUT, 0, "not resolved within 150 ms");
+    connect_to(&heard, "ws://stuck.test");
+    mw_client_close(heard.client, 1000, NULL);
+    until(&heard, &heard.closes, 2);
+    connect_to(&heard, "ws://stuck.test");
+    end(&heard); /* does not wait */
+    for (int i = 0; i < 3; i++)
+        sem_post(&stuck_go);
+    for (int i = 0; i < 3; i++)
+        sem_wait(&stuck_gone);
+}
+
 static void refuses_bad_urls_before_anything_is_started(void **state)
 {
     (void)state;
     struct heard heard = {0};
     begin(&heard, NULL);
+    mw_role_assert(&mw_feed_thread);
     struct mw_error err;
     assert_int_equal(mw_client_connect(heard.client, "localhost", &err), MW_EPARSE);
     assert_int_equal(mw_client_connect(heard.client, "http://localhost", &err), MW_EPARSE);
@@ -619,12 +697,12 @@ static void goes_through_a_proxy_but_never_for_loopback(void **state)
     connect_to(&heard, "ws://nothing.invalid:81/x");
     until(&heard, &heard.closes, 1);
     expect_error(&heard, MW_ECLOSED, 1000, "");
-    assert_non_null(strstr(request, "CONNECT nothing.invalid:81 "));
     connect_to(&heard, "ws://127.0.0.1:%u", mw_raw_refusing_port());
     until(&heard, &heard.closes, 2);
     expect_error(&heard, MW_ECONNECT, 0, "");
     end(&heard);
-    mw_raw_server_stop(server);
+    mw_raw_server_stop(server); /* its thread has ended: the request is ours to read */
+    assert_non_null(strstr(request, "CONNECT nothing.invalid:81 "));
 }
 
 static void serve_and_keep_request(struct mw_raw_peer *peer, void *user)
@@ -640,9 +718,12 @@ static void asks_as_rfc_6455_wants(void **state)
     struct mw_raw_server_options options = {.serve = serve_and_keep_request, .user = request};
     struct mw_raw_server *server = mw_raw_server_start(&options);
     begin(&heard, NULL);
-    connect_to(&heard, "ws://localhost:%u/a?b=c", mw_raw_server_port(server));
+    uint16_t port = mw_raw_server_port(server);
+    connect_to(&heard, "ws://localhost:%u/a?b=c", port);
     until(&heard, &heard.closes, 1);
-    snprintf(host, sizeof(host), "\r\nHost: localhost:%u\r\n", mw_raw_server_port(server));
+    end(&heard);
+    mw_raw_server_stop(server); /* its thread has ended: the request is ours to read */
+    snprintf(host, sizeof(host), "\r\nHost: localhost:%u\r\n", port);
     assert_memory_equal(request, "GET /a?b=c HTTP/1.1\r\n", 21);
     assert_non_null(strstr(request, host));
     assert_non_null(strstr(request, "\r\nUpgrade: websocket\r\n"));
@@ -650,8 +731,6 @@ static void asks_as_rfc_6455_wants(void **state)
     assert_non_null(strstr(request, "\r\nSec-WebSocket-Version: 13\r\n"));
     assert_null(strstr(request, "connection: close"));
     assert_null(strstr(request, "xtensions"));
-    end(&heard);
-    mw_raw_server_stop(server);
 }
 
 /* ---- sending ---- */
@@ -697,6 +776,7 @@ static void sends_as_much_as_the_queue_may_hold(void **state)
     struct mw_raw_server_options options = {.serve = serve_count, .user = &echo};
     struct mw_raw_server *server = mw_raw_server_start(&options);
     begin(&heard, NULL);
+    mw_role_assert(&mw_feed_thread);
     char *text = mw_alloc(MW_SEND_QUEUE_BYTES_MAX);
     memset(text, 't', MW_SEND_QUEUE_BYTES_MAX);
     assert_false(mw_client_send_text(heard.client, "early", 5));
@@ -711,10 +791,10 @@ static void sends_as_much_as_the_queue_may_hold(void **state)
     while (!mw_client_send_ping(heard.client, "p", 1) && !heard.late)
         mw_client_service(heard.client);
     until(&heard, &heard.closes, 1);
-    assert_int_equal(echo.bytes, most + 1);
     assert_false(mw_client_send_text(heard.client, "late", 4));
     end(&heard);
     mw_raw_server_stop(server);
+    assert_int_equal(echo.bytes, most + 1);
     mw_free(text);
 }
 
@@ -727,7 +807,8 @@ static void serve_flood(struct mw_raw_peer *peer, void *user)
     if (!mw_raw_upgrade(peer, "", 0))
         return;
     for (size_t at = 0; at + 127 <= sizeof(flood); at += 127) {
-        memcpy(flood + at, "\x82\x7d", 2);
+        flood[at] = (char)0x82;
+        flood[at + 1] = 0x7d;
         memset(flood + at + 2, 'x', 125);
     }
     size_t whole = sizeof(flood) / 127 * 127;
@@ -784,6 +865,7 @@ static void connects_again_from_within_on_closed(void **state)
 static void may_be_freed_at_any_time(void **state)
 {
     (void)state;
+    mw_role_assert(&mw_feed_thread);
     struct mw_raw_server_options options = {.serve = serve_nothing};
     static const char *const hosts[] = {"ws://nothing.invalid", "ws://localhost", "ws://127.0.0.1",
                                         "wss://127.0.0.1"};
@@ -812,6 +894,7 @@ static void closing_while_connecting_stops_that(void **state)
     struct mw_raw_server *server = mw_raw_server_start(&options);
     struct heard heard = {0};
     begin(&heard, NULL);
+    mw_role_assert(&mw_feed_thread);
     for (int rounds = 0; rounds < 5; rounds++) {
         connect_to(&heard, "%s://localhost:%u", rounds % 2 ? "wss" : "ws",
                    mw_raw_server_port(server));
@@ -841,6 +924,7 @@ static void wakes_from_another_thread_and_keeps_time(void **state)
     (void)state;
     struct heard heard = {0};
     begin(&heard, NULL);
+    mw_role_assert(&mw_feed_thread);
     struct mw_thread thread = {0};
     struct mw_error err;
     assert_int_equal(
@@ -848,7 +932,7 @@ static void wakes_from_another_thread_and_keeps_time(void **state)
     until(&heard, &heard.wakes, 1);
     mw_thread_join(&thread);
 
-    mw_client_set_timer(heard.client, DEADLINE_MS * 1000);
+    mw_client_set_timer(heard.client, (int64_t)DEADLINE_MS * 1000);
     int64_t began_ms = mw_clock_monotonic_ms();
     mw_client_set_timer(heard.client, 50);
     while (heard.timers == 0)
@@ -930,6 +1014,8 @@ int main(void)
         cmocka_unit_test(tells_when_the_server_does_not_speak_tls),
         cmocka_unit_test(refuses_ca_files_that_hold_no_certificate),
         cmocka_unit_test(tells_unknown_names_from_refused_ports),
+        cmocka_unit_test(tries_every_address_of_a_name),
+        cmocka_unit_test(a_stuck_resolver_holds_nothing_up),
         cmocka_unit_test(refuses_bad_urls_before_anything_is_started),
         cmocka_unit_test(goes_through_a_proxy_but_never_for_loopback),
         cmocka_unit_test(asks_as_rfc_6455_wants),

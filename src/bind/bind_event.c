@@ -1,0 +1,54 @@
+/* bind_event.c - events as scripts see them. */
+#include <lauxlib.h>
+
+#include "bind/bind.h"
+#include "bind/bind_bar.h"
+
+static void set_text(lua_State *L, const char *key, const char *text)
+{
+    if (text == NULL || text[0] == '\0')
+        return;
+    lua_pushstring(L, text);
+    lua_setfield(L, -2, key);
+}
+
+/* A signal's values went from one lua_State to another as JSON. */
+static void set_values(lua_State *L, const char *json)
+{
+    lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+    lua_getfield(L, -1, "cjson");
+    lua_remove(L, -2);
+    if (lua_istable(L, -1)) {
+        lua_getfield(L, -1, "decode");
+        lua_pushstring(L, json);
+        lua_call(L, 1, 1);
+        lua_setfield(L, -3, "values");
+    }
+    lua_pop(L, 1);
+}
+
+void mw_bind_push_event(lua_State *L, const struct mw_event *event)
+{
+    lua_createtable(L, 0, 8);
+    set_text(L, "kind", mw_event_kind_text(event->kind));
+    lua_pushinteger(L, event->time_ms);
+    lua_setfield(L, -2, "time");
+    set_text(L, "feed", event->feed);
+    set_text(L, "strategy", event->strategy);
+    if (event->kind == MW_EVENT_STATE || event->kind == MW_EVENT_REFUSED)
+        set_text(L, "state", mw_connection_state_text(event->state));
+    if (event->has_error) {
+        mw_bind_push_error(L, &event->error);
+        lua_setfield(L, -2, "error");
+    }
+    if (event->kind == MW_EVENT_LAGGED) {
+        char text[MW_TIMEFRAME_BYTES_MAX];
+        set_text(L, "symbol", event->key.symbol);
+        set_text(L, "frequency", mw_timeframe_format(event->key.timeframe, text));
+        lua_pushinteger(L, (lua_Integer)event->count);
+        lua_setfield(L, -2, "count");
+    }
+    set_text(L, "text", event->text);
+    if (event->json != NULL)
+        set_values(L, event->json);
+}
