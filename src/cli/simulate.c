@@ -1,0 +1,260 @@
+/* simulate.c - `moonwick simulate`: the simulator as a server for other programs. */
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/decimal.h"
+#include "base/limits.h"
+#include "base/thread.h"
+#include "cli/cli.h"
+#include "cli/signals.h"
+#include "server/simulator.h"
+
+#define CERTIFICATE_FILE "moonwick-simulator.pem"
+
+/* A million keeps a year within half a minute; past it "max" is meant. */
+static const double SPEED_MAX = 1e6;
+
+enum {
+    HOST_BYTES_MAX = 64, /* an IPv6 address with a zone */
+    TIMEFRAMES_MAX = MW_FEED_TIMEFRAMES_MAX,
+};
+
+struct listen_address {
+    char host[HOST_BYTES_MAX + 1]; /* empty for the simulator's default */
+    uint16_t port;
+};
+
+struct simulate_options {
+    struct listen_address listen;
+    const char *protocol;
+    struct mw_text_list symbols, timeframes;
+    uint64_t seed;
+    double speed;
+    int64_t start_ms;
+    const char *replay_file;
+    bool tls;
+    const char *certificate_file, *key_file;
+    const char *ca_file; /* where the certificate goes that is made on the spot */
+    int64_t for_ms;      /* 0: until a signal */
+};
+
+/* "127.0.0.1:18000", "[::1]:18000", ":18000". */
+static mw_status read_listen(const char *text, void *target, struct mw_error *err)
+{
+    struct listen_address address = {.port = 0};
+    const char *host = text, *colon = strrchr(text, ':');
+    size_t length = colon == NULL ? 0 : (size_t)(colon - text);
+    bool good = colon != NULL;
+    if (good && host[0] == '[') {
+        good = length >= 3 && host[length - 1] == ']';
+        host++;
+        length -= 2;
+    } else if (good) {
+        good = memchr(host, ':', length) == NULL;
+    }
+    int64_t port = 0;
+    good = good && length <= HOST_BYTES_MAX &&
+           mw_integer_parse(colon + 1, strlen(colon + 1), &port) && port >= 0 && port <= UINT16_MAX;
+    if (!good)
+        return mw_fail(err, MW_EINVAL, "'%.80s': want ADDRESS:PORT, [ADDRESS]:PORT or :PORT", text);
+    memcpy(address.host, host, length);
+    address.port = (uint16_t)port;
+    *(struct listen_address *)target = address;
+    return MW_OK;
+}
+
+/* "60x", "60", "0.5x", "max" (which is 0). */
+static mw_status read_speed(const char *text, void *target, struct mw_error *err)
+{
+    size_t length = strlen(text);
+    double speed = 0;
+    if (strcmp(text, "max") != 0) {
+        if (length > 0 && text[length - 1] == 'x')
+            length--;
+        if (!mw_decimal_parse(text, length, &speed) || !(speed > 0 && speed <= SPEED_MAX))
+            return mw_fail(err, MW_EINVAL, "'%.40s': want 60x, 0.5x or the like, or max", text);
+    }
+    *(double *)target = speed;
+    return MW_OK;
+}
+
+static mw_status read_time(const char *text, void *target, struct mw_error *err)
+{
+    if (mw_integer_parse(text, strlen(text), target))
+        return MW_OK;
+    return mw_time_parse(text, target, err);
+}
+
+static const struct mw_option simulate_option_list[] = {
+    {"listen", "ADDRESS:PORT", "where to listen; port 0 is any free one (default 127.0.0.1:18000)",
+     read_listen, offsetof(struct simulate_options, listen)},
+    {"protocol", "NAME", "wealthdata or binance (default wealthdata)", mw_read_text,
+     offsetof(struct simulate_options, protocol)},
+    {"symbols", "LIST", "what may be subscribed (default BTCUSDT,ETHUSDT)", mw_read_list,
+     offsetof(struct simulate_options, symbols)},
+    {"timeframes", "LIST", "in which bars (default 1m,5m,1h)", mw_read_list,
+     offsetof(struct simulate_options, timeframes)},
+    {"seed", "N", "other prices with another number (default 1)", mw_read_unsigned,
+     offsetof(struct simulate_options, seed)},
+    {"speed", "SPEED", "60x, 0.5x: times real time; max: as fast as clients read (default 1x)",
+     read_speed, offsetof(struct simulate_options, speed)},
+    {"start", "TIME", "simulated time to begin with: 2026-11-22T18:15:00Z, or milliseconds",
+     read_time, offsetof(struct simulate_options, start_ms)},
+    {"replay", "FILE", "prices from a CSV file, under the first symbol", mw_read_text,
+     offsetof(struct simulate_options, replay_file)},
+    {"tls", NULL, "serve wss, with a certificate made on the spot unless one is given", NULL,
+     offsetof(struct simulate_options, tls)},
+    {"cert", "FILE", "certificate to serve, PEM; with --key, implies --tls", mw_read_text,
+     offsetof(struct simulate_options, certificate_file)},
+    {"key", "FILE", "its private key, PEM", mw_read_text,
+     offsetof(struct simulate_options, key_file)},
+    {"tls-ca", "FILE",
+     "where to write the certificate made on the spot (default " CERTIFICATE_FILE ")", mw_read_text,
+     offsetof(struct simulate_options, ca_file)},
+    {"for", "DURATION", "stop after this time: 500ms, 10s, 5m, 1h (default: never)",
+     mw_read_duration, offsetof(struct simulate_options, for_ms)},
+};
+
+static const char *const simulate_examples[] = {
+    "moonwick simulate --speed 60x",
+    "moonwick simulate --protocol binance --symbols BTCUSDT --timeframes 1m --listen :0",
+    "moonwick simulate --tls --tls-ca ca.pem --listen '[::1]:18443'",
+    "moonwick simulate --replay btc.csv --symbols BTCUSDT --speed max",
+    NULL,
+};
+
+static const struct mw_option_set simulate_option_set = {
+    .name = "simulate",
+    .summary = "Serve made-up or replayed prices in a venue's protocol",
+    .options = simulate_option_list,
+    .option_count = MW_COUNT(simulate_option_list),
+    .examples = simulate_examples,
+};
+
+/* Fills what was not given; says what contradicts. False with `*code` when there is something. */
+static bool complete(struct simulate_options *options, int *code)
+{
+    if ((options->certificate_file == NULL) != (options->key_file == NULL)) {
+        *code = mw_cli_fail("simulate", MW_EXIT_USAGE, "--cert and --key go together");
+        return false;
+    }
+    if (options->certificate_file != NULL && options->ca_file != NULL) {
+        *code = mw_cli_fail("simulate", MW_EXIT_USAGE,
+                            "--tls-ca is for a certificate made on the spot: not with --cert");
+        return false;
+    }
+    if (options->certificate_file != NULL || options->ca_file != NULL)
+        options->tls = true;
+    if (options->ca_file == NULL)
+        options->ca_file = CERTIFICATE_FILE;
+    mw_status status = MW_OK;
+    if (options->symbols.count == 0)
+        status = mw_read_list("BTCUSDT,ETHUSDT", &options->symbols, NULL);
+    if (options->timeframes.count == 0 && status == MW_OK)
+        status = mw_read_list("1m,5m,1h", &options->timeframes, NULL);
+    MW_CHECK(status == MW_OK);
+    return true;
+}
+
+static mw_status write_certificate(const char *path, const char *pem, struct mw_error *err)
+{
+    FILE *file = fopen(path, "w");
+    if (file == NULL)
+        return mw_fail(err, MW_EIO, "%s: %s", path, strerror(errno));
+    bool good = fputs(pem, file) >= 0;
+    if (fclose(file) != 0 || !good)
+        return mw_fail(err, MW_EIO, "%s: %s", path, strerror(errno));
+    return MW_OK;
+}
+
+static void wake_main(void *wake)
+{
+    mw_wake_raise(wake);
+}
+
+/* Tells where it listens, then waits. */
+static int serve(const struct mw_simulator *simulator, const struct simulate_options *options)
+{
+    const char *pem = mw_simulator_certificate(simulator);
+    struct mw_error err;
+    if (pem != NULL) {
+        if (write_certificate(options->ca_file, pem, &err) != MW_OK)
+            return mw_cli_fail("simulate", MW_EXIT_FAILED, "%s", err.message);
+        printf("certificate in %s, for ca_file of a feed\n", options->ca_file);
+    }
+    printf("listening on %s\n", mw_simulator_url(simulator));
+    fflush(stdout);
+
+    struct mw_wake wake;
+    mw_wake_init(&wake);
+    mw_signals_catch(wake_main, &wake);
+    int64_t until_ms = mw_clock_monotonic_ms() + options->for_ms;
+    while (!mw_signals_stopping()) {
+        int64_t left_ms = until_ms - mw_clock_monotonic_ms();
+        if (options->for_ms > 0 && left_ms <= 0)
+            break;
+        mw_wake_wait(&wake, options->for_ms > 0 ? left_ms : -1);
+    }
+    mw_signals_release();
+    mw_wake_deinit(&wake);
+    return MW_EXIT_OK;
+}
+
+static int simulate(const struct simulate_options *options)
+{
+    struct mw_timeframe timeframes[TIMEFRAMES_MAX];
+    struct mw_error err;
+    if (options->timeframes.count > TIMEFRAMES_MAX)
+        return mw_cli_fail("simulate", MW_EXIT_USAGE, "--timeframes: more than %d", TIMEFRAMES_MAX);
+    for (uint32_t i = 0; i < options->timeframes.count; i++)
+        if (mw_timeframe_parse(options->timeframes.items[i], &timeframes[i], &err) != MW_OK)
+            return mw_cli_fail("simulate", MW_EXIT_USAGE, "--timeframes: %s", err.message);
+
+    const struct mw_simulator_options simulator_options = {
+        .protocol = options->protocol,
+        .host = options->listen.host[0] != '\0' ? options->listen.host : NULL,
+        .port = options->listen.port,
+        .symbols = (const char *const *)options->symbols.items,
+        .symbol_count = options->symbols.count,
+        .timeframes = timeframes,
+        .timeframe_count = options->timeframes.count,
+        .seed = options->seed,
+        .speed = options->speed,
+        .start_ms = options->start_ms,
+        .replay_file = options->replay_file,
+        .tls = options->tls,
+        .certificate_file = options->certificate_file,
+        .key_file = options->key_file,
+    };
+    struct mw_simulator *simulator;
+    mw_status status = mw_simulator_start(&simulator_options, &simulator, &err);
+    if (status != MW_OK) {
+        bool usage = status == MW_EINVAL || status == MW_ELIMIT;
+        return mw_cli_fail("simulate", usage ? MW_EXIT_USAGE : MW_EXIT_FAILED, "%s", err.message);
+    }
+    int code = serve(simulator, options);
+    mw_simulator_stop(simulator);
+    return code;
+}
+
+static int simulate_command(int argc, char **argv)
+{
+    struct simulate_options options = {
+        .listen = {.port = 18000},
+        .protocol = "wealthdata",
+        .seed = 1,
+        .speed = 1,
+    };
+    int code;
+    if (mw_cli_parse(&simulate_option_set, argc, argv, &options, &code) &&
+        complete(&options, &code))
+        code = simulate(&options);
+    mw_text_list_deinit(&options.symbols);
+    mw_text_list_deinit(&options.timeframes);
+    return code;
+}
+
+const struct mw_command mw_command_simulate = {&simulate_option_set, simulate_command};
