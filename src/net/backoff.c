@@ -19,7 +19,7 @@ int64_t mw_backoff_next_ms(struct mw_backoff *backoff)
     uint32_t doublings = backoff->attempt_count;
     if (backoff->attempt_count < UINT32_MAX)
         backoff->attempt_count++;
-    if (options->attempts != MW_ATTEMPTS_FOREVER && backoff->attempt_count >= options->attempts)
+    if (options->attempts != MW_ATTEMPTS_FOREVER && backoff->attempt_count > options->attempts)
         return -1;
     double wait_s =
         ldexp(options->base_s, (int)(doublings < DOUBLINGS_MAX ? doublings : DOUBLINGS_MAX));

@@ -16,7 +16,7 @@
 #define MW_ATTEMPTS_FOREVER UINT32_MAX /* an enumerator would have to fit an int */
 
 struct mw_backoff_options {
-    uint32_t attempts;    /* how many in a row may fail; MW_ATTEMPTS_FOREVER for no end */
+    uint32_t attempts;    /* after a failure, in a row; MW_ATTEMPTS_FOREVER for no end */
     double base_s, cap_s; /* seconds */
     double jitter;        /* 0..1, the part of the wait that is random to either side */
 };

@@ -74,9 +74,9 @@ static mw_status read_level(struct mw_reader *reader, const struct mw_key *key, 
 
 static const struct mw_key reconnect_keys[] = {
     {"attempts", read_attempts, 0, 1, MW_ATTEMPTS_FOREVER - 1.0, NULL, MW_SHOW_VALUE},
-    {"base", mw_read_seconds, RECONNECT(base_s), 1, MW_PHASE_MS_MAX, NULL, MW_SHOW_VALUE},
-    {"cap", mw_read_seconds, RECONNECT(cap_s), 1, MW_PHASE_MS_MAX, NULL, MW_SHOW_VALUE},
-    {"jitter", mw_read_double, RECONNECT(jitter), 0, 1, NULL, MW_SHOW_VALUE},
+    {"base", mw_setting_seconds, RECONNECT(base_s), 1, MW_PHASE_MS_MAX, NULL, MW_SHOW_VALUE},
+    {"cap", mw_setting_seconds, RECONNECT(cap_s), 1, MW_PHASE_MS_MAX, NULL, MW_SHOW_VALUE},
+    {"jitter", mw_setting_double, RECONNECT(jitter), 0, 1, NULL, MW_SHOW_VALUE},
     MW_KEYS_END,
 };
 
@@ -92,7 +92,8 @@ static mw_status read_reconnect(struct mw_reader *reader, const struct mw_key *k
 }
 
 static const struct mw_key cache_keys[] = {
-    {"bars", mw_read_uint32, SETTINGS(cache_bars), 1, MW_SERIES_CANDLES_MAX, NULL, MW_SHOW_VALUE},
+    {"bars", mw_setting_uint32, SETTINGS(cache_bars), 1, MW_SERIES_CANDLES_MAX, NULL,
+     MW_SHOW_VALUE},
     MW_KEYS_END,
 };
 
@@ -102,12 +103,12 @@ static const struct mw_key log_keys[] = {
 };
 
 static const struct mw_key settings_keys[] = {
-    {"feeds", mw_read_feeds, 0, 0, MW_FEEDS_MAX, NULL, MW_SHOW_VALUE},
+    {"feeds", mw_setting_feeds, 0, 0, MW_FEEDS_MAX, NULL, MW_SHOW_VALUE},
     {"reconnect", read_reconnect, 0, 0, 0, reconnect_keys, MW_SHOW_VALUE},
-    {"cache", mw_read_table, 0, 0, 0, cache_keys, MW_SHOW_VALUE},
-    {"strategies", mw_read_strategies, 0, 0, MW_STRATEGIES_MAX, NULL, MW_SHOW_VALUE},
-    {"workers", mw_read_uint32, SETTINGS(worker_count), 0, MW_WORKERS_MAX, NULL, MW_SHOW_VALUE},
-    {"log", mw_read_table, 0, 0, 0, log_keys, MW_SHOW_VALUE},
+    {"cache", mw_setting_table, 0, 0, 0, cache_keys, MW_SHOW_VALUE},
+    {"strategies", mw_setting_strategies, 0, 0, MW_STRATEGIES_MAX, NULL, MW_SHOW_VALUE},
+    {"workers", mw_setting_uint32, SETTINGS(worker_count), 0, MW_WORKERS_MAX, NULL, MW_SHOW_VALUE},
+    {"log", mw_setting_table, 0, 0, 0, log_keys, MW_SHOW_VALUE},
     MW_KEYS_END,
 };
 

@@ -1,7 +1,7 @@
 /* settings_check.h - reads a Lua table into a struct, key by key, as a table of keys says.
  *
  *     static const struct mw_key cache_keys[] = {
- *         {"bars", mw_read_uint32, offsetof(struct mw_settings, cache_bars), 1, 1000, ...},
+ *         {"bars", mw_setting_uint32, offsetof(struct mw_settings, cache_bars), 1, 1000, ...},
  *         MW_KEYS_END,
  *     };
  *
@@ -9,7 +9,7 @@
  *
  *     config.lua: feeds[1].symbol = "BTCUSDT": no such key, did you mean symbols?
  *
- * Every function named mw_read_... is a mw_key_fn: it reads the value on top of the reader's stack,
+ * Every function named mw_setting_... is a mw_key_fn: it reads the value on top of the reader's stack,
  * leaves it there and sets the field at `key->offset` of `target`. What the field held is freed.
  *
  * Nothing here raises a Lua error: values are taken from where they are, without metamethods and
@@ -114,27 +114,27 @@ char *mw_reader_resolve(const struct mw_reader *reader, const char *path);
 bool mw_name_is_valid(const char *name, size_t most);
 
 /* A table of `key->keys`, into the struct at the offset. */
-MW_MUST_USE mw_status mw_read_table(struct mw_reader *reader, const struct mw_key *key,
-                                    void *target, struct mw_error *err);
+MW_MUST_USE mw_status mw_setting_table(struct mw_reader *reader, const struct mw_key *key,
+                                       void *target, struct mw_error *err);
 /* Whole numbers; 10.0 is one. */
-MW_MUST_USE mw_status mw_read_uint32(struct mw_reader *reader, const struct mw_key *key,
-                                     void *target, struct mw_error *err);
-MW_MUST_USE mw_status mw_read_uint64(struct mw_reader *reader, const struct mw_key *key,
-                                     void *target, struct mw_error *err);
-MW_MUST_USE mw_status mw_read_size(struct mw_reader *reader, const struct mw_key *key, void *target,
-                                   struct mw_error *err);
-MW_MUST_USE mw_status mw_read_double(struct mw_reader *reader, const struct mw_key *key,
-                                     void *target, struct mw_error *err);
+MW_MUST_USE mw_status mw_setting_uint32(struct mw_reader *reader, const struct mw_key *key,
+                                        void *target, struct mw_error *err);
+MW_MUST_USE mw_status mw_setting_uint64(struct mw_reader *reader, const struct mw_key *key,
+                                        void *target, struct mw_error *err);
+MW_MUST_USE mw_status mw_setting_size(struct mw_reader *reader, const struct mw_key *key,
+                                      void *target, struct mw_error *err);
+MW_MUST_USE mw_status mw_setting_double(struct mw_reader *reader, const struct mw_key *key,
+                                        void *target, struct mw_error *err);
 /* Seconds, or a duration as text ("250ms"), into an int64_t of milliseconds or a double of seconds;
  * the key's range is in milliseconds. */
-MW_MUST_USE mw_status mw_read_ms(struct mw_reader *reader, const struct mw_key *key, void *target,
-                                 struct mw_error *err);
-MW_MUST_USE mw_status mw_read_seconds(struct mw_reader *reader, const struct mw_key *key,
-                                      void *target, struct mw_error *err);
+MW_MUST_USE mw_status mw_setting_ms(struct mw_reader *reader, const struct mw_key *key,
+                                    void *target, struct mw_error *err);
+MW_MUST_USE mw_status mw_setting_seconds(struct mw_reader *reader, const struct mw_key *key,
+                                         void *target, struct mw_error *err);
 /* Text into a char * that the struct owns, and the same for a path, resolved. */
-MW_MUST_USE mw_status mw_read_text(struct mw_reader *reader, const struct mw_key *key, void *target,
-                                   struct mw_error *err);
-MW_MUST_USE mw_status mw_read_path(struct mw_reader *reader, const struct mw_key *key, void *target,
-                                   struct mw_error *err);
+MW_MUST_USE mw_status mw_setting_text(struct mw_reader *reader, const struct mw_key *key,
+                                      void *target, struct mw_error *err);
+MW_MUST_USE mw_status mw_setting_path(struct mw_reader *reader, const struct mw_key *key,
+                                      void *target, struct mw_error *err);
 
 #endif

@@ -243,18 +243,18 @@ static mw_status read_start(struct mw_reader *reader, const struct mw_key *key, 
 #define FEED(field)      offsetof(struct mw_feed_settings, field)
 
 static const struct mw_key simulator_keys[] = {
-    {"seed", mw_read_uint64, SIMULATOR(seed), 0, 9007199254740992.0, NULL, MW_SHOW_VALUE},
+    {"seed", mw_setting_uint64, SIMULATOR(seed), 0, 9007199254740992.0, NULL, MW_SHOW_VALUE},
     {"speed", read_speed, 0, 0.001, MW_SIMULATOR_SPEED_MAX, NULL, MW_SHOW_VALUE},
     {"start", read_start, 0, 1, year_9999_ms, NULL, MW_SHOW_VALUE},
-    {"replay", mw_read_path, SIMULATOR(replay_file), 0, 0, NULL, MW_SHOW_VALUE},
+    {"replay", mw_setting_path, SIMULATOR(replay_file), 0, 0, NULL, MW_SHOW_VALUE},
     MW_KEYS_END,
 };
 
 static const struct mw_key timeout_keys[] = {
-    {"connect", mw_read_ms, FEED(connect_ms), 1, MW_PHASE_MS_MAX, NULL, MW_SHOW_VALUE},
-    {"tls", mw_read_ms, FEED(tls_ms), 1, MW_PHASE_MS_MAX, NULL, MW_SHOW_VALUE},
-    {"upgrade", mw_read_ms, FEED(upgrade_ms), 1, MW_PHASE_MS_MAX, NULL, MW_SHOW_VALUE},
-    {"confirm", mw_read_ms, FEED(confirm_ms), 1, MW_PHASE_MS_MAX, NULL, MW_SHOW_VALUE},
+    {"connect", mw_setting_ms, FEED(connect_ms), 1, MW_PHASE_MS_MAX, NULL, MW_SHOW_VALUE},
+    {"tls", mw_setting_ms, FEED(tls_ms), 1, MW_PHASE_MS_MAX, NULL, MW_SHOW_VALUE},
+    {"upgrade", mw_setting_ms, FEED(upgrade_ms), 1, MW_PHASE_MS_MAX, NULL, MW_SHOW_VALUE},
+    {"confirm", mw_setting_ms, FEED(confirm_ms), 1, MW_PHASE_MS_MAX, NULL, MW_SHOW_VALUE},
     MW_KEYS_END,
 };
 
@@ -265,14 +265,14 @@ static const struct mw_key feed_keys[] = {
     {"endpoints", read_endpoints, 0, 1, MW_FEED_ENDPOINTS_MAX, NULL, MW_SHOW_URL},
     {"symbols", read_symbols, 0, 0, MW_FEED_SYMBOLS_MAX, NULL, MW_SHOW_VALUE},
     {"timeframes", read_timeframes, 0, 1, MW_FEED_TIMEFRAMES_MAX, NULL, MW_SHOW_VALUE},
-    {"ca_file", mw_read_path, FEED(ca_file), 0, 0, NULL, MW_SHOW_VALUE},
-    {"csrf_token", mw_read_text, FEED(csrf_token), 1, MW_TOKEN_BYTES_MAX, NULL, MW_SHOW_NOTHING},
-    {"market_type", mw_read_text, FEED(market_type), 1, MW_MARKET_TYPE_BYTES_MAX, NULL,
+    {"ca_file", mw_setting_path, FEED(ca_file), 0, 0, NULL, MW_SHOW_VALUE},
+    {"csrf_token", mw_setting_text, FEED(csrf_token), 1, MW_TOKEN_BYTES_MAX, NULL, MW_SHOW_NOTHING},
+    {"market_type", mw_setting_text, FEED(market_type), 1, MW_MARKET_TYPE_BYTES_MAX, NULL,
      MW_SHOW_VALUE},
-    {"timeouts", mw_read_table, 0, 0, 0, timeout_keys, MW_SHOW_VALUE},
-    {"frame_bytes_max", mw_read_size, FEED(frame_bytes_max), MW_FRAME_BYTES_MIN, MW_FRAME_BYTES_MAX,
-     NULL, MW_SHOW_VALUE},
-    {"simulator", mw_read_table, FEED(simulator), 0, 0, simulator_keys, MW_SHOW_VALUE},
+    {"timeouts", mw_setting_table, 0, 0, 0, timeout_keys, MW_SHOW_VALUE},
+    {"frame_bytes_max", mw_setting_size, FEED(frame_bytes_max), MW_FRAME_BYTES_MIN,
+     MW_FRAME_BYTES_MAX, NULL, MW_SHOW_VALUE},
+    {"simulator", mw_setting_table, FEED(simulator), 0, 0, simulator_keys, MW_SHOW_VALUE},
     MW_KEYS_END,
 };
 
@@ -358,8 +358,8 @@ static mw_status read_feed(struct mw_reader *reader, struct mw_settings *setting
     return MW_OK;
 }
 
-mw_status mw_read_feeds(struct mw_reader *reader, const struct mw_key *key, void *target,
-                        struct mw_error *err)
+mw_status mw_setting_feeds(struct mw_reader *reader, const struct mw_key *key, void *target,
+                           struct mw_error *err)
 {
     struct mw_settings *settings = target;
     uint32_t count = 0;

@@ -23,10 +23,10 @@ MW_MUST_USE mw_status mw_feed_settings_read(struct mw_reader *reader, const char
 bool mw_feed_settings_simulates(const struct mw_feed_settings *feed);
 
 /* The lists under `feeds` and `strategies`; the target is a struct mw_settings. */
-MW_MUST_USE mw_status mw_read_feeds(struct mw_reader *reader, const struct mw_key *key,
-                                    void *target, struct mw_error *err);
-MW_MUST_USE mw_status mw_read_strategies(struct mw_reader *reader, const struct mw_key *key,
-                                         void *target, struct mw_error *err);
+MW_MUST_USE mw_status mw_setting_feeds(struct mw_reader *reader, const struct mw_key *key,
+                                       void *target, struct mw_error *err);
+MW_MUST_USE mw_status mw_setting_strategies(struct mw_reader *reader, const struct mw_key *key,
+                                            void *target, struct mw_error *err);
 void mw_strategy_settings_deinit(struct mw_strategy_settings *strategy);
 
 /* Lays the environment over the first feed, or makes a feed when there is none. */

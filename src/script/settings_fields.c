@@ -11,8 +11,8 @@ static void *field_of(const struct mw_key *key, void *target)
     return (char *)target + key->offset;
 }
 
-mw_status mw_read_table(struct mw_reader *reader, const struct mw_key *key, void *target,
-                        struct mw_error *err)
+mw_status mw_setting_table(struct mw_reader *reader, const struct mw_key *key, void *target,
+                           struct mw_error *err)
 {
     return mw_reader_keys(reader, key->keys, field_of(key, target), err);
 }
@@ -31,8 +31,8 @@ static mw_status read_whole(struct mw_reader *reader, const struct mw_key *key, 
     return MW_OK;
 }
 
-mw_status mw_read_uint32(struct mw_reader *reader, const struct mw_key *key, void *target,
-                         struct mw_error *err)
+mw_status mw_setting_uint32(struct mw_reader *reader, const struct mw_key *key, void *target,
+                            struct mw_error *err)
 {
     lua_Integer value = 0;
     mw_status status = read_whole(reader, key, &value, err);
@@ -41,8 +41,8 @@ mw_status mw_read_uint32(struct mw_reader *reader, const struct mw_key *key, voi
     return status;
 }
 
-mw_status mw_read_uint64(struct mw_reader *reader, const struct mw_key *key, void *target,
-                         struct mw_error *err)
+mw_status mw_setting_uint64(struct mw_reader *reader, const struct mw_key *key, void *target,
+                            struct mw_error *err)
 {
     lua_Integer value = 0;
     mw_status status = read_whole(reader, key, &value, err);
@@ -51,8 +51,8 @@ mw_status mw_read_uint64(struct mw_reader *reader, const struct mw_key *key, voi
     return status;
 }
 
-mw_status mw_read_size(struct mw_reader *reader, const struct mw_key *key, void *target,
-                       struct mw_error *err)
+mw_status mw_setting_size(struct mw_reader *reader, const struct mw_key *key, void *target,
+                          struct mw_error *err)
 {
     lua_Integer value = 0;
     mw_status status = read_whole(reader, key, &value, err);
@@ -61,8 +61,8 @@ mw_status mw_read_size(struct mw_reader *reader, const struct mw_key *key, void 
     return status;
 }
 
-mw_status mw_read_double(struct mw_reader *reader, const struct mw_key *key, void *target,
-                         struct mw_error *err)
+mw_status mw_setting_double(struct mw_reader *reader, const struct mw_key *key, void *target,
+                            struct mw_error *err)
 {
     double value = (double)NAN;
     if (lua_type(reader->L, -1) == LUA_TNUMBER)
@@ -92,8 +92,8 @@ static mw_status read_span(struct mw_reader *reader, const struct mw_key *key, d
     return MW_OK;
 }
 
-mw_status mw_read_ms(struct mw_reader *reader, const struct mw_key *key, void *target,
-                     struct mw_error *err)
+mw_status mw_setting_ms(struct mw_reader *reader, const struct mw_key *key, void *target,
+                        struct mw_error *err)
 {
     double span_ms = 0;
     mw_status status = read_span(reader, key, &span_ms, err);
@@ -102,8 +102,8 @@ mw_status mw_read_ms(struct mw_reader *reader, const struct mw_key *key, void *t
     return status;
 }
 
-mw_status mw_read_seconds(struct mw_reader *reader, const struct mw_key *key, void *target,
-                          struct mw_error *err)
+mw_status mw_setting_seconds(struct mw_reader *reader, const struct mw_key *key, void *target,
+                             struct mw_error *err)
 {
     double span_ms = 0;
     mw_status status = read_span(reader, key, &span_ms, err);
@@ -119,8 +119,8 @@ static void replace_text(const struct mw_key *key, void *target, char *owned)
     *field = owned;
 }
 
-mw_status mw_read_text(struct mw_reader *reader, const struct mw_key *key, void *target,
-                       struct mw_error *err)
+mw_status mw_setting_text(struct mw_reader *reader, const struct mw_key *key, void *target,
+                          struct mw_error *err)
 {
     const char *text = NULL;
     mw_status status = mw_reader_text(reader, key->least, key->most, &text, err);
@@ -129,8 +129,8 @@ mw_status mw_read_text(struct mw_reader *reader, const struct mw_key *key, void 
     return status;
 }
 
-mw_status mw_read_path(struct mw_reader *reader, const struct mw_key *key, void *target,
-                       struct mw_error *err)
+mw_status mw_setting_path(struct mw_reader *reader, const struct mw_key *key, void *target,
+                          struct mw_error *err)
 {
     const char *text = NULL;
     mw_status status = mw_reader_text(reader, 1, MW_PATH_BYTES_MAX, &text, err);

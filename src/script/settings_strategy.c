@@ -15,7 +15,7 @@ enum { NUMBER_BYTES = 8 }; /* "-1024" and its NUL */
 static mw_status read_name(struct mw_reader *reader, const struct mw_key *key, void *target,
                            struct mw_error *err)
 {
-    mw_status status = mw_read_text(reader, key, target, err);
+    mw_status status = mw_setting_text(reader, key, target, err);
     if (status != MW_OK)
         return status;
     const struct mw_strategy_settings *strategy = target;
@@ -59,7 +59,7 @@ static mw_status read_params(struct mw_reader *reader, const struct mw_key *key,
 #define STRATEGY(field) offsetof(struct mw_strategy_settings, field)
 
 static const struct mw_key strategy_keys[] = {
-    {"file", mw_read_path, STRATEGY(file), 0, 0, NULL, MW_SHOW_VALUE},
+    {"file", mw_setting_path, STRATEGY(file), 0, 0, NULL, MW_SHOW_VALUE},
     {"name", read_name, STRATEGY(name), 1, MW_STRATEGY_NAME_BYTES_MAX, NULL, MW_SHOW_VALUE},
     {"params", read_params, 0, 0, 0, NULL, MW_SHOW_VALUE},
     MW_KEYS_END,
@@ -72,7 +72,7 @@ static mw_status read_strategy(struct mw_reader *reader, struct mw_settings *set
 {
     struct mw_strategy_settings *strategy = &settings->strategies[settings->strategy_count - 1];
     if (lua_type(reader->L, -1) == LUA_TSTRING)
-        return mw_read_path(reader, &strategy_keys[0], strategy, err);
+        return mw_setting_path(reader, &strategy_keys[0], strategy, err);
     if (!lua_istable(reader->L, -1))
         return mw_reader_refuse(reader, err, "want a file or { file = ... }");
     mw_status status = mw_reader_keys(reader, strategy_keys, strategy, err);
@@ -107,8 +107,8 @@ static void default_name(struct mw_strategy_settings *strategy, struct mw_map *n
     mw_free(stem);
 }
 
-mw_status mw_read_strategies(struct mw_reader *reader, const struct mw_key *key, void *target,
-                             struct mw_error *err)
+mw_status mw_setting_strategies(struct mw_reader *reader, const struct mw_key *key, void *target,
+                                struct mw_error *err)
 {
     struct mw_settings *settings = target;
     uint32_t count = 0;

@@ -32,10 +32,12 @@ static void ends_when_attempts_are_used_up(void **state)
     struct mw_backoff backoff = make(3, 1, 60, 0);
     assert_int_equal(mw_backoff_next_ms(&backoff), 1000);
     assert_int_equal(mw_backoff_next_ms(&backoff), 2000);
+    assert_int_equal(mw_backoff_next_ms(&backoff), 4000);
     assert_int_equal(mw_backoff_next_ms(&backoff), -1);
     assert_int_equal(mw_backoff_next_ms(&backoff), -1);
-    assert_int_equal(backoff.attempt_count, 4);
+    assert_int_equal(backoff.attempt_count, 5);
     backoff = make(1, 1, 60, 0);
+    assert_int_equal(mw_backoff_next_ms(&backoff), 1000);
     assert_int_equal(mw_backoff_next_ms(&backoff), -1);
     backoff = make(0, 1, 60, 0);
     assert_int_equal(mw_backoff_next_ms(&backoff), -1);

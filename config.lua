@@ -1,0 +1,27 @@
+-- config.lua - what `moonwick run` does when it is told nothing else: a simulated market, so that it
+-- runs without an account or a network. `moonwick check` shows what a configuration means.
+
+return {
+  feeds = {
+    {
+      name = "demo",
+      protocol = "wealthdata",
+      endpoint = "simulator", -- in this process, over a real WebSocket on loopback
+      simulator = { speed = "300x", seed = 7 },
+      symbols = { "BTCUSDT", "ETHUSDT" },
+      timeframes = { "1m", "5m", "1h" },
+    },
+
+    -- The real thing: public data, no account needed.
+    -- {
+    --   name = "binance",
+    --   protocol = "binance",
+    --   symbols = { "BTCUSDT", "ETHUSDT" },
+    --   timeframes = { "1m" },
+    -- },
+  },
+
+  strategies = {
+    { file = "strategies/sma_cross.lua", params = { fast = 3, slow = 9 } },
+  },
+}
