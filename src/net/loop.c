@@ -42,7 +42,6 @@ static struct lws_vhost *make_vhost(struct mw_loop *loop, struct lws_context_cre
 mw_status mw_loop_init(struct mw_loop *loop, const struct lws_protocols *protocols, void *user,
                        SSL_CTX *tls_context, struct mw_error *err)
 {
-    pthread_once(&log_once, log_begin);
     struct lws_context_creation_info info = {
         .port = CONTEXT_PORT_NO_LISTEN,
         .protocols = protocols,
@@ -61,6 +60,7 @@ mw_status mw_loop_init(struct mw_loop *loop, const struct lws_protocols *protoco
 #endif
     const char *proxy = getenv("http_proxy");
     mw_lws_lock();
+    pthread_once(&log_once, log_begin);
     loop->context = lws_create_context(&info);
     if (loop->context != NULL) {
         loop->direct = make_vhost(loop, &info, "direct", "none:0"); /* port 0: no proxy */
