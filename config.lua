@@ -1,5 +1,5 @@
--- config.lua - what `moonwick run` does when it is told nothing else: a simulated market, so that it
--- runs without an account or a network. `moonwick check` shows what a configuration means.
+-- config.lua - what `moonwick run` does when it is told nothing else: a simulated market, so that
+-- it runs without an account or a network. `moonwick check` shows what a configuration means.
 
 return {
   feeds = {
