@@ -11,27 +11,14 @@
 #include "base/clock.h"
 #include "feed/connection.h"
 #include "feed/protocol.h"
-#include "script/cursor.h"
+#include "script/bar_reader.h"
 #include "script/worker.h"
 #include "server/simulator.h"
-
-enum { BAR_BATCH = 64 };
 
 /* One strategy of the settings, while the engine runs. */
 struct slot {
     struct mw_strategy *strategy; /* owns; NULL when it did not load */
     struct mw_error error;        /* then, why */
-};
-
-/* The owner's reading of bars: a watcher like any worker's, with a cursor per series. */
-struct bar_reader {
-    struct mw_watcher *watcher;
-    struct mw_cursor **cursors; /* owns; by the series' number */
-    uint32_t cursor_count;
-    struct mw_cursor *current; /* being read, or NULL */
-    struct mw_candle bars[BAR_BATCH];
-    uint32_t bar_at, bar_count;
-    uint32_t take_at;
 };
 
 struct mw_engine {
@@ -41,15 +28,15 @@ struct mw_engine {
     struct mw_connection **feeds;     /* owns; as in the settings */
     struct mw_simulator **simulators; /* owns; NULL for feeds without */
     struct slot *slots;               /* owns; as in the settings */
-    bool running;
-    _Atomic bool woken, listened; /* wake was called; somebody reads the events */
+    _Atomic bool running, woken;      /* between start and stop; wake was called */
+    _Atomic bool listened;            /* somebody reads the events */
     struct mw_wake wake;
     struct mw_event_queue events;
-    struct bar_reader reader;
 
-    pthread_mutex_t lock;       /* covers the two below, which other threads offer series to */
+    pthread_mutex_t lock; /* covers what is below, and `slots`, for threads besides the owner */
     struct mw_worker **workers; /* owns; while it runs */
     uint32_t worker_count;
+    struct mw_bar_reader *reader; /* owns; NULL unless bars are wanted */
 };
 
 static _Atomic uint32_t live_count;
@@ -156,16 +143,6 @@ mw_status mw_engine_open(struct mw_settings *settings, const struct mw_bindings 
     return status;
 }
 
-static void free_reader(struct mw_engine *engine)
-{
-    struct bar_reader *reader = &engine->reader;
-    if (reader->watcher != NULL)
-        mw_cache_detach(engine->cache, reader->watcher);
-    for (uint32_t i = 0; i < reader->cursor_count; i++)
-        mw_free(reader->cursors[i]);
-    mw_free(reader->cursors);
-}
-
 void mw_engine_free(struct mw_engine *engine)
 {
     if (engine == NULL)
@@ -173,7 +150,7 @@ void mw_engine_free(struct mw_engine *engine)
     mw_engine_stop(engine);
     for (uint32_t i = 0; i < engine->settings->feed_count; i++)
         mw_connection_free(engine->feeds[i]);
-    free_reader(engine);
+    mw_bar_reader_free(engine->reader);
     mw_event_queue_deinit(&engine->events);
     mw_wake_deinit(&engine->wake);
     pthread_mutex_destroy(&engine->lock);
@@ -230,29 +207,31 @@ static mw_status choose_feed(const struct mw_engine *engine, const char *name, c
     return MW_OK;
 }
 
+/* Subscribes, and shows the series to everybody who wants all there are. */
 static mw_status subscribe(struct mw_engine *engine, const char *name, const char *symbol,
                            struct mw_timeframe timeframe, struct mw_series **series,
                            struct mw_error *err)
 {
     struct mw_connection *feed;
     mw_status status = choose_feed(engine, name, symbol, &feed, err);
-    return status == MW_OK ? mw_connection_subscribe(feed, symbol, timeframe, series, err) : status;
+    if (status == MW_OK)
+        status = mw_connection_subscribe(feed, symbol, timeframe, series, err);
+    if (status != MW_OK)
+        return status;
+    pthread_mutex_lock(&engine->lock);
+    for (uint32_t i = 0; i < engine->worker_count; i++)
+        mw_worker_offer(engine->workers[i], *series);
+    if (engine->reader != NULL)
+        mw_bar_reader_watch(engine->reader, *series);
+    pthread_mutex_unlock(&engine->lock);
+    return MW_OK;
 }
 
 mw_status mw_engine_subscribe(struct mw_engine *engine, const char *feed, const char *symbol,
                               struct mw_timeframe timeframe, struct mw_error *err)
 {
     struct mw_series *series;
-    mw_status status = subscribe(engine, feed, symbol, timeframe, &series, err);
-    if (status != MW_OK)
-        return status;
-    pthread_mutex_lock(&engine->lock);
-    for (uint32_t i = 0; i < engine->worker_count; i++)
-        mw_worker_offer(engine->workers[i], series);
-    if (engine->reader.watcher != NULL)
-        mw_watcher_watch(engine->reader.watcher, series);
-    pthread_mutex_unlock(&engine->lock);
-    return MW_OK;
+    return subscribe(engine, feed, symbol, timeframe, &series, err);
 }
 
 mw_status mw_engine_unsubscribe(struct mw_engine *engine, const char *feed, const char *symbol,
@@ -265,25 +244,27 @@ mw_status mw_engine_unsubscribe(struct mw_engine *engine, const char *feed, cons
 
 /* --- starting --------------------------------------------------------------------------------- */
 
-/* Gives a strategy the series it asked for, or all there are. */
+/* Gives a strategy the series it asked for, or all there are. The worker hears of it only when all of
+ * them are there: on failure the strategy is freed. */
 static mw_status pin(struct mw_engine *engine, struct mw_worker *worker,
                      struct mw_strategy *strategy, struct mw_error *err)
 {
     uint32_t interest_count;
     const struct mw_interest *interests = mw_strategy_interests(strategy, &interest_count);
-    struct mw_series *series;
-    for (uint32_t i = 0; i < interest_count; i++) {
-        mw_status status = subscribe(engine, interests[i].feed, interests[i].symbol,
-                                     interests[i].timeframe, &series, err);
-        if (status != MW_OK)
-            return status;
-        mw_worker_watch(worker, strategy, series);
-    }
-    if (interest_count == 0)
-        for (uint32_t i = 0; i < mw_cache_series_count(engine->cache); i++)
+    struct mw_series **series = mw_alloc((interest_count + 1) * sizeof(*series));
+    mw_status status = MW_OK;
+    for (uint32_t i = 0; i < interest_count && status == MW_OK; i++)
+        status = subscribe(engine, interests[i].feed, interests[i].symbol, interests[i].timeframe,
+                           &series[i], err);
+    if (status == MW_OK) {
+        mw_worker_add(worker, strategy);
+        for (uint32_t i = 0; i < interest_count; i++)
+            mw_worker_watch(worker, strategy, series[i]);
+        for (uint32_t i = 0; interest_count == 0 && i < mw_cache_series_count(engine->cache); i++)
             mw_worker_watch(worker, strategy, mw_cache_series_get(engine->cache, i));
-    mw_worker_add(worker, strategy);
-    return MW_OK;
+    }
+    mw_free(series);
+    return status;
 }
 
 /* Loads one strategy and pins it; what goes wrong is told and the others run. */
@@ -300,18 +281,22 @@ static void load_strategy(struct mw_engine *engine, uint32_t index)
                                                 .user = engine};
     struct slot *slot = &engine->slots[index];
     struct mw_worker *worker = engine->workers[index % engine->worker_count];
-    mw_status status = mw_strategy_load(&options, &slot->strategy, &slot->error);
-    if (status == MW_OK && pin(engine, worker, slot->strategy, &slot->error) != MW_OK) {
-        slot->error.status = status = MW_ESTRATEGY;
-        mw_strategy_free(slot->strategy);
-        slot->strategy = NULL;
+    struct mw_strategy *strategy = NULL;
+    struct mw_error err = {.status = MW_OK};
+    mw_status status = mw_strategy_load(&options, &strategy, &err);
+    if (status == MW_OK && pin(engine, worker, strategy, &err) != MW_OK) {
+        err.status = status = MW_ESTRATEGY;
+        mw_strategy_free(strategy);
+        strategy = NULL;
     }
+    pthread_mutex_lock(&engine->lock);
+    slot->strategy = strategy;
+    slot->error = err;
+    pthread_mutex_unlock(&engine->lock);
     if (status == MW_OK)
         return;
-    struct mw_event event = {.kind = MW_EVENT_ERROR,
-                             .time_ms = mw_clock_wall_ms(),
-                             .has_error = true,
-                             .error = slot->error};
+    struct mw_event event = {
+        .kind = MW_EVENT_ERROR, .time_ms = mw_clock_wall_ms(), .has_error = true, .error = err};
     snprintf(event.strategy, sizeof(event.strategy), "%s", settings->name);
     publish(engine, &event);
 }
@@ -449,8 +434,11 @@ void mw_engine_stop(struct mw_engine *engine)
         mw_worker_free(workers[i]);
     mw_free(workers);
     for (uint32_t i = 0; i < settings->strategy_count; i++) {
-        mw_strategy_free(engine->slots[i].strategy);
+        pthread_mutex_lock(&engine->lock);
+        struct mw_strategy *strategy = engine->slots[i].strategy;
         engine->slots[i].strategy = NULL;
+        pthread_mutex_unlock(&engine->lock);
+        mw_strategy_free(strategy);
     }
     for (uint32_t i = 0; i < settings->feed_count; i++) {
         mw_simulator_stop(engine->simulators[i]);
@@ -461,92 +449,28 @@ void mw_engine_stop(struct mw_engine *engine)
 
 /* --- polling ---------------------------------------------------------------------------------- */
 
-static void raise_wake(void *user)
-{
-    mw_wake_raise(user);
-}
-
-/* The reader's cursor of a series; made when the series is first seen. */
-static struct mw_cursor *reader_cursor(struct bar_reader *reader, struct mw_series *series,
-                                       bool from_oldest)
-{
-    uint32_t id = mw_series_note(series)->id;
-    if (id >= reader->cursor_count) {
-        uint32_t places = id + 64;
-        reader->cursors = mw_realloc_array(reader->cursors, places, sizeof(*reader->cursors));
-        for (uint32_t i = reader->cursor_count; i < places; i++)
-            reader->cursors[i] = NULL;
-        reader->cursor_count = places;
-    }
-    if (reader->cursors[id] == NULL) {
-        reader->cursors[id] = mw_alloc(sizeof(struct mw_cursor));
-        mw_cursor_init(reader->cursors[id], series, from_oldest);
-    }
-    return reader->cursors[id];
-}
-
 void mw_engine_want_bars(struct mw_engine *engine)
 {
-    struct bar_reader *reader = &engine->reader;
-    atomic_store(&engine->listened, true);
-    if (reader->watcher != NULL)
-        return;
-    struct mw_watcher *watcher = mw_cache_attach(engine->cache, raise_wake, &engine->wake);
-    MW_CHECK(watcher != NULL); /* workers leave room: MW_WORKERS_MAX < MW_WATCHERS_MAX */
-    for (uint32_t i = 0; i < mw_cache_series_count(engine->cache); i++) {
-        struct mw_series *series = mw_cache_series_get(engine->cache, i);
-        reader_cursor(reader, series, false);
-        mw_watcher_watch(watcher, series);
-    }
-    pthread_mutex_lock(&engine->lock);
-    reader->watcher = watcher;
+    mw_engine_listen(engine);
+    pthread_mutex_lock(&engine->lock); /* no series is added between looking and watching */
+    if (engine->reader == NULL)
+        engine->reader = mw_bar_reader_new(engine->cache, &engine->wake);
     pthread_mutex_unlock(&engine->lock);
 }
 
-/* Takes the next bar that the owner has not seen; a jump comes before the bar after it. */
-static bool take_bar(struct mw_engine *engine, struct mw_event *event)
+void mw_engine_listen(struct mw_engine *engine)
 {
-    struct bar_reader *reader = &engine->reader;
-    if (reader->watcher == NULL)
-        return false;
-    while (reader->bar_at == reader->bar_count) {
-        if (reader->current == NULL) {
-            struct mw_series *series = mw_watcher_take(reader->watcher, &reader->take_at);
-            if (series == NULL) {
-                reader->take_at = 0;
-                return false;
-            }
-            reader->current = reader_cursor(reader, series, true);
-        }
-        uint64_t lost;
-        reader->bar_at = 0;
-        reader->bar_count = mw_cursor_read(reader->current, BAR_BATCH, reader->bars, &lost);
-        *event = (struct mw_event){.kind = MW_EVENT_LAGGED,
-                                   .time_ms = mw_clock_wall_ms(),
-                                   .count = lost,
-                                   .key = *mw_series_key(reader->current->series)};
-        if (reader->bar_count == 0)
-            reader->current = NULL;
-        if (lost > 0)
-            return true;
-    }
-    *event = (struct mw_event){.kind = MW_EVENT_BAR,
-                               .time_ms = mw_clock_wall_ms(),
-                               .key = *mw_series_key(reader->current->series),
-                               .candle = reader->bars[reader->bar_at++]};
-    return true;
+    atomic_store_explicit(&engine->listened, true, memory_order_relaxed);
 }
 
 bool mw_engine_poll(struct mw_engine *engine, int64_t timeout_ms, struct mw_event *event)
 {
-    atomic_store_explicit(&engine->listened, true, memory_order_relaxed);
+    mw_engine_listen(engine);
     int64_t until = timeout_ms < 0 ? INT64_MAX : mw_clock_monotonic_ms() + timeout_ms;
     for (;;) {
-        if (mw_event_queue_take(&engine->events, event) || take_bar(engine, event)) {
-            memcpy(event->feed, event->kind == MW_EVENT_BAR ? event->key.feed : event->feed,
-                   sizeof(event->feed));
+        if (mw_event_queue_take(&engine->events, event) ||
+            (engine->reader != NULL && mw_bar_reader_take(engine->reader, event)))
             return true;
-        }
         int64_t left = until == INT64_MAX ? -1 : until - mw_clock_monotonic_ms();
         if (atomic_exchange(&engine->woken, false) || (until != INT64_MAX && left <= 0))
             return false;
@@ -588,20 +512,21 @@ uint32_t mw_engine_strategy_count(const struct mw_engine *engine)
     return engine->settings->strategy_count;
 }
 
-bool mw_engine_get_strategy_status(const struct mw_engine *engine, uint32_t index,
+bool mw_engine_get_strategy_status(struct mw_engine *engine, uint32_t index,
                                    struct mw_strategy_status *status, struct mw_error *err)
 {
     MW_CHECK(index < engine->settings->strategy_count);
     const struct slot *slot = &engine->slots[index];
-    if (slot->strategy != NULL) {
-        mw_strategy_get_status(slot->strategy, status);
-        return true;
-    }
     *status = (struct mw_strategy_status){.bars = 0};
     snprintf(status->name, sizeof(status->name), "%s", engine->settings->strategies[index].name);
-    if (slot->error.status == MW_OK)
+    pthread_mutex_lock(&engine->lock);
+    bool loaded = slot->strategy != NULL;
+    if (loaded)
+        mw_strategy_get_status(slot->strategy, status);
+    else if (slot->error.status == MW_OK)
         mw_fail(err, MW_EINVAL, "not started");
     else if (err != NULL)
         *err = slot->error;
-    return false;
+    pthread_mutex_unlock(&engine->lock);
+    return loaded;
 }

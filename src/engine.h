@@ -39,6 +39,9 @@ bool mw_engine_is_running(const struct mw_engine *engine);
  * caller frees its texts with mw_event_deinit. Closed bars come only after mw_engine_want_bars. False
  * when the time is over or mw_engine_wake was called. Owner only. */
 bool mw_engine_poll(struct mw_engine *engine, int64_t timeout_ms, struct mw_event *event);
+/* Says that events will be polled: until then what goes wrong is logged, so that it is not lost. Called
+ * by poll and want_bars too. Owner only. */
+void mw_engine_listen(struct mw_engine *engine);
 /* From now on poll tells of every bar that closes, of all series. Owner only. */
 void mw_engine_want_bars(struct mw_engine *engine);
 /* Makes a waiting poll return. Any thread, and signal handlers. */
@@ -64,7 +67,7 @@ struct mw_connection *mw_engine_find_feed(const struct mw_engine *engine, const 
 /* Status of the strategy with this index, in the order of the settings. False when there is none, or it
  * did not load; `err` then says why. */
 uint32_t mw_engine_strategy_count(const struct mw_engine *engine);
-bool mw_engine_get_strategy_status(const struct mw_engine *engine, uint32_t index,
+bool mw_engine_get_strategy_status(struct mw_engine *engine, uint32_t index,
                                    struct mw_strategy_status *status, struct mw_error *err);
 
 /* Engines that are open in this process; for tests that look for leaks. */

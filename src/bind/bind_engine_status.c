@@ -71,7 +71,7 @@ static void push_series(lua_State *L, const struct mw_series *series)
     }
 }
 
-static void push_strategy(lua_State *L, const struct mw_engine *engine, uint32_t index)
+static void push_strategy(lua_State *L, struct mw_engine *engine, uint32_t index)
 {
     struct mw_strategy_status status;
     struct mw_error err;

@@ -227,6 +227,8 @@ static bool reaches_back(const struct query *query, const struct mw_frame *frame
 static const char *find_reason(struct mw_engine *engine, const struct query *query,
                                const struct mw_frame *frame, const struct mw_series *series)
 {
+    if (!mw_series_is_live(series))
+        return "unsubscribed";
     if (!reaches_back(query, frame)) {
         bool full = mw_series_count(series) == mw_cache_bars(mw_engine_cache(engine));
         return full ? "short" : "warming";

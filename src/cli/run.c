@@ -261,6 +261,7 @@ static int run_command(int argc, char **argv)
     };
     if (mw_engine_open(settings, &mw_lua_bindings, &run.engine, &err) != MW_OK)
         return mw_cli_fail("run", MW_EXIT_CONFIG, "%s", err.message);
+    mw_engine_listen(run.engine);
     if (!options.quiet && !options.no_bars)
         mw_engine_want_bars(run.engine);
     code = run_engine(&run);

@@ -67,7 +67,8 @@ mw_status mw_connection_new(const struct mw_connection_options *options,
     connection->market_type = copy_text(options->market_type);
     connection->protocol = protocol;
     connection->decoder = mw_decoder_new(protocol);
-    connection->retry_at = connection->confirm_at = connection->send_at = MW_NEVER;
+    connection->retry_at = connection->confirm_at = MW_NEVER;
+    connection->send_at = connection->stop_at = MW_NEVER;
     connection->last_command = &connection->first_command;
     connection->last_outgoing = &connection->first_outgoing;
     pthread_mutex_init(&connection->lock, NULL);
@@ -138,8 +139,9 @@ void mw_connection_stop(struct mw_connection *connection)
         return;
     mw_connection_stop_begin(connection);
     mw_thread_join(&connection->thread);
-    connection->failure_count = 0;
+    connection->failure_count = connection->endpoint_index = 0;
     connection->opened_once = false;
+    connection->retry_at = connection->stop_at = MW_NEVER;
     mw_backoff_reset(&connection->backoff);
     mw_connection_set_state(connection, MW_CONNECTION_DISCONNECTED, NULL);
 }
@@ -174,10 +176,9 @@ static mw_status resolve(struct mw_connection *connection, const char *symbol,
     return MW_OK;
 }
 
-/* "symbol\0code", the key in `wanted`. Returns its length. */
-static size_t wanted_key(const struct mw_command *command, char *key, size_t size)
+size_t mw_connection_wanted_key(const char *symbol, const char *timeframe_code, char *key)
 {
-    return (size_t)snprintf(key, size, "%s%c%s", command->symbol, 0, command->timeframe_code);
+    return (size_t)snprintf(key, MW_WANTED_KEY_BYTES, "%s%c%s", symbol, 0, timeframe_code);
 }
 
 static void queue_command(struct mw_connection *connection, const struct mw_command *command)
@@ -200,8 +201,8 @@ mw_status mw_connection_subscribe(struct mw_connection *connection, const char *
     struct mw_series_key key = {.timeframe = timeframe};
     snprintf(key.feed, sizeof(key.feed), "%s", connection->name);
     snprintf(key.symbol, sizeof(key.symbol), "%s", symbol);
-    char text[MW_SYMBOL_BYTES_MAX + MW_TIMEFRAME_BYTES_MAX + 2];
-    size_t length = wanted_key(&command, text, sizeof(text));
+    char text[MW_WANTED_KEY_BYTES];
+    size_t length = mw_connection_wanted_key(symbol, command.timeframe_code, text);
 
     pthread_mutex_lock(&connection->lock);
     uint32_t most = connection->protocol->stream_count_max;
@@ -213,6 +214,7 @@ mw_status mw_connection_subscribe(struct mw_connection *connection, const char *
         status = mw_cache_add(connection->options.cache, &key, &command.series, err);
     if (status == MW_OK && is_new) {
         mw_map_set(&connection->wanted, text, length, command.series);
+        mw_series_set_live(command.series, true);
         queue_command(connection, &command);
     }
     pthread_mutex_unlock(&connection->lock);
@@ -230,14 +232,17 @@ mw_status mw_connection_unsubscribe(struct mw_connection *connection, const char
     mw_status status = resolve(connection, symbol, timeframe, &command, err);
     if (status != MW_OK)
         return status;
-    char text[MW_SYMBOL_BYTES_MAX + MW_TIMEFRAME_BYTES_MAX + 2];
-    size_t length = wanted_key(&command, text, sizeof(text));
+    char text[MW_WANTED_KEY_BYTES];
+    size_t length = mw_connection_wanted_key(symbol, command.timeframe_code, text);
     pthread_mutex_lock(&connection->lock);
-    if (mw_map_remove(&connection->wanted, text, length) == NULL)
+    struct mw_series *series = mw_map_remove(&connection->wanted, text, length);
+    if (series == NULL) {
         status = mw_fail(err, MW_EINVAL, "feed %s: %s %s is not subscribed", connection->name,
                          symbol, command.timeframe_code);
-    else
+    } else {
+        mw_series_set_live(series, false);
         queue_command(connection, &command);
+    }
     pthread_mutex_unlock(&connection->lock);
     if (status == MW_OK)
         wake(connection);

@@ -10,9 +10,11 @@
  *                                v
  *                              failed
  *
- * Attempts take the endpoints in turn, with back-off (net/backoff.h). A refusal before anything was
+ * Attempts take the endpoints in turn, with back-off (net/backoff.h). A refusal before a connection is
  * confirmed is final: the same request would be refused again. One after that is told and the
- * connection kept.
+ * connection kept; the series that were refused are no longer subscribed.
+ *
+ * Messages of errors do not name the feed where its name comes beside them: in events and in status.
  *
  * Threads: any thread for what is declared here; `lock` covers commands and the status texts, counters
  * are atomics of which the feed thread is the only writer.

@@ -5,8 +5,13 @@
  *     connection_request.c   what is sent: subscriptions, within the venue's rate
  *
  * Everything from `client` down in the struct belongs to the feed thread. It has one timer, armed for
- * the nearest of three deadlines: the next attempt, the end of waiting for confirmation, and the next
- * message that the venue's rate allows. Other threads leave commands and wake it.
+ * the nearest of three deadlines: the next attempt, the end of waiting for the venue's answer, and the
+ * next message that the venue's rate allows. Once it stops there is one deadline, the end of waiting
+ * for the closing handshake. Other threads leave commands and wake it.
+ *
+ * A request has an id, and each subscription knows the one that asked for it first: what the venue
+ * refuses while the connection goes on is forgotten, so that it is not asked for again with the rest
+ * after a reconnect, and can be subscribed anew.
  *
  * Threads: as the fields and functions say.
  */
@@ -68,13 +73,13 @@ struct mw_connection {
     struct mw_subscriptions subscriptions;
     struct mw_backoff backoff;
     uint32_t endpoint_index, failure_count; /* attempts that failed in a row */
-    bool open, opened_once;                 /* now; ever */
+    bool open, opened_once;                 /* from on_open to on_closed; since the start */
     bool has_cause;                         /* why we close, when it is our doing */
     struct mw_error cause;
     int64_t next_id;
     struct mw_map pending; /* ids of requests that the venue has not answered */
     struct mw_outgoing *first_outgoing, **last_outgoing;
-    int64_t retry_at, confirm_at, send_at; /* monotonic ms, or never */
+    int64_t retry_at, confirm_at, send_at, stop_at; /* monotonic ms, or never */
     int64_t now_ms; /* wall clock at the start of this read; 0: not asked yet */
     struct mw_log_gate gates[MW_REJECT_COUNT];
 };
@@ -94,6 +99,11 @@ void mw_connection_arm_timer(struct mw_connection *connection) MW_ON(mw_feed_thr
 void mw_connection_give_up(struct mw_connection *connection, const struct mw_error *cause)
     MW_ON(mw_feed_thread);
 
+enum { MW_WANTED_KEY_BYTES = MW_SYMBOL_BYTES_MAX + MW_TIMEFRAME_BYTES_MAX + 2 };
+
+/* Writes "symbol\0code", the key in `wanted`. Returns its length. */
+size_t mw_connection_wanted_key(const char *symbol, const char *timeframe_code, char *key);
+
 /* Takes the commands that other threads left. Returns owned, linked; NULL for none. */
 struct mw_command *mw_connection_take_commands(struct mw_connection *connection);
 
@@ -110,5 +120,9 @@ void mw_connection_send_outgoing(struct mw_connection *connection) MW_ON(mw_feed
 
 /* Forgets messages that were not sent. */
 void mw_connection_drop_outgoing(struct mw_connection *connection);
+
+/* Forgets the series that the request `id` (NULL: any) asked for and the venue never agreed to. */
+void mw_connection_drop_refused(struct mw_connection *connection, const int64_t *id)
+    MW_ON(mw_feed_thread);
 
 #endif

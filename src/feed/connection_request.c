@@ -27,19 +27,18 @@ static void add_outgoing(void *user, const char *text, size_t length)
     connection->last_outgoing = &message->next;
 }
 
-/* Sends what the venue's rate allows now; the rest waits for the timer. */
 void mw_connection_send_outgoing(struct mw_connection *connection) MW_ON(mw_feed_thread)
 {
     uint32_t rate = connection->protocol->messages_per_second;
-    while (connection->open && connection->first_outgoing != NULL) {
+    while (mw_client_is_open(connection->client) && connection->first_outgoing != NULL) {
         int64_t now = mw_clock_monotonic_ms();
         if (rate > 0 && connection->send_at != MW_NEVER && now < connection->send_at)
             return;
         struct mw_outgoing *message = connection->first_outgoing;
         if (!mw_client_send_text(connection->client, message->text, message->length)) {
             struct mw_error err;
-            mw_fail(&err, MW_ELIMIT, "feed %s: a message of %zu bytes does not fit the send queue",
-                    connection->name, message->length);
+            mw_fail(&err, MW_ELIMIT, "a message of %zu bytes does not fit the send queue",
+                    message->length);
             mw_connection_give_up(connection, &err);
             return;
         }
@@ -49,13 +48,13 @@ void mw_connection_send_outgoing(struct mw_connection *connection) MW_ON(mw_feed
         mw_free(message);
         if (rate > 0)
             connection->send_at = now + (MW_MS_PER_SECOND + rate - 1) / rate;
+        if (connection->pending.count > 0 && connection->confirm_at == MW_NEVER)
+            connection->confirm_at = now + connection->options.confirm_ms;
     }
-    if (connection->first_outgoing == NULL && rate == 0)
-        connection->send_at = MW_NEVER;
 }
 
 /* Builds one request, and remembers its id until the venue answers. */
-static void request(struct mw_connection *connection, bool subscribe,
+static void request(struct mw_connection *connection, bool subscribe, int64_t id,
                     const struct mw_protocol_series *series, uint32_t series_count)
     MW_ON(mw_feed_thread)
 {
@@ -65,7 +64,7 @@ static void request(struct mw_connection *connection, bool subscribe,
     const struct mw_protocol_request wanted = {.subscribe = subscribe,
                                                .series = series,
                                                .series_count = series_count,
-                                               .id = ++connection->next_id,
+                                               .id = id,
                                                .feed = &feed};
     struct mw_outgoing **before = connection->last_outgoing;
     struct mw_error err;
@@ -74,7 +73,7 @@ static void request(struct mw_connection *connection, bool subscribe,
         return;
     }
     if (connection->protocol->ok_count > 0 && *before != NULL)
-        mw_map_set(&connection->pending, &wanted.id, sizeof(wanted.id), connection);
+        mw_map_set(&connection->pending, &id, sizeof(id), connection);
 }
 
 /* Requests `list`, in as many messages as the venue wants it. */
@@ -83,36 +82,67 @@ static void request_list(struct mw_connection *connection, bool subscribe,
     MW_ON(mw_feed_thread)
 {
     struct mw_protocol_series *series = mw_alloc((list_count + 1) * sizeof(*series));
-    for (uint32_t i = 0; i < list_count; i++)
-        series[i] = (struct mw_protocol_series){list[i]->symbol, list[i]->timeframe_code};
     uint32_t batch = connection->protocol->batch_count_max;
     if (batch == 0 || connection->protocol->replaces)
         batch = list_count;
     uint32_t done = 0;
     do {
-        uint32_t part = list_count - done < batch ? list_count - done : batch;
-        request(connection, subscribe, series + done, part);
-        done += part;
+        uint32_t until = list_count - done < batch ? list_count : done + batch;
+        int64_t id = ++connection->next_id;
+        for (uint32_t i = done; i < until; i++) {
+            series[i] = (struct mw_protocol_series){list[i]->symbol, list[i]->timeframe_code};
+            if (!list[i]->requested)
+                list[i]->request_id = id;
+            list[i]->requested = true;
+        }
+        request(connection, subscribe, id, series + done, until - done);
+        done = until;
     } while (done < list_count);
     mw_free(series);
 }
 
-/* Asks for what is wanted and not requested yet; a protocol that replaces asks for everything. */
 void mw_connection_request_wanted(struct mw_connection *connection, bool changed)
     MW_ON(mw_feed_thread)
 {
     bool replaces = connection->protocol->replaces;
     uint32_t list_count;
     struct mw_subscription **list =
-        mw_subscriptions_list(&connection->subscriptions, replaces, false, &list_count);
+        mw_subscriptions_list(&connection->subscriptions, replaces, &list_count);
     if (list_count > 0 || (replaces && changed))
         request_list(connection, true, list, list_count);
     mw_free(list);
-    mw_subscriptions_mark(&connection->subscriptions, true);
-    if (connection->pending.count > 0 && connection->confirm_at == MW_NEVER)
-        connection->confirm_at = mw_clock_monotonic_ms() + connection->options.confirm_ms;
     mw_connection_send_outgoing(connection);
     mw_connection_arm_timer(connection);
+}
+
+/* Ends that other threads see `key` as subscribed, unless one of them has just asked for it again. */
+static void unwant(struct mw_connection *connection, const struct mw_subscription *refused)
+{
+    char key[MW_WANTED_KEY_BYTES];
+    size_t length = mw_connection_wanted_key(refused->symbol, refused->timeframe_code, key);
+    pthread_mutex_lock(&connection->lock);
+    const struct mw_command *command = connection->first_command;
+    while (command != NULL && (strcmp(command->symbol, refused->symbol) != 0 ||
+                               strcmp(command->timeframe_code, refused->timeframe_code) != 0))
+        command = command->next;
+    if (command == NULL && mw_map_remove(&connection->wanted, key, length) != NULL)
+        mw_series_set_live(refused->series, false);
+    pthread_mutex_unlock(&connection->lock);
+}
+
+void mw_connection_drop_refused(struct mw_connection *connection, const int64_t *id)
+{
+    uint32_t list_count;
+    struct mw_subscription **list =
+        mw_subscriptions_list(&connection->subscriptions, true, &list_count);
+    for (uint32_t i = 0; i < list_count; i++) {
+        if (list[i]->confirmed || !list[i]->requested || (id != NULL && list[i]->request_id != *id))
+            continue;
+        unwant(connection, list[i]);
+        const struct mw_subscription gone = *list[i];
+        mw_subscriptions_remove(&connection->subscriptions, gone.symbol, gone.timeframe_code);
+    }
+    mw_free(list);
 }
 
 struct mw_command *mw_connection_take_commands(struct mw_connection *connection)
@@ -125,7 +155,6 @@ struct mw_command *mw_connection_take_commands(struct mw_connection *connection)
     return first;
 }
 
-/* Applies what other threads asked for. */
 void mw_connection_run_commands(struct mw_connection *connection) MW_ON(mw_feed_thread)
 {
     struct mw_command *command = mw_connection_take_commands(connection);
@@ -139,7 +168,7 @@ void mw_connection_run_commands(struct mw_connection *connection) MW_ON(mw_feed_
                                  command->timeframe_code, command->series);
         } else if (mw_subscriptions_remove(&connection->subscriptions, command->symbol,
                                            command->timeframe_code) &&
-                   connection->open && !connection->protocol->replaces) {
+                   mw_client_is_open(connection->client) && !connection->protocol->replaces) {
             struct mw_subscription *one = &gone;
             request_list(connection, false, &one, 1);
         }
@@ -147,6 +176,6 @@ void mw_connection_run_commands(struct mw_connection *connection) MW_ON(mw_feed_
         mw_free(command);
         command = next;
     }
-    if (changed && connection->open)
+    if (changed && mw_client_is_open(connection->client))
         mw_connection_request_wanted(connection, true);
 }

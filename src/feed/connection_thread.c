@@ -11,7 +11,7 @@ enum {
     CLOSE_NORMAL = 1000,
     CLOSE_GOING_AWAY = 1001,
     SHOWN_BYTES = 120,   /* of a rejected message, in the log */
-    CLOSE_WAIT_MS = 500, /* the peer's time to answer a close when we stop */
+    CLOSE_WAIT_MS = 300, /* the peer's time to answer a close when we stop */
 };
 
 /* The feed thread is the only writer, so a plain addition is enough. */
@@ -48,11 +48,12 @@ void mw_connection_arm_timer(struct mw_connection *connection) MW_ON(mw_feed_thr
     int64_t at = connection->retry_at;
     at = connection->confirm_at < at ? connection->confirm_at : at;
     at = connection->send_at < at ? connection->send_at : at;
+    if (connection->stop_at != MW_NEVER)
+        at = connection->stop_at;
     int64_t delay = at == MW_NEVER ? -1 : at - mw_clock_monotonic_ms();
     mw_client_set_timer(connection->client, at == MW_NEVER ? -1 : delay > 0 ? delay : 0);
 }
 
-/* Closes for a reason of our own, which on_closed then reports. */
 void mw_connection_give_up(struct mw_connection *connection, const struct mw_error *cause)
     MW_ON(mw_feed_thread)
 {
@@ -99,6 +100,7 @@ static void put_row(struct mw_connection *connection, const struct mw_decoded_ro
         reject(connection, mw_reject_of_fault(fault), data, length);
         return;
     }
+    subscription->confirmed = true;
     count(&connection->candles, 1);
     if (put == MW_PUT_LATE)
         count(&connection->late, 1);
@@ -108,33 +110,49 @@ static void put_row(struct mw_connection *connection, const struct mw_decoded_ro
     }
 }
 
-static void confirm(struct mw_connection *connection) MW_ON(mw_feed_thread)
+static void confirm(struct mw_connection *connection)
 {
-    connection->confirm_at = MW_NEVER;
-    mw_connection_arm_timer(connection);
     if (mw_connection_get_state(connection) == MW_CONNECTION_CONNECTED)
         mw_connection_set_state(connection, MW_CONNECTION_CONFIRMED, NULL);
 }
 
+/* Takes an answer, good or bad, off what is waited for. The next one has its time from now on, or
+ * from when a message that is still held back for the rate is sent. */
 static void answered(struct mw_connection *connection, const struct mw_decoded *decoded)
+    MW_ON(mw_feed_thread)
 {
     if (decoded->has_id)
         mw_map_remove(&connection->pending, &decoded->id, sizeof(decoded->id));
     else
         mw_map_deinit(&connection->pending); /* the venue names no request: all are meant */
+    bool waiting = connection->pending.count > 0 && connection->first_outgoing == NULL;
+    connection->confirm_at =
+        waiting ? mw_clock_monotonic_ms() + connection->options.confirm_ms : MW_NEVER;
+    mw_connection_arm_timer(connection);
+}
+
+static void agreed(struct mw_connection *connection, const struct mw_decoded *decoded)
+    MW_ON(mw_feed_thread)
+{
+    mw_subscriptions_confirm(&connection->subscriptions, decoded->has_id ? &decoded->id : NULL);
+    answered(connection, decoded);
+    if (connection->pending.count == 0)
+        confirm(connection);
 }
 
 static void refused(struct mw_connection *connection, const struct mw_decoded *decoded)
     MW_ON(mw_feed_thread)
 {
     struct mw_error err;
-    if (decoded->message.length > 0)
-        mw_fail_code(&err, MW_ESUBSCRIBE, decoded->code, "feed %s: the venue refuses: %.*s",
-                     connection->name, (int)(decoded->message.length % MW_ERROR_MESSAGE_BYTES),
+    size_t shown = decoded->message.length;
+    if (shown > MW_ERROR_MESSAGE_BYTES)
+        shown = MW_ERROR_MESSAGE_BYTES;
+    if (shown > 0)
+        mw_fail_code(&err, MW_ESUBSCRIBE, decoded->code, "the venue refuses: %.*s", (int)shown,
                      decoded->message.data);
     else
-        mw_fail_code(&err, MW_ESUBSCRIBE, decoded->code, "feed %s: the venue refuses with code %d",
-                     connection->name, decoded->code);
+        mw_fail_code(&err, MW_ESUBSCRIBE, decoded->code, "the venue refuses with code %d",
+                     decoded->code);
     pthread_mutex_lock(&connection->lock);
     memcpy(err.endpoint, connection->endpoint_shown, sizeof(err.endpoint));
     pthread_mutex_unlock(&connection->lock);
@@ -142,8 +160,9 @@ static void refused(struct mw_connection *connection, const struct mw_decoded *d
     if (mw_connection_get_state(connection) == MW_CONNECTION_CONNECTED) {
         mw_connection_give_up(connection, &err);
     } else {
-        if (connection->pending.count == 0)
-            confirm(connection);
+        /* Without confirmations nobody knows what the venue did not agree to. */
+        if (connection->protocol->ok_count > 0)
+            mw_connection_drop_refused(connection, decoded->has_id ? &decoded->id : NULL);
         tell(connection, false, mw_connection_get_state(connection), &err);
     }
 }
@@ -168,9 +187,7 @@ static void on_message(void *user, bool text, const char *data, size_t length)
             confirm(connection);
         break;
     case MW_DECODED_OK:
-        answered(connection, &decoded);
-        if (connection->pending.count == 0)
-            confirm(connection);
+        agreed(connection, &decoded);
         break;
     case MW_DECODED_ERROR:
         refused(connection, &decoded);
@@ -220,7 +237,7 @@ static void on_open(void *user)
         count(&connection->reconnects, 1);
     connection->opened_once = true;
     mw_connection_set_state(connection, MW_CONNECTION_CONNECTED, NULL);
-    mw_subscriptions_mark(&connection->subscriptions, false);
+    mw_subscriptions_forget_requests(&connection->subscriptions);
     connection->send_at = MW_NEVER;
     mw_connection_request_wanted(connection, true);
 }
@@ -228,7 +245,7 @@ static void on_open(void *user)
 /* Forgets what belonged to the connection that is gone. */
 static void forget_connection(struct mw_connection *connection)
 {
-    connection->open = false;
+    connection->open = connection->has_cause = false;
     connection->confirm_at = connection->send_at = MW_NEVER;
     mw_map_deinit(&connection->pending);
     mw_connection_drop_outgoing(connection);
@@ -265,7 +282,6 @@ static void on_closed(void *user, const struct mw_error *err)
     struct mw_error cause = *err;
     if (connection->has_cause) {
         cause = connection->cause;
-        connection->has_cause = false;
         if (cause.endpoint[0] == '\0')
             memcpy(cause.endpoint, err->endpoint, sizeof(cause.endpoint));
     }
@@ -277,11 +293,13 @@ static void on_timer(void *user)
     mw_role_assert(&mw_feed_thread);
     struct mw_connection *connection = user;
     int64_t now = mw_clock_monotonic_ms();
+    if (connection->stop_at != MW_NEVER)
+        return; /* the loop that waits for it looks itself */
     if (now >= connection->confirm_at) {
         connection->confirm_at = MW_NEVER;
         struct mw_error err;
-        mw_fail(&err, MW_ETIMEOUT, "feed %s: the venue did not confirm within %g s",
-                connection->name, (double)connection->options.confirm_ms / MW_MS_PER_SECOND);
+        mw_fail(&err, MW_ETIMEOUT, "the venue did not confirm within %g s",
+                (double)connection->options.confirm_ms / MW_MS_PER_SECOND);
         mw_connection_give_up(connection, &err);
     }
     if (now >= connection->send_at) {
@@ -316,9 +334,9 @@ static void serve(struct mw_connection *connection) MW_ON(mw_feed_thread)
         mw_client_service(connection->client);
     /* The peer has a moment to answer the close; mw_client_free drops what is left. */
     mw_client_close(connection->client, CLOSE_GOING_AWAY, "");
-    mw_client_set_timer(connection->client, CLOSE_WAIT_MS);
-    int64_t until = mw_clock_monotonic_ms() + CLOSE_WAIT_MS;
-    while (connection->open && mw_clock_monotonic_ms() < until)
+    connection->stop_at = mw_clock_monotonic_ms() + CLOSE_WAIT_MS;
+    mw_connection_arm_timer(connection);
+    while (connection->open && mw_clock_monotonic_ms() < connection->stop_at)
         mw_client_service(connection->client);
 }
 

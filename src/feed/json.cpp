@@ -5,6 +5,8 @@
 
 #include <simdjson.h>
 
+#include "base/limits.h"
+
 namespace dom = simdjson::dom;
 
 struct mw_json {
@@ -12,9 +14,13 @@ struct mw_json {
     dom::element root;
 };
 
+/* The parser keeps the depth it is first given. */
 struct mw_json *mw_json_new(void)
 {
-    return new mw_json;
+    auto *json = new mw_json;
+    if (json->parser.allocate(MW_RECEIVE_BYTES, MW_JSON_DEPTH_MAX) != simdjson::SUCCESS)
+        throw std::bad_alloc();
+    return json;
 }
 
 void mw_json_free(struct mw_json *json)

@@ -74,6 +74,22 @@ static void read_path(lua_State *L, const char *place, const char *text, struct 
     }
 }
 
+/* A list of paths is that and nothing else, but `unit` where there is one. */
+static void check_list(lua_State *L, const char *place, lua_Integer count, bool has_unit)
+{
+    lua_pushnil(L);
+    while (lua_next(L, -2) != 0) {
+        lua_pop(L, 1);
+        bool listed =
+            lua_isinteger(L, -1) && lua_tointeger(L, -1) >= 1 && lua_tointeger(L, -1) <= count;
+        bool unit =
+            has_unit && lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), "unit") == 0;
+        if (!listed && !unit)
+            luaL_error(L, "%s: no such key '%s'%s", place, luaL_tolstring(L, -1, NULL),
+                       has_unit ? ", want paths and unit" : ", want paths");
+    }
+}
+
 /* A path, or a list of paths of which the first that is there counts; the value is at the top. */
 static void read_paths(lua_State *L, const char *place, struct mw_locator *locator)
 {
@@ -84,6 +100,7 @@ static void read_paths(lua_State *L, const char *place, struct mw_locator *locat
     lua_Integer count = lua_istable(L, -1) ? luaL_len(L, -1) : 0;
     if (count < 1 || count > MW_ALTERNATIVES_MAX)
         luaL_error(L, "%s: want a path or a list of 1 to %d paths", place, MW_ALTERNATIVES_MAX);
+    check_list(L, place, count, strcmp(place, "candles.open_time") == 0);
     for (lua_Integer i = 1; i <= count; i++) {
         if (lua_geti(L, -1, i) != LUA_TSTRING)
             luaL_error(L, "%s[%I]: want a path, got %s", place, i, luaL_typename(L, -1));
@@ -103,6 +120,13 @@ static void read_locator(lua_State *L, int index, const char *place, const char 
     lua_pop(L, 2);
 }
 
+/* Copies the text at the top, which may hold any bytes. */
+static char *read_bytes(lua_State *L, size_t *length)
+{
+    const char *text = lua_tolstring(L, -1, length);
+    return mw_strndup(text, *length);
+}
+
 static void read_literal(lua_State *L, const char *place, struct mw_literal *literal)
 {
     switch (lua_type(L, -1)) {
@@ -119,7 +143,7 @@ static void read_literal(lua_State *L, const char *place, struct mw_literal *lit
         break;
     case LUA_TSTRING:
         literal->kind = MW_LITERAL_TEXT;
-        literal->text = mw_strdup(lua_tolstring(L, -1, &literal->length));
+        literal->text = read_bytes(L, &literal->length);
         break;
     default:
         luaL_error(L, "%s: want text, a number, a boolean, NULL or ANY, got %s", place,
@@ -200,12 +224,12 @@ static void read_candles(lua_State *L, int index, struct mw_candle_pattern *cand
     lua_pop(L, 2);
 }
 
-static uint32_t read_replies(lua_State *L, int index, const char *key,
-                             struct mw_reply_pattern *replies, uint32_t *count)
+static void read_replies(lua_State *L, int index, const char *key, struct mw_reply_pattern *replies,
+                         uint32_t *count)
 {
     static const char *const names[] = {"when", "id", "message", "code"};
     if (!get_field(L, index, "replies", key, LUA_TTABLE, false))
-        return 0;
+        return;
     lua_Integer length = luaL_len(L, -1);
     if (length < 1 || length > MW_REPLIES_MAX)
         luaL_error(L, "replies.%s: want a list of 1 to %d patterns", key, MW_REPLIES_MAX);
@@ -223,7 +247,6 @@ static uint32_t read_replies(lua_State *L, int index, const char *key,
         lua_pop(L, 2);
     }
     lua_pop(L, 1);
-    return *count;
 }
 
 static void read_endpoints(lua_State *L, int index, struct mw_protocol *protocol)

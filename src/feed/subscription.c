@@ -87,12 +87,23 @@ bool mw_subscriptions_has_symbol(const struct mw_subscriptions *subscriptions,
     return mw_map_find(&subscriptions->by_symbol, symbol.data, symbol.length) != NULL;
 }
 
-void mw_subscriptions_mark(struct mw_subscriptions *subscriptions, bool requested)
+void mw_subscriptions_forget_requests(struct mw_subscriptions *subscriptions)
 {
     size_t at = 0;
     const struct mw_map_item *item;
     while ((item = mw_map_next(&subscriptions->by_key, &at)) != NULL)
-        ((struct mw_subscription *)item->value)->requested = requested;
+        ((struct mw_subscription *)item->value)->requested = false;
+}
+
+void mw_subscriptions_confirm(struct mw_subscriptions *subscriptions, const int64_t *id)
+{
+    size_t at = 0;
+    const struct mw_map_item *item;
+    while ((item = mw_map_next(&subscriptions->by_key, &at)) != NULL) {
+        struct mw_subscription *subscription = item->value;
+        if (subscription->requested && (id == NULL || subscription->request_id == *id))
+            subscription->confirmed = true;
+    }
 }
 
 static int compare(const void *a, const void *b)
@@ -104,7 +115,7 @@ static int compare(const void *a, const void *b)
 }
 
 struct mw_subscription **mw_subscriptions_list(const struct mw_subscriptions *subscriptions,
-                                               bool every, bool requested, uint32_t *count)
+                                               bool every, uint32_t *count)
 {
     struct mw_subscription **list = mw_alloc((subscriptions->by_key.count + 1) * sizeof(*list));
     size_t at = 0;
@@ -112,7 +123,7 @@ struct mw_subscription **mw_subscriptions_list(const struct mw_subscriptions *su
     *count = 0;
     while ((item = mw_map_next(&subscriptions->by_key, &at)) != NULL) {
         struct mw_subscription *subscription = item->value;
-        if (every || subscription->requested == requested)
+        if (every || !subscription->requested)
             list[(*count)++] = subscription;
     }
     qsort(list, *count, sizeof(*list), compare);

@@ -22,6 +22,8 @@ struct mw_subscription {
     char timeframe_code[MW_TIMEFRAME_BYTES_MAX]; /* the venue's spelling */
     struct mw_series *series;                    /* borrows from the cache */
     bool requested;                              /* asked for on this connection */
+    int64_t request_id;                          /* by the request with this id */
+    bool confirmed; /* the venue agreed to it once, or pushed a candle of it */
 };
 
 struct mw_subscriptions {
@@ -46,12 +48,15 @@ struct mw_subscription *mw_subscriptions_find(const struct mw_subscriptions *sub
 bool mw_subscriptions_has_symbol(const struct mw_subscriptions *subscriptions,
                                  struct mw_text symbol);
 
-/* Sets `requested` of all. */
-void mw_subscriptions_mark(struct mw_subscriptions *subscriptions, bool requested);
+/* A new connection: nothing is requested on it yet. */
+void mw_subscriptions_forget_requests(struct mw_subscriptions *subscriptions);
 
-/* Collects pointers to the subscriptions of which `requested` is `requested`, or all with `every`, in
- * the order of their names, so that requests are the same each time. Returns an owned array. */
+/* Marks as confirmed what the request `id` (NULL: any) asked for. */
+void mw_subscriptions_confirm(struct mw_subscriptions *subscriptions, const int64_t *id);
+
+/* Collects pointers to the subscriptions that are not requested yet, or to all with `every`, in the
+ * order of their names, so that requests are the same each time. Returns an owned array. */
 struct mw_subscription **mw_subscriptions_list(const struct mw_subscriptions *subscriptions,
-                                               bool every, bool requested, uint32_t *count);
+                                               bool every, uint32_t *count);
 
 #endif

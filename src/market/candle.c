@@ -18,7 +18,8 @@ mw_fault mw_candle_check(const struct mw_candle *candle, struct mw_timeframe tim
         return MW_FAULT_VOLUME;
     if (candle->open_ms > now_ms + MW_CANDLE_AHEAD_MS_MAX)
         return MW_FAULT_FUTURE;
-    if (mw_timeframe_floor(timeframe, candle->open_ms) != candle->open_ms)
+    if (candle->open_ms < MW_CANDLE_OPEN_MS_MIN ||
+        mw_timeframe_floor(timeframe, candle->open_ms) != candle->open_ms)
         return MW_FAULT_OFF_GRID;
     return MW_FAULT_NONE;
 }

@@ -72,6 +72,11 @@ struct mw_series_note {
 };
 struct mw_series_note *mw_series_note(struct mw_series *series);
 
+/* Whether somebody is asked to keep the series up to date: set by its feed while it is subscribed.
+ * What is in a series that is not live stays, and grows old. False at first. */
+void mw_series_set_live(struct mw_series *series, bool live);
+bool mw_series_is_live(const struct mw_series *series);
+
 /* Merges one candle by the rules at the top of series.c. `now_ms` is the wall clock, for what lies
  * too far ahead. `fault` (may be NULL) says why when MW_PUT_REJECTED is returned. Copies. */
 mw_put mw_series_put(struct mw_series *series, const struct mw_candle *candle, int64_t now_ms,

@@ -166,6 +166,11 @@ mw_status mw_client_connect(struct mw_client *client, const char *url, struct mw
     return MW_OK;
 }
 
+bool mw_client_is_open(const struct mw_client *client)
+{
+    return client->open;
+}
+
 bool mw_client_send_text(struct mw_client *client, const char *text, size_t length)
 {
     return client->open && length <= MW_SEND_QUEUE_BYTES_MAX &&

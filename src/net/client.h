@@ -70,6 +70,9 @@ void mw_client_free(struct mw_client *client) MW_ON(mw_feed_thread);
 MW_MUST_USE mw_status mw_client_connect(struct mw_client *client, const char *url,
                                         struct mw_error *err) MW_ON(mw_feed_thread);
 
+/* Whether messages can be sent: from on_open until either side begins to end the connection. */
+bool mw_client_is_open(const struct mw_client *client) MW_ON(mw_feed_thread);
+
 /* Queues a text message, masked as clients must. False when it is not open, or when more than
  * MW_SEND_QUEUE_BYTES_MAX would be waiting. Copies. */
 MW_MUST_USE bool mw_client_send_text(struct mw_client *client, const char *text, size_t length)

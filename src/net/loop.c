@@ -7,6 +7,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "net/lws_global.h"
 
 enum {
     FDS_MAX = 16,                /* an event pipe, a socket, and sockets that are being left */
@@ -17,7 +18,6 @@ enum {
     HEADERS_HELD_S = 10 * 365 * 86400,
 };
 
-static pthread_mutex_t context_lock = PTHREAD_MUTEX_INITIALIZER; /* covers making and freeing */
 static pthread_once_t log_once = PTHREAD_ONCE_INIT;
 
 static void log_line(int level, const char *line)
@@ -42,7 +42,6 @@ static struct lws_vhost *make_vhost(struct mw_loop *loop, struct lws_context_cre
 mw_status mw_loop_init(struct mw_loop *loop, const struct lws_protocols *protocols, void *user,
                        SSL_CTX *tls_context, struct mw_error *err)
 {
-    pthread_once(&log_once, log_begin);
     struct lws_context_creation_info info = {
         .port = CONTEXT_PORT_NO_LISTEN,
         .protocols = protocols,
@@ -60,14 +59,15 @@ mw_status mw_loop_init(struct mw_loop *loop, const struct lws_protocols *protoco
     info.options |= LWS_SERVER_OPTION_DISABLE_TLS_SESSION_CACHE;
 #endif
     const char *proxy = getenv("http_proxy");
-    pthread_mutex_lock(&context_lock);
+    mw_lws_lock();
+    pthread_once(&log_once, log_begin);
     loop->context = lws_create_context(&info);
     if (loop->context != NULL) {
         loop->direct = make_vhost(loop, &info, "direct", "none:0"); /* port 0: no proxy */
         if (proxy != NULL && proxy[0] != '\0')
             loop->proxied = make_vhost(loop, &info, "proxied", NULL);
     }
-    pthread_mutex_unlock(&context_lock);
+    mw_lws_unlock();
     if (loop->direct == NULL)
         return mw_fail(err, MW_ELIMIT, "libwebsockets cannot make a context");
     return MW_OK;
@@ -77,9 +77,9 @@ void mw_loop_deinit(struct mw_loop *loop)
 {
     if (loop->context == NULL)
         return;
-    pthread_mutex_lock(&context_lock);
+    mw_lws_lock();
     lws_context_destroy(loop->context);
-    pthread_mutex_unlock(&context_lock);
+    mw_lws_unlock();
     loop->context = NULL;
     loop->direct = loop->proxied = NULL;
 }

@@ -7,9 +7,8 @@ void mw_cursor_init(struct mw_cursor *cursor, struct mw_series *series, bool fro
 {
     *cursor = (struct mw_cursor){.series = series, .after_ms = INT64_MIN};
     struct mw_candle newest;
-    if (from_oldest || mw_series_read_last(series, INT64_MAX, 1, false, &newest) == 0)
-        return;
-    cursor->after_ms = newest.open_ms;
+    if (!from_oldest && mw_series_read_last(series, INT64_MAX, 1, false, &newest) == 1)
+        cursor->after_ms = newest.open_ms;
     mw_series_read_after(series, cursor->after_ms, 0, NULL, &cursor->next_number);
 }
 
@@ -18,12 +17,10 @@ uint32_t mw_cursor_read(struct mw_cursor *cursor, uint32_t count, struct mw_cand
 {
     uint64_t first;
     uint32_t rows = mw_series_read_after(cursor->series, cursor->after_ms, count, out, &first);
-    bool jumped = cursor->next_number != 0 && first > cursor->next_number;
-    *lost = jumped ? first - cursor->next_number : 0;
-    if (rows > 0) {
+    *lost = first > cursor->next_number ? first - cursor->next_number : 0;
+    cursor->next_number = first + rows;
+    if (rows > 0)
         cursor->after_ms = out[rows - 1].open_ms;
-        cursor->next_number = first + rows;
-    }
     return rows;
 }
 

@@ -12,8 +12,8 @@
 
 struct mw_cursor {
     struct mw_series *series; /* borrows from the cache */
-    int64_t after_ms;         /* open time of the last closed bar delivered */
-    uint64_t next_number;     /* number of the bar after it; 0 before the first */
+    int64_t after_ms;         /* open time of the last closed bar delivered; INT64_MIN for none */
+    uint64_t next_number;     /* number of the bar to be delivered next */
     struct mw_candle forming; /* the forming bar delivered last; open_ms 0 for none */
 };
 

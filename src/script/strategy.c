@@ -228,17 +228,9 @@ void mw_strategy_stop(struct mw_strategy *strategy)
     invoke(&(struct invocation){.strategy = strategy, .hook = MW_HOOK_STOP});
 }
 
-static void raise_stopped(lua_State *L, lua_Debug *record)
-{
-    (void)record;
-    luaL_error(L, "stopped: the engine is shutting down");
-}
-
-/* lua_sethook may be called from elsewhere while the state runs; Lua's own interpreter does so from its
- * signal handler. With a count of 1 a script cannot get away by catching its errors. */
 void mw_strategy_interrupt(struct mw_strategy *strategy)
 {
-    lua_sethook(strategy->L, raise_stopped, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
+    mw_vm_interrupt(strategy->vm);
 }
 
 void mw_strategy_signal(struct mw_strategy *strategy, const char *text, const char *json)

@@ -1,6 +1,7 @@
 /* vm.c - allocator with a cap, libraries, the searcher of shipped files, loading and copying. */
 #include "script/vm.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -19,7 +20,10 @@
 struct mw_vm {
     lua_State *L;            /* owns */
     size_t bytes, bytes_max; /* in use, and the cap */
+    _Atomic bool interrupted;
 };
+
+enum { HOOK_INSTRUCTIONS = 1000 }; /* some 10 us between looks at `interrupted` */
 
 /* The lua_Alloc of a vm. `old_size` is the kind of object where `block` is NULL. */
 static void *allocate(void *user, void *block, size_t old_size, size_t size)
@@ -36,6 +40,24 @@ static void *allocate(void *user, void *block, size_t old_size, size_t size)
         return NULL;
     vm->bytes = vm->bytes - old_size + size;
     return moved;
+}
+
+/* The hook of every state of a vm: coroutines inherit it, since it is there before they are. */
+static void look_up(lua_State *L, lua_Debug *record)
+{
+    (void)record;
+    void *user;
+    lua_getallocf(L, &user);
+    struct mw_vm *vm = user;
+    if (!atomic_load_explicit(&vm->interrupted, memory_order_relaxed))
+        return;
+    lua_sethook(L, look_up, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
+    luaL_error(L, "interrupted by the engine");
+}
+
+void mw_vm_interrupt(struct mw_vm *vm)
+{
+    atomic_store_explicit(&vm->interrupted, true, memory_order_relaxed);
 }
 
 /* An error outside every protected call is a bug in our C. */
@@ -151,6 +173,7 @@ mw_status mw_vm_new(const struct mw_vm_options *options, struct mw_vm **out, str
         status = mw_fail(err, MW_ESTRATEGY, "not enough memory");
     } else {
         lua_atpanic(vm->L, panic);
+        lua_sethook(vm->L, look_up, LUA_MASKCOUNT, HOOK_INSTRUCTIONS);
         status = mw_call_protected(vm->L, open_vm, &copy, MW_ESTRATEGY, err);
     }
     if (status != MW_OK) {

@@ -4,7 +4,7 @@
  * `require` that finds the shipped Lua files (base/embedded.h) before the folders it is given.
  * Running out of the cap is an ordinary Lua error in the script, never an abort.
  *
- * Threads: one thread at a time per vm.
+ * Threads: one thread at a time per vm, but mw_vm_interrupt any thread.
  */
 #ifndef MW_SCRIPT_VM_H
 #define MW_SCRIPT_VM_H
@@ -33,6 +33,11 @@ void mw_vm_free(struct mw_vm *vm);
 
 /* Its main lua_State, borrowed. */
 lua_State *mw_vm_state(struct mw_vm *vm);
+/* Makes whatever the vm runs, now or later, end with an error: within a thousand instructions at
+ * first, then at every one, so that a script that catches its errors gets no further. Coroutines are
+ * no way out; a C function that does not return, and a finaliser, are. Any thread. */
+void mw_vm_interrupt(struct mw_vm *vm);
+
 /* Bytes in use now. */
 size_t mw_vm_bytes(const struct mw_vm *vm);
 

@@ -9,7 +9,7 @@
 
 enum {
     BATCH = 64,         /* closed bars copied at once; 4 KiB on the stack */
-    STOP_WAIT_MS = 500, /* what a running hook gets before it is interrupted */
+    STOP_WAIT_MS = 400, /* what a running hook gets before it is interrupted */
 };
 
 /* One strategy's place in one series. */
@@ -26,9 +26,10 @@ struct mw_worker {
     struct mw_wake wake;
     struct mw_event_queue events; /* for handle_state */
     _Atomic bool stopping;
+    int64_t interrupt_at_ms; /* monotonic; the owner's, once it is stopping */
 
     pthread_mutex_t lock;       /* covers the two below */
-    struct mw_series **offered; /* owns; series added after the start */
+    struct mw_series **offered; /* owns; series that are new */
     uint32_t offered_count;
 
     struct mw_strategy **strategies; /* owns the array */
@@ -88,8 +89,8 @@ void mw_worker_add(struct mw_worker *worker, struct mw_strategy *strategy)
     worker->strategies[worker->strategy_count++] = strategy;
 }
 
-void mw_worker_watch(struct mw_worker *worker, struct mw_strategy *strategy,
-                     struct mw_series *series)
+static void watch_series(struct mw_worker *worker, struct mw_strategy *strategy,
+                         struct mw_series *series, bool from_oldest)
 {
     uint32_t id = mw_series_note(series)->id;
     if (id >= worker->watch_count) {
@@ -105,9 +106,16 @@ void mw_worker_watch(struct mw_worker *worker, struct mw_strategy *strategy,
             return;
     struct watch *watch = mw_alloc_zero(sizeof(*watch));
     watch->strategy = strategy;
-    mw_cursor_init(&watch->cursor, series, false);
+    mw_cursor_init(&watch->cursor, series, from_oldest);
     *last = watch;
     mw_watcher_watch(worker->watcher, series);
+}
+
+void mw_worker_watch(struct mw_worker *worker, struct mw_strategy *strategy,
+                     struct mw_series *series)
+{
+    MW_CHECK(!worker->thread.running);
+    watch_series(worker, strategy, series, false);
 }
 
 static void tell_lagged(struct mw_strategy *strategy, const struct mw_series_key *key,
@@ -152,7 +160,7 @@ static void take_offers(struct mw_worker *worker) MW_ON(mw_worker_thread)
             uint32_t interest_count;
             mw_strategy_interests(worker->strategies[j], &interest_count);
             if (interest_count == 0)
-                mw_worker_watch(worker, worker->strategies[j], offered[i]);
+                watch_series(worker, worker->strategies[j], offered[i], true);
         }
     }
     mw_free(offered);
@@ -175,7 +183,9 @@ static void take_series(struct mw_worker *worker) MW_ON(mw_worker_thread)
     while (!atomic_load(&worker->stopping) &&
            (series = mw_watcher_take(worker->watcher, &at)) != NULL) {
         uint32_t id = mw_series_note(series)->id;
-        for (struct watch *watch = worker->watches[id]; watch != NULL; watch = watch->next)
+        /* A put that was under way when the watcher had another owner may have left a mark. */
+        struct watch *watch = id < worker->watch_count ? worker->watches[id] : NULL;
+        for (; watch != NULL; watch = watch->next)
             deliver(worker, watch);
     }
 }
@@ -206,7 +216,9 @@ mw_status mw_worker_start(struct mw_worker *worker, uint32_t number, struct mw_e
 
 void mw_worker_stop_begin(struct mw_worker *worker)
 {
-    atomic_store(&worker->stopping, true);
+    if (atomic_exchange(&worker->stopping, true))
+        return;
+    worker->interrupt_at_ms = mw_clock_monotonic_ms() + STOP_WAIT_MS;
     mw_wake_raise(&worker->wake);
 }
 
@@ -215,7 +227,8 @@ void mw_worker_stop(struct mw_worker *worker)
     if (!worker->thread.running)
         return;
     mw_worker_stop_begin(worker);
-    if (mw_thread_join_for(&worker->thread, STOP_WAIT_MS))
+    int64_t left_ms = worker->interrupt_at_ms - mw_clock_monotonic_ms();
+    if (mw_thread_join_for(&worker->thread, left_ms > 0 ? left_ms : 0))
         return;
     for (uint32_t i = 0; i < worker->strategy_count; i++)
         mw_strategy_interrupt(worker->strategies[i]);

@@ -21,14 +21,15 @@ void mw_worker_free(struct mw_worker *worker);
 
 /* Pins a strategy, borrowed until the worker is stopped, before the start. */
 void mw_worker_add(struct mw_worker *worker, struct mw_strategy *strategy);
-/* Makes `strategy` see `series` from now on. Before the start, or from the worker's thread. */
+/* Makes `strategy` see `series`: what comes from now on. Before the start. */
 void mw_worker_watch(struct mw_worker *worker, struct mw_strategy *strategy,
                      struct mw_series *series);
 
 /* Starts the thread: init of each strategy, then deliveries. Errors: MW_ELIMIT. */
 MW_MUST_USE mw_status mw_worker_start(struct mw_worker *worker, uint32_t number,
                                       struct mw_error *err);
-/* Runs the stop hooks and joins. A hook that does not come back is interrupted. Idempotent. */
+/* Runs the stop hooks and joins. What does not come back within 400 ms of the first word of stopping
+ * is interrupted. Idempotent. */
 void mw_worker_stop(struct mw_worker *worker);
 /* Tells it to stop and returns at once, so that many can stop at the same time. */
 void mw_worker_stop_begin(struct mw_worker *worker);
@@ -36,8 +37,8 @@ void mw_worker_stop_begin(struct mw_worker *worker);
 /* Hands an event to every strategy of this worker (handle_state). Copies. */
 void mw_worker_post(struct mw_worker *worker, const struct mw_event *event);
 
-/* Gives strategies without interests of their own a series that was added after the start. Any
- * thread. */
+/* Gives strategies without interests of their own a series that is new, with every bar that is in it
+ * by the time they look. Any thread. */
 void mw_worker_offer(struct mw_worker *worker, struct mw_series *series);
 
 #endif
