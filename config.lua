@@ -7,7 +7,7 @@ return {
       name = "demo",
       protocol = "wealthdata",
       endpoint = "simulator", -- in this process, over a real WebSocket on loopback
-      simulator = { speed = "300x", seed = 7 },
+      simulator = { speed = "600x", seed = 7 },
       symbols = { "BTCUSDT", "ETHUSDT" },
       timeframes = { "1m", "5m", "1h" },
     },

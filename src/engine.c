@@ -98,11 +98,6 @@ static void on_strategy_event(void *user, const struct mw_event *event)
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
-static bool uses_simulator(const struct mw_feed_settings *feed)
-{
-    return feed->endpoint_count == 1 && strcmp(feed->endpoints[0], "simulator") == 0;
-}
-
 /* Makes the connection of one feed and subscribes what the settings name. */
 static mw_status open_feed(struct mw_engine *engine, uint32_t index, struct mw_error *err)
 {
@@ -114,7 +109,7 @@ static mw_status open_feed(struct mw_engine *engine, uint32_t index, struct mw_e
     const struct mw_connection_options options = {
         .name = feed->name,
         .endpoints = (const char *const *)feed->endpoints,
-        .endpoint_count = uses_simulator(feed) ? 0 : feed->endpoint_count,
+        .endpoint_count = mw_feed_settings_simulates(feed) ? 0 : feed->endpoint_count,
         .ca_file = feed->ca_file,
         .csrf_token = feed->csrf_token,
         .market_type = feed->market_type,
@@ -405,7 +400,7 @@ static mw_status start_all(struct mw_engine *engine, struct mw_error *err)
     for (uint32_t i = 0; i < settings->strategy_count; i++)
         load_strategy(engine, i);
     for (uint32_t i = 0; i < settings->feed_count && status == MW_OK; i++)
-        if (uses_simulator(&settings->feeds[i]))
+        if (mw_feed_settings_simulates(&settings->feeds[i]))
             status = start_simulator(engine, i, err);
     for (uint32_t i = 0; i < engine->worker_count && status == MW_OK; i++)
         status = mw_worker_start(engine->workers[i], i, err);

@@ -47,7 +47,7 @@ typedef enum mw_status {
 } mw_status;
 
 enum {
-    MW_ERROR_MESSAGE_BYTES = 512, /* a sentence with a path, a value and what was wanted */
+    MW_ERROR_MESSAGE_BYTES = 2048, /* a sentence, or one with a traceback of some 20 calls */
     MW_ERROR_ENDPOINT_BYTES = 256,
 };
 

@@ -20,7 +20,7 @@ struct check_options {
 };
 
 static const struct mw_option check_option_list[] = {
-    {NULL, "CONFIG", "the configuration (default config.lua)", mw_read_text,
+    {NULL, "CONFIG", "the configuration (default config.lua)", mw_option_read_text,
      offsetof(struct check_options, config)},
 };
 
@@ -131,7 +131,7 @@ static mw_status print_strategy(const struct mw_strategy_settings *strategy, str
     return status;
 }
 
-/* Prints everything, also after a strategy that does not compile, so that one run finds them all. */
+/* Goes on after a strategy that does not compile, so that one run finds them all. */
 static int check_engine(const struct mw_engine *engine)
 {
     const struct mw_settings *settings = mw_engine_settings(engine);

@@ -1,7 +1,8 @@
 /* cli.h - what the commands of the program share: their table, exit codes and ways to speak.
  *
- * A command is one file with one `const struct mw_command`, which main.c lists. Results go to standard
- * output; everything for people who watch goes to standard error and begins with the command's name.
+ * A command is one file with one `const struct mw_command`, which main.c lists. Results go to
+ * standard output; everything for people who watch goes to standard error and begins with the
+ * command's name.
  *
  * Threads: main thread only.
  */

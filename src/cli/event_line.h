@@ -1,14 +1,14 @@
 /* event_line.h - an event as a line of text: time, kind, who, and the rest in columns.
  *
  *     18:15:00.123 state   demo       confirmed     ws://127.0.0.1:40123/market_data
- *     18:15:01.200 bar     demo       BTCUSDT    1m   2026-10-23 00:01  o 64117 h 64118 ... v 0.40567
+ *     18:15:01.200 bar     demo       BTCUSDT    1m   2026-10-23 00:01  o 64117 h 64118 ... v 0.4
  *     18:15:02.000 signal  sma_cross  buy BTCUSDT price=64117.5
  *     18:15:02.000 error   sma_cross  strategies/x.lua:12: attempt to index a nil value
  *                  stack traceback:
  *                  ...
  *
- * Times are UTC. Control characters, which a server or a script could write to the terminal, are shown
- * as '?'.
+ * Times are UTC. Control characters, which a server or a script could write to the terminal, are
+ * shown as '?'.
  *
  * Threads: the caller's.
  */

@@ -181,7 +181,7 @@ void mw_text_list_deinit(struct mw_text_list *list)
     list->count = 0;
 }
 
-mw_status mw_read_text(const char *text, void *target, struct mw_error *err)
+mw_status mw_option_read_text(const char *text, void *target, struct mw_error *err)
 {
     if (text[0] == '\0')
         return mw_fail(err, MW_EINVAL, "want something, not an empty text");
@@ -189,7 +189,7 @@ mw_status mw_read_text(const char *text, void *target, struct mw_error *err)
     return MW_OK;
 }
 
-mw_status mw_read_list(const char *text, void *target, struct mw_error *err)
+mw_status mw_option_read_list(const char *text, void *target, struct mw_error *err)
 {
     struct mw_text_list *list = target;
     for (const char *at = text;; at++) {
@@ -206,12 +206,12 @@ mw_status mw_read_list(const char *text, void *target, struct mw_error *err)
     }
 }
 
-mw_status mw_read_duration(const char *text, void *target, struct mw_error *err)
+mw_status mw_option_read_duration(const char *text, void *target, struct mw_error *err)
 {
     return mw_duration_parse(text, target, err);
 }
 
-mw_status mw_read_unsigned(const char *text, void *target, struct mw_error *err)
+mw_status mw_option_read_unsigned(const char *text, void *target, struct mw_error *err)
 {
     char *end = NULL;
     errno = 0;

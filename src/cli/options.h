@@ -6,15 +6,16 @@
  *     struct wait_options { int64_t for_ms; bool quiet; const char *file; };
  *
  *     static const struct mw_option options[] = {
- *         {NULL, "FILE", "what to wait for", mw_read_text, offsetof(struct wait_options, file)},
- *         {"for", "DURATION", "for how long", mw_read_duration,
+ *         {NULL, "FILE", "what to wait for", mw_option_read_text,
+ *          offsetof(struct wait_options, file)},
+ *         {"for", "DURATION", "for how long", mw_option_read_duration,
  *          offsetof(struct wait_options, for_ms)},
  *         {"quiet", NULL, "say nothing", NULL, offsetof(struct wait_options, quiet)},
  *     };
  *
- * Accepted are `--for 10s`, `--for=10s`, flags, positional arguments anywhere, `--` before those that
- * begin with a dash, and `--help` or `-h`. An option that is given twice is read twice: the last one
- * wins, lists grow. What is not given keeps the value that the struct had before.
+ * Accepted are `--for 10s`, `--for=10s`, flags, positional arguments anywhere, `--` before those
+ * that begin with a dash, and `--help` or `-h`. An option that is given twice is read twice: the
+ * last one wins, lists grow. What is not given keeps the value that the struct had before.
  *
  * Threads: the caller's.
  */
@@ -47,9 +48,9 @@ struct mw_option_set {
     const char *const *examples; /* command lines, closed by NULL; NULL for none */
 };
 
-/* Reads argv[1..argc-1] into the struct at `target`; `*help` is set when help was asked for, and what
- * follows is not looked at. Errors: MW_EINVAL with the option's name, and the nearest one where it is
- * not known; `target` may be partly filled then. */
+/* Reads argv[1..argc-1] into the struct at `target`; `*help` is set when help was asked for, and
+ * what follows is not looked at. Errors: MW_EINVAL with the option's name, and the nearest one
+ * where it is not known; `target` may be partly filled then. */
 MW_MUST_USE mw_status mw_options_parse(const struct mw_option_set *set, int argc, char **argv,
                                        void *target, bool *help, struct mw_error *err);
 
@@ -64,10 +65,11 @@ struct mw_text_list {
 
 void mw_text_list_deinit(struct mw_text_list *list);
 
-/* Readers; the comment names the type of the target. */
-mw_status mw_read_text(const char *text, void *target, struct mw_error *err);     /* const char * */
-mw_status mw_read_list(const char *text, void *target, struct mw_error *err);     /* mw_text_list */
-mw_status mw_read_duration(const char *text, void *target, struct mw_error *err); /* int64_t, ms */
-mw_status mw_read_unsigned(const char *text, void *target, struct mw_error *err); /* uint64_t */
+/* Readers; targets are a const char *, a struct mw_text_list, an int64_t of milliseconds and a
+ * uint64_t. */
+mw_status mw_option_read_text(const char *text, void *target, struct mw_error *err);
+mw_status mw_option_read_list(const char *text, void *target, struct mw_error *err);
+mw_status mw_option_read_duration(const char *text, void *target, struct mw_error *err);
+mw_status mw_option_read_unsigned(const char *text, void *target, struct mw_error *err);
 
 #endif

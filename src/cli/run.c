@@ -43,10 +43,10 @@ static mw_status read_log_level(const char *text, void *target, struct mw_error 
 }
 
 static const struct mw_option run_option_list[] = {
-    {NULL, "CONFIG", "the configuration (default config.lua)", mw_read_text,
+    {NULL, "CONFIG", "the configuration (default config.lua)", mw_option_read_text,
      offsetof(struct run_options, config)},
     {"for", "DURATION", "stop after this time: 500ms, 10s, 5m, 1h (default: never)",
-     mw_read_duration, offsetof(struct run_options, for_ms)},
+     mw_option_read_duration, offsetof(struct run_options, for_ms)},
     {"log-level", "LEVEL", "debug, info, warn, error or off (default: the configuration's)",
      read_log_level, offsetof(struct run_options, log)},
     {"quiet", NULL, "print no events; errors go to the log", NULL,
@@ -92,7 +92,7 @@ static void wake_engine(void *engine)
     mw_engine_wake(engine);
 }
 
-/* A failed feed never comes back by itself; with all of them failed there is nothing to wait for. */
+/* A failed feed never comes back by itself; when all have failed nothing more will come. */
 static bool all_feeds_failed(const struct mw_engine *engine)
 {
     uint32_t count = mw_engine_feed_count(engine);

@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-/* From now on SIGINT and SIGTERM set the flag below and call `wake(user)`, in the signal handler. */
+/* From now on SIGINT and SIGTERM set the flag below and call `wake(user)` from the handler. */
 void mw_signals_catch(void (*wake)(void *user), void *user);
 /* Stops calling `wake`, so that `user` may go away. A signal then still sets the flag. */
 void mw_signals_release(void);

@@ -14,9 +14,6 @@
 
 #define CERTIFICATE_FILE "moonwick-simulator.pem"
 
-/* A million keeps a year within half a minute; past it "max" is meant. */
-static const double SPEED_MAX = 1e6;
-
 enum {
     HOST_BYTES_MAX = 64, /* an IPv6 address with a zone */
     TIMEFRAMES_MAX = MW_FEED_TIMEFRAMES_MAX,
@@ -74,7 +71,8 @@ static mw_status read_speed(const char *text, void *target, struct mw_error *err
     if (strcmp(text, "max") != 0) {
         if (length > 0 && text[length - 1] == 'x')
             length--;
-        if (!mw_decimal_parse(text, length, &speed) || !(speed > 0 && speed <= SPEED_MAX))
+        if (!mw_decimal_parse(text, length, &speed) ||
+            !(speed > 0 && speed <= MW_SIMULATOR_SPEED_MAX))
             return mw_fail(err, MW_EINVAL, "'%.40s': want 60x, 0.5x or the like, or max", text);
     }
     *(double *)target = speed;
@@ -91,31 +89,30 @@ static mw_status read_time(const char *text, void *target, struct mw_error *err)
 static const struct mw_option simulate_option_list[] = {
     {"listen", "ADDRESS:PORT", "where to listen; port 0 is any free one (default 127.0.0.1:18000)",
      read_listen, offsetof(struct simulate_options, listen)},
-    {"protocol", "NAME", "wealthdata or binance (default wealthdata)", mw_read_text,
+    {"protocol", "NAME", "wealthdata or binance (default wealthdata)", mw_option_read_text,
      offsetof(struct simulate_options, protocol)},
-    {"symbols", "LIST", "what may be subscribed (default BTCUSDT,ETHUSDT)", mw_read_list,
+    {"symbols", "LIST", "what may be subscribed (default BTCUSDT,ETHUSDT)", mw_option_read_list,
      offsetof(struct simulate_options, symbols)},
-    {"timeframes", "LIST", "in which bars (default 1m,5m,1h)", mw_read_list,
+    {"timeframes", "LIST", "in which bars (default 1m,5m,1h)", mw_option_read_list,
      offsetof(struct simulate_options, timeframes)},
-    {"seed", "N", "other prices with another number (default 1)", mw_read_unsigned,
+    {"seed", "N", "other prices with another number (default 1)", mw_option_read_unsigned,
      offsetof(struct simulate_options, seed)},
     {"speed", "SPEED", "60x, 0.5x: times real time; max: as fast as clients read (default 1x)",
      read_speed, offsetof(struct simulate_options, speed)},
     {"start", "TIME", "simulated time to begin with: 2026-11-22T18:15:00Z, or milliseconds",
      read_time, offsetof(struct simulate_options, start_ms)},
-    {"replay", "FILE", "prices from a CSV file, under the first symbol", mw_read_text,
+    {"replay", "FILE", "prices from a CSV file, under the first symbol", mw_option_read_text,
      offsetof(struct simulate_options, replay_file)},
     {"tls", NULL, "serve wss, with a certificate made on the spot unless one is given", NULL,
      offsetof(struct simulate_options, tls)},
-    {"cert", "FILE", "certificate to serve, PEM; with --key, implies --tls", mw_read_text,
+    {"cert", "FILE", "certificate to serve, PEM; with --key, implies --tls", mw_option_read_text,
      offsetof(struct simulate_options, certificate_file)},
-    {"key", "FILE", "its private key, PEM", mw_read_text,
+    {"key", "FILE", "its private key, PEM", mw_option_read_text,
      offsetof(struct simulate_options, key_file)},
-    {"tls-ca", "FILE",
-     "where to write the certificate made on the spot (default " CERTIFICATE_FILE ")", mw_read_text,
-     offsetof(struct simulate_options, ca_file)},
+    {"tls-ca", "FILE", "where that certificate goes (default " CERTIFICATE_FILE ")",
+     mw_option_read_text, offsetof(struct simulate_options, ca_file)},
     {"for", "DURATION", "stop after this time: 500ms, 10s, 5m, 1h (default: never)",
-     mw_read_duration, offsetof(struct simulate_options, for_ms)},
+     mw_option_read_duration, offsetof(struct simulate_options, for_ms)},
 };
 
 static const char *const simulate_examples[] = {
@@ -152,9 +149,9 @@ static bool complete(struct simulate_options *options, int *code)
         options->ca_file = CERTIFICATE_FILE;
     mw_status status = MW_OK;
     if (options->symbols.count == 0)
-        status = mw_read_list("BTCUSDT,ETHUSDT", &options->symbols, NULL);
+        status = mw_option_read_list("BTCUSDT,ETHUSDT", &options->symbols, NULL);
     if (options->timeframes.count == 0 && status == MW_OK)
-        status = mw_read_list("1m,5m,1h", &options->timeframes, NULL);
+        status = mw_option_read_list("1m,5m,1h", &options->timeframes, NULL);
     MW_CHECK(status == MW_OK);
     return true;
 }

@@ -1,6 +1,9 @@
 /* call.c - protected calls, and how an error value becomes a sentence. */
 #include "script/call.h"
 
+#include <stdbool.h>
+#include <string.h>
+
 #include <lauxlib.h>
 
 #include "base/check.h"
@@ -23,23 +26,30 @@ static void show_error(lua_State *L)
     lua_settop(L, 1);
 }
 
-/* Message handlers. Lua does not call them when memory has run out, and a failure of their own ends
+/* Whether a Lua function is being called: only then does a traceback say anything. */
+static bool runs_lua(lua_State *L)
+{
+    lua_Debug record;
+    for (int level = 1; lua_getstack(L, level, &record); level++) {
+        lua_getinfo(L, "S", &record);
+        if (strcmp(record.what, "C") != 0)
+            return true;
+    }
+    return false;
+}
+
+/* The message handler. Lua does not call it when memory has run out, and a failure of its own ends
  * the call with that failure. */
 static int handle_error(lua_State *L)
 {
     show_error(L);
-    luaL_traceback(L, L, lua_tostring(L, 1), 1);
+    if (runs_lua(L))
+        luaL_traceback(L, L, lua_tostring(L, 1), 1);
     return 1;
 }
 
-static int handle_error_briefly(lua_State *L)
-{
-    show_error(L);
-    return 1;
-}
-
-static mw_status call_with(lua_State *L, lua_CFunction handler, int argument_count,
-                           int result_count, mw_status status, struct mw_error *err)
+mw_status mw_call(lua_State *L, int argument_count, int result_count, mw_status status,
+                  struct mw_error *err)
 {
     int base = lua_gettop(L) - argument_count;
     MW_CHECK(base >= 1);
@@ -47,7 +57,7 @@ static mw_status call_with(lua_State *L, lua_CFunction handler, int argument_cou
         lua_settop(L, base - 1);
         return mw_fail(err, status, "not enough memory");
     }
-    lua_pushcfunction(L, handler);
+    lua_pushcfunction(L, handle_error);
     lua_insert(L, base);
     int result = lua_pcall(L, argument_count, result_count, base);
     lua_remove(L, base);
@@ -58,12 +68,6 @@ static mw_status call_with(lua_State *L, lua_CFunction handler, int argument_cou
     mw_fail(err, status, "%s", message);
     lua_pop(L, 1);
     return status;
-}
-
-mw_status mw_call(lua_State *L, int argument_count, int result_count, mw_status status,
-                  struct mw_error *err)
-{
-    return call_with(L, handle_error, argument_count, result_count, status, err);
 }
 
 struct protected_call {
@@ -86,5 +90,5 @@ mw_status mw_call_protected(lua_State *L, int (*run)(lua_State *L, void *user), 
         return mw_fail(err, status, "not enough memory");
     lua_pushcfunction(L, run_protected); /* neither push allocates */
     lua_pushlightuserdata(L, &call);
-    return call_with(L, handle_error_briefly, 1, LUA_MULTRET, status, err);
+    return mw_call(L, 1, LUA_MULTRET, status, err);
 }

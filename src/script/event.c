@@ -29,37 +29,51 @@ void mw_event_queue_init(struct mw_event_queue *queue, struct mw_wake *wake)
     pthread_mutex_init(&queue->lock, NULL);
 }
 
+static void event_free(struct mw_event *event)
+{
+    if (event == NULL)
+        return;
+    mw_event_deinit(event);
+    mw_free(event);
+}
+
 void mw_event_queue_deinit(struct mw_event_queue *queue)
 {
-    struct mw_event event;
-    while (mw_event_queue_take(queue, &event))
-        mw_event_deinit(&event);
-    mw_free(queue->events);
-    queue->events = NULL;
+    for (uint32_t i = 0; i < queue->count; i++)
+        event_free(queue->events[(queue->first + i) % MW_EVENTS_MAX]);
+    queue->count = 0;
     pthread_mutex_destroy(&queue->lock);
+}
+
+/* Removes the oldest, or returns NULL. */
+static struct mw_event *take_locked(struct mw_event_queue *queue)
+{
+    if (queue->count == 0)
+        return NULL;
+    struct mw_event *oldest = queue->events[queue->first];
+    queue->first = (queue->first + 1) % MW_EVENTS_MAX;
+    queue->count--;
+    return oldest;
 }
 
 void mw_event_queue_put(struct mw_event_queue *queue, const struct mw_event *event)
 {
-    struct mw_event copy = *event;
-    copy.text = event->text != NULL ? mw_strdup(event->text) : NULL;
-    copy.json = event->json != NULL ? mw_strdup(event->json) : NULL;
-    struct mw_event dropped = {.text = NULL};
+    struct mw_event *copy = mw_alloc(sizeof(*copy));
+    *copy = *event;
+    copy->text = event->text != NULL ? mw_strdup(event->text) : NULL;
+    copy->json = event->json != NULL ? mw_strdup(event->json) : NULL;
 
+    struct mw_event *dropped = NULL;
     pthread_mutex_lock(&queue->lock);
-    if (queue->events == NULL)
-        queue->events = mw_alloc(MW_EVENTS_MAX * sizeof(*queue->events));
     if (queue->count == MW_EVENTS_MAX) {
-        dropped = queue->events[queue->first];
-        queue->first = (queue->first + 1) % MW_EVENTS_MAX;
-        queue->count--;
+        dropped = take_locked(queue);
         queue->dropped_count++;
     }
     queue->events[(queue->first + queue->count) % MW_EVENTS_MAX] = copy;
     queue->count++;
     pthread_mutex_unlock(&queue->lock);
 
-    mw_event_deinit(&dropped);
+    event_free(dropped);
     if (queue->wake != NULL)
         mw_wake_raise(queue->wake);
 }
@@ -67,12 +81,11 @@ void mw_event_queue_put(struct mw_event_queue *queue, const struct mw_event *eve
 bool mw_event_queue_take(struct mw_event_queue *queue, struct mw_event *event)
 {
     pthread_mutex_lock(&queue->lock);
-    bool taken = queue->count > 0;
-    if (taken) {
-        *event = queue->events[queue->first];
-        queue->first = (queue->first + 1) % MW_EVENTS_MAX;
-        queue->count--;
-    }
+    struct mw_event *oldest = take_locked(queue);
     pthread_mutex_unlock(&queue->lock);
-    return taken;
+    if (oldest == NULL)
+        return false;
+    *event = *oldest; /* its texts go along */
+    mw_free(oldest);
+    return true;
 }

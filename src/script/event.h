@@ -58,7 +58,7 @@ void mw_event_deinit(struct mw_event *event);
 
 struct mw_event_queue {
     pthread_mutex_t lock;
-    struct mw_event *events; /* owns; a ring of MW_EVENTS_MAX, allocated with the first event */
+    struct mw_event *events[MW_EVENTS_MAX]; /* owns; a ring */
     uint32_t first, count;
     uint64_t dropped_count;
     struct mw_wake *wake; /* borrows; raised with every event; NULL for nobody */

@@ -85,4 +85,7 @@ MW_MUST_USE mw_status mw_settings_load_table(lua_State *L, int index, struct mw_
 
 void mw_settings_free(struct mw_settings *settings);
 
+/* Whether the feed's endpoint is the simulator in this process. */
+bool mw_feed_settings_simulates(const struct mw_feed_settings *feed);
+
 #endif

@@ -19,9 +19,6 @@ void mw_feed_settings_deinit(struct mw_feed_settings *feed);
 MW_MUST_USE mw_status mw_feed_settings_read(struct mw_reader *reader, const char *name,
                                             struct mw_feed_settings *feed, struct mw_error *err);
 
-/* Whether the only endpoint is the simulator in this process. */
-bool mw_feed_settings_simulates(const struct mw_feed_settings *feed);
-
 /* The lists under `feeds` and `strategies`; the target is a struct mw_settings. */
 MW_MUST_USE mw_status mw_setting_feeds(struct mw_reader *reader, const struct mw_key *key,
                                        void *target, struct mw_error *err);

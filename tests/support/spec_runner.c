@@ -16,11 +16,8 @@
 #include <lua.h>
 #include <lualib.h>
 
+#include "bind/bind_moonwick.h"
 #include "spec_native.h"
-
-#ifdef MW_WITH_BINDINGS
-int luaopen_moonwick_core(lua_State *L);
-#endif
 
 static void preload(lua_State *L, const char *name, lua_CFunction open)
 {
@@ -85,9 +82,7 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     luaL_openlibs(L);
     preload(L, "spec_native", luaopen_spec_native);
-#ifdef MW_WITH_BINDINGS
     preload(L, "moonwick.core", luaopen_moonwick_core);
-#endif
     set_path(L);
     set_arg(L, argc - first, argv + first);
     if (collect) {

@@ -19,12 +19,14 @@ struct wait_options {
 };
 
 static const struct mw_option wait_option_list[] = {
-    {NULL, "FILE", "what to wait for", mw_read_text, offsetof(struct wait_options, file)},
-    {"for", "DURATION", "for how long", mw_read_duration, offsetof(struct wait_options, for_ms)},
-    {"seed", "N", "where to begin", mw_read_unsigned, offsetof(struct wait_options, seed)},
-    {"symbols", "VERY-LONG-NAME", "which", mw_read_list, offsetof(struct wait_options, symbols)},
+    {NULL, "FILE", "what to wait for", mw_option_read_text, offsetof(struct wait_options, file)},
+    {"for", "DURATION", "for how long", mw_option_read_duration,
+     offsetof(struct wait_options, for_ms)},
+    {"seed", "N", "where to begin", mw_option_read_unsigned, offsetof(struct wait_options, seed)},
+    {"symbols", "VERY-LONG-NAME", "which", mw_option_read_list,
+     offsetof(struct wait_options, symbols)},
     {"quiet", NULL, "say nothing", NULL, offsetof(struct wait_options, quiet)},
-    {NULL, "OTHER", "what else", mw_read_text, offsetof(struct wait_options, other)},
+    {NULL, "OTHER", "what else", mw_option_read_text, offsetof(struct wait_options, other)},
 };
 
 static const char *const wait_examples[] = {"moonwick wait --for 10s", "moonwick wait x", NULL};
@@ -169,11 +171,11 @@ static void reads_whole_numbers_to_the_last(void **state)
 {
     (void)state;
     uint64_t value = 7;
-    assert_int_equal(mw_read_unsigned("18446744073709551615", &value, NULL), MW_OK);
+    assert_int_equal(mw_option_read_unsigned("18446744073709551615", &value, NULL), MW_OK);
     assert_int_equal(value, UINT64_MAX);
     static const char *const wrong[] = {"", "-1", "+1", " 1", "1.5", "1x", "18446744073709551616"};
     for (size_t i = 0; i < MW_COUNT(wrong); i++)
-        assert_int_equal(mw_read_unsigned(wrong[i], &value, NULL), MW_EINVAL);
+        assert_int_equal(mw_option_read_unsigned(wrong[i], &value, NULL), MW_EINVAL);
     assert_int_equal(value, UINT64_MAX);
 }
 
