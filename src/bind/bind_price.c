@@ -225,8 +225,10 @@ static bool reaches_back(const struct query *query, const struct mw_frame *frame
 
 /* Why the answer is not complete, or NULL. */
 static const char *find_reason(struct mw_engine *engine, const struct query *query,
-                               const struct mw_frame *frame, const struct mw_series *series)
+                               const struct mw_frame *frame, struct mw_series *series)
 {
+    if (!atomic_load(&mw_series_note(series)->subscribed))
+        return "unsubscribed";
     if (!reaches_back(query, frame)) {
         bool full = mw_series_count(series) == mw_cache_bars(mw_engine_cache(engine));
         return full ? "short" : "warming";

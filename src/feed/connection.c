@@ -212,6 +212,7 @@ mw_status mw_connection_subscribe(struct mw_connection *connection, const char *
     if (status == MW_OK)
         status = mw_cache_add(connection->options.cache, &key, &command.series, err);
     if (status == MW_OK && is_new) {
+        atomic_store(&mw_series_note(command.series)->subscribed, true);
         mw_map_set(&connection->wanted, text, length, command.series);
         queue_command(connection, &command);
     }
@@ -233,11 +234,14 @@ mw_status mw_connection_unsubscribe(struct mw_connection *connection, const char
     char text[MW_SYMBOL_BYTES_MAX + MW_TIMEFRAME_BYTES_MAX + 2];
     size_t length = wanted_key(&command, text, sizeof(text));
     pthread_mutex_lock(&connection->lock);
-    if (mw_map_remove(&connection->wanted, text, length) == NULL)
+    struct mw_series *series = mw_map_remove(&connection->wanted, text, length);
+    if (series == NULL) {
         status = mw_fail(err, MW_EINVAL, "feed %s: %s %s is not subscribed", connection->name,
                          symbol, command.timeframe_code);
-    else
+    } else {
+        atomic_store(&mw_series_note(series)->subscribed, false);
         queue_command(connection, &command);
+    }
     pthread_mutex_unlock(&connection->lock);
     if (status == MW_OK)
         wake(connection);

@@ -64,11 +64,13 @@ void mw_series_free(struct mw_series *series);
 const struct mw_series_key *mw_series_key(const struct mw_series *series);
 
 /* The cache's note on a series: its number, the next one with the same symbol and timeframe in
- * another feed, and one bit for each watcher that wants to know of changes. */
+ * another feed, one bit for each watcher that wants to know of changes, and whether its feed is
+ * subscribed to it now. */
 struct mw_series_note {
     uint32_t id;
     struct mw_series *next; /* guarded by the cache's lock */
     _Atomic uint64_t watchers;
+    _Atomic bool subscribed;
 };
 struct mw_series_note *mw_series_note(struct mw_series *series);
 
