@@ -237,7 +237,7 @@ describe("subscribe", function()
       assert(live.wait(engine, function() return refusals[1] end))
       local err = refusals[1].error
       assert.equal("WebSocketSubscriptionError", err.kind)
-      assert.matches("feed demo: the venue refuses: ", err.message, 1, true)
+      assert.matches("the venue refuses: ", err.message, 1, true)
       assert.matches(protocol == "binance" and "Invalid request" or "unknown symbol 'DOGEUSD'",
         err.message, 1, true)
       assert.equal("demo", refusals[1].feed)
