@@ -1,0 +1,17 @@
+/* protocol_file.h - protocols that a test writes: a good one, and a line of Lua that spoils it.
+ *
+ * Threads: the test's.
+ */
+#ifndef MW_SUPPORT_PROTOCOL_FILE_H
+#define MW_SUPPORT_PROTOCOL_FILE_H
+
+#include "feed/protocol.h"
+
+/* Loads the good protocol after `change` was run on its table `p`. As mw_protocol_load. */
+MW_MUST_USE mw_status mw_protocol_file_load(const char *change, struct mw_protocol **out,
+                                            struct mw_error *err);
+
+/* The same when nothing is wrong with it. Never NULL. */
+struct mw_protocol *mw_protocol_file_get(const char *change);
+
+#endif
