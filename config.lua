@@ -1,5 +1,5 @@
--- config.lua - what `moonwick run` does when it is told nothing else: a simulated market, so that it
--- runs without an account or a network. `moonwick check` shows what a configuration means.
+-- config.lua - what `moonwick run` does when it is told nothing else: a simulated market, so that
+-- it runs without an account or a network. `moonwick check` shows what a configuration means.
 
 return {
   feeds = {
@@ -7,7 +7,7 @@ return {
       name = "demo",
       protocol = "wealthdata",
       endpoint = "simulator", -- in this process, over a real WebSocket on loopback
-      simulator = { speed = "300x", seed = 7 },
+      simulator = { speed = "600x", seed = 7 },
       symbols = { "BTCUSDT", "ETHUSDT" },
       timeframes = { "1m", "5m", "1h" },
     },

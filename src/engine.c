@@ -327,7 +327,7 @@ static mw_status make_workers(struct mw_engine *engine, struct mw_error *err)
     return status;
 }
 
-/* Collects the distinct symbols and timeframes that the cache has for a feed: what the settings and the
+/* Adds the distinct symbols and timeframes that the cache has for a feed: what the settings and the
  * strategies subscribed. */
 static void collect_series(const struct mw_engine *engine, const char *feed,
                            struct mw_simulator_options *options, const char **symbols,
@@ -355,10 +355,13 @@ static mw_status start_simulator(struct mw_engine *engine, uint32_t index, struc
     const struct mw_feed_settings *feed = &engine->settings->feeds[index];
     uint32_t series_count = mw_cache_series_count(engine->cache);
     const char **symbols = mw_alloc((series_count + 1) * sizeof(*symbols));
-    struct mw_timeframe *timeframes = mw_alloc((series_count + 1) * sizeof(*timeframes));
+    struct mw_timeframe *timeframes =
+        mw_alloc((feed->timeframe_count + series_count) * sizeof(*timeframes));
+    memcpy(timeframes, feed->timeframes, feed->timeframe_count * sizeof(*timeframes));
     struct mw_simulator_options options = {.protocol = feed->protocol,
                                            .symbols = symbols,
                                            .timeframes = timeframes,
+                                           .timeframe_count = feed->timeframe_count,
                                            .seed = feed->simulator.seed,
                                            .speed = feed->simulator.speed,
                                            .start_ms = feed->simulator.start_ms,

@@ -111,3 +111,233 @@ function column:sum() end
 ---A plain table of the values.
 ---@return number[]
 function column:table() end
+
+---What went wrong outside: the second result after nil, or part of an event. `tostring` makes a
+---sentence of it.
+---@class moonwick.error
+---@field kind moonwick.error_kind
+---@field message string
+---@field status string "ECONNECT", "ESUBSCRIBE", ...: finer than kind
+---@field code integer? HTTP status, WebSocket close code, or the venue's own
+---@field endpoint string? URL without its query
+---@field attempts integer? attempts to connect that failed in a row
+local _error = {}
+
+---@alias moonwick.error_kind
+---| "ConfigError"
+---| "HistoryError"
+---| "StrategyError"
+---| "WebSocketConnectionError"
+---| "WebSocketSubscriptionError"
+
+---Something that happened. Which fields are there depends on `kind`.
+---@class moonwick.event
+---@field kind "state"|"refused"|"lagged"|"signal"|"error"
+---@field time integer wall clock, ms since 1970 UTC
+---@field feed string? state, refused, lagged
+---@field state moonwick.feed_state? state, refused
+---@field error moonwick.error? refused, error; state where there is a reason
+---@field strategy string? lagged, signal, error
+---@field symbol string? lagged
+---@field frequency string? lagged
+---@field count integer? lagged: bars lost
+---@field text string? signal, for people
+---@field values table<string, string|number|boolean>? signal, as it was given
+local _event = {}
+
+---@alias moonwick.feed_state
+---| "disconnected"
+---| "connecting"
+---| "connected"
+---| "confirmed"
+---| "reconnecting"
+---| "failed"
+
+---Options of get_price.
+---@class moonwick.price_options
+---@field count? integer 1..1048576: the newest bars; not together with start
+---@field start? integer|string first open time: ms, or ISO 8601 in UTC
+---@field finish? integer|string last open time, inclusive; default: now
+---@field frequency? string a subscribed bar length; default "1m"
+---@field forming? boolean whether the bar that forms is wanted too; default false
+---@field fields? string[] the columns wanted; default all
+local _price_options = {}
+
+---Asks the cache. Never blocks; what is missing shows in `complete` and `reason`.
+---@param symbol string "BTCUSDT", or "feed:BTCUSDT" where several feeds have it
+---@param options? moonwick.price_options
+---@return moonwick.frame
+function get_price(symbol, options) end
+
+---What a strategy's hooks get first. Read-only but for what is inside `state`.
+---@class moonwick.context
+---@field name string the strategy's
+---@field now integer wall clock, ms since 1970 UTC
+---@field params table the script's parameters with the configured ones over them
+---@field state table the strategy's own; empty at the start
+local context = {}
+
+---Says something to whoever listens: an event "signal". A table of named texts, numbers and
+---booleans, or one text; at most 4096 bytes as JSON.
+---@param values table<string, string|number|boolean>|string
+function context:signal(values) end
+
+---Lines of a strategy in the log: the arguments as print shows them.
+---@class moonwick.log
+local log_class = {}
+
+---@param ... any
+function log_class.debug(...) end
+
+---@param ... any
+function log_class.error(...) end
+
+---@param ... any
+function log_class.info(...) end
+
+---@param ... any
+function log_class.warn(...) end
+
+---@type moonwick.log
+log = log_class
+
+---lua-cjson; in strategies and protocol files.
+---@class moonwick.json
+---@field null lightuserdata
+local json_class = {}
+
+---@param value any
+---@return string
+function json_class.encode(value) end
+
+---@param text string
+---@return any
+function json_class.decode(text) end
+
+---@type moonwick.json
+json = json_class
+
+---Feeds, cache and strategies of one configuration, in the hands of a script. Everything but
+---`poll` returns at once. `engine <close>` stops and frees it at the end of a block.
+---@class moonwick.engine
+local engine = {}
+
+---Stops it and frees it; using it afterwards raises. Idempotent.
+function engine:close() end
+
+---@param symbol string "BTCUSDT", or "feed:BTCUSDT" where several feeds have it
+---@param options? moonwick.price_options
+---@return moonwick.frame
+function engine:get_price(symbol, options) end
+
+---@return boolean
+function engine:is_running() end
+
+---Has `handler` called, inside engine:poll, for every event of that kind. A handler of "bar" gets
+---the bar that closed, the others get the event.
+---@param kind "state"|"refused"|"lagged"|"signal"|"error"|"bar"
+---@param handler fun(event: moonwick.event|moonwick.bar)
+---@return moonwick.engine # itself
+function engine:on(kind, handler) end
+
+---Waits for the first event, calls the handlers of all that are there, returns how many there were.
+---@param seconds? number how long to wait; default 0
+---@return integer count 0 when the time was over
+function engine:poll(seconds) end
+
+---Starts simulators, strategies and feeds.
+---@return true? ok, moonwick.error? err
+function engine:start() end
+
+---@return moonwick.status
+function engine:status() end
+
+---Stops feeds, strategies and simulators. What is in the cache stays. Idempotent.
+function engine:stop() end
+
+---@param symbol string "BTCUSDT" or "feed:BTCUSDT"
+---@param frequency? string default "1m"
+---@return true? ok, moonwick.error? err
+function engine:subscribe(symbol, frequency) end
+
+---Ends a subscription; the bars that are in the cache stay.
+---@param symbol string "BTCUSDT" or "feed:BTCUSDT"
+---@param frequency? string default "1m"
+---@return true? ok, moonwick.error? err
+function engine:unsubscribe(symbol, frequency) end
+
+---@class moonwick.status
+---@field running boolean
+---@field feeds table<string, moonwick.feed_status> by name
+---@field series moonwick.series_status[] in the order in which they were added
+---@field strategies table<string, moonwick.strategy_status> by name
+local _status = {}
+
+---Counters are since the engine was opened.
+---@class moonwick.feed_status
+---@field state moonwick.feed_state
+---@field endpoint string URL in use or tried last, without its query; "" before the first attempt
+---@field subscriptions integer series that are wanted now
+---@field frames integer messages received
+---@field bytes integer their payload
+---@field candles integer candles that were put into the cache
+---@field late integer of these: older than what was there, and ignored
+---@field other integer messages that are neither candle nor reply
+---@field unsubscribed integer candles of a known symbol in a timeframe that nobody asked for
+---@field reconnects integer connections made after the first
+---@field rejected integer messages rejected, the sum of rejects
+---@field rejects table<string, integer> by reason; only those that occurred
+---@field error moonwick.error? the last one, also when it is over
+local _feed_status = {}
+
+---@class moonwick.series_status
+---@field feed string
+---@field symbol string
+---@field frequency string
+---@field bars integer in the cache now, the forming one included
+---@field bytes integer of memory
+---@field last moonwick.bar? the newest
+local _series_status = {}
+
+---@class moonwick.strategy_status
+---@field running boolean whether it is loaded
+---@field error moonwick.error? why it is not
+---@field bars integer calls of handle_bar that were due
+---@field ticks integer
+---@field signals integer
+---@field errors integer hooks that raised
+---@field lost integer bars that the ring dropped before they were delivered
+---@field memory_bytes integer of its Lua state after the last hook
+local _strategy_status = {}
+
+---What a strategy may define; all optional.
+---@class moonwick.strategy
+---@field params? table defaults
+---@field subscriptions? fun(params: table): { symbol: string, frequency: string? }[]
+---@field init? fun(context: moonwick.context)
+---@field handle_bar? fun(context: moonwick.context, bar: moonwick.bar)
+---@field handle_tick? fun(context: moonwick.context, bar: moonwick.bar)
+---@field handle_state? fun(context: moonwick.context, event: moonwick.event)
+---@field stop? fun(context: moonwick.context)
+local _strategy = {}
+
+---The module `moonwick`. In a strategy it has `version` and `get_price`.
+---@class moonwick
+---@field version string
+local moonwick = {}
+
+---Asks the engine that was opened last; in a strategy, the one that it runs in.
+---@param symbol string
+---@param options? moonwick.price_options
+---@return moonwick.frame
+function moonwick.get_price(symbol, options) end
+
+---@return integer engines how many are open in this process
+function moonwick.live_objects() end
+
+---Makes an engine from a configuration file or table. It does not run until engine:start().
+---@param source string|table
+---@return moonwick.engine? engine, moonwick.error? err
+function moonwick.open(source) end
+
+return moonwick

@@ -19,7 +19,7 @@ static const double powers_of_ten[EXACT_EXPONENT + 1] = {
 
 /* What the text says, before it is a double: digits * 10^exponent. */
 struct decimal_parts {
-    uint64_t digits;
+    uint64_t digits; /* wraps round past 19 of them */
     int significant; /* how many digits `digits` has; past EXACT_DIGITS it is not used */
     int exponent;
 };
@@ -31,12 +31,14 @@ static bool is_digit(char c)
 
 static const char *scan_digits(const char *at, const char *end, struct decimal_parts *parts)
 {
+    uint64_t digits = parts->digits; /* in registers; memory is slower than the arithmetic */
+    int significant = parts->significant;
     for (; at < end && is_digit(*at); at++) {
-        if (parts->significant > 0 || *at != '0')
-            parts->significant++;
-        if (parts->significant <= EXACT_DIGITS)
-            parts->digits = parts->digits * 10 + (uint64_t)(*at - '0');
+        digits = digits * 10 + (uint64_t)(*at - '0');
+        significant += significant > 0 || *at != '0';
     }
+    parts->digits = digits;
+    parts->significant = significant;
     return at;
 }
 

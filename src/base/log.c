@@ -68,8 +68,10 @@ void mw_log(mw_log_level level, const char *format, ...)
     if (level < mw_log_get_level())
         return;
     char line[MW_LOG_LINE_BYTES], time[MW_TIME_TEXT_BYTES];
-    mw_time_format(mw_clock_wall_ms(), time);
-    int used = snprintf(line, sizeof(line), "%s %-5s ", time, mw_log_level_name(level));
+    int64_t now_ms = mw_clock_wall_ms();
+    size_t zulu = strlen(mw_time_format(now_ms - now_ms % 1000, time)) - 1;
+    int used = snprintf(line, sizeof(line), "%.*s.%03dZ %-5s ", (int)zulu, time,
+                        (int)(now_ms % 1000), mw_log_level_name(level));
     va_list args;
     va_start(args, format);
     vsnprintf(line + used, sizeof(line) - (size_t)used, format, args);

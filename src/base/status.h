@@ -27,7 +27,7 @@
     X(ECONFIG, "bad configuration", "ConfigError")                                                 \
     X(EPARSE, "cannot parse", "ConfigError")                                                       \
     X(ELIMIT, "over a limit", "ConfigError")                                                       \
-    X(EIO, "input or output failed", "HistoryError")                                               \
+    X(EIO, "input or output failed", "ConfigError")                                                \
     X(EHISTORY, "bad history", "HistoryError")                                                     \
     X(ERESOLVE, "name not resolved", "WebSocketConnectionError")                                   \
     X(ECONNECT, "cannot connect", "WebSocketConnectionError")                                      \

@@ -134,7 +134,7 @@ const char *mw_nearest_name(const char *text, const char *const *names, size_t c
         if (strlen(names[i]) > NAME_BYTES_MAX)
             continue;
         size_t distance = edit_distance(text, names[i]);
-        if (distance < best_distance) {
+        if (distance < best_distance && distance < strlen(names[i])) {
             best_distance = distance;
             best = names[i];
         }

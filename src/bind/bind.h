@@ -25,8 +25,9 @@ int mw_bind_fail(lua_State *L, const struct mw_error *err);
 void mw_bind_push_event(lua_State *L, const struct mw_event *event);
 
 /* get_price(symbol, options): the arguments start at `first`; `memo` is the index of a table that
- * keeps what symbols and frequencies were found to mean. Stack: [-0, +1, e] */
-int mw_bind_get_price(lua_State *L, struct mw_engine *engine, int memo, int first);
+ * keeps what symbols and frequencies were found to mean. Bars that close after `now_ms` are not seen;
+ * INT64_MAX for all there are. Stack: [-0, +1, e] */
+int mw_bind_get_price(lua_State *L, struct mw_engine *engine, int memo, int first, int64_t now_ms);
 
 /* Pushes the context object of a strategy. Stack: [-0, +1, m] */
 void mw_bind_push_context(lua_State *L, struct mw_strategy *strategy, int params);

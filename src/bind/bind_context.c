@@ -36,6 +36,13 @@ static int context_signal(lua_State *L)
 
 static const luaL_Reg context_methods[] = {{"signal", context_signal}, {NULL, NULL}};
 
+/* Engine time: of the bar that is being handled, or the wall clock. */
+static void push_now(lua_State *L, const struct mw_strategy *strategy)
+{
+    int64_t bar_time_ms = mw_strategy_bar_time(strategy);
+    lua_pushinteger(L, bar_time_ms != 0 ? bar_time_ms : mw_clock_wall_ms());
+}
+
 /* context.name, .now, .params, .state, and the methods */
 static int context_index(lua_State *L)
 {
@@ -46,7 +53,7 @@ static int context_index(lua_State *L)
     if (field == CONTEXT_NAME)
         lua_pushstring(L, mw_strategy_name(box->native));
     else if (field == CONTEXT_NOW)
-        lua_pushinteger(L, mw_clock_wall_ms());
+        push_now(L, box->native);
     else
         lua_getiuservalue(L, 1, field == CONTEXT_PARAMS ? PARAMS_SLOT : STATE_SLOT);
     return 1;

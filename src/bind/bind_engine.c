@@ -43,9 +43,8 @@ static int engine_get_price(lua_State *L)
 {
     struct mw_engine *engine = check_engine(L);
     lua_settop(L, 3);
-    lua_getiuservalue(L, 1, MEMO_SLOT);
-    lua_insert(L, 2); /* engine, memo, symbol, options */
-    return mw_bind_get_price(L, engine, 2, 3);
+    lua_getiuservalue(L, 1, MEMO_SLOT); /* engine, symbol, options, memo */
+    return mw_bind_get_price(L, engine, 4, 2, INT64_MAX);
 }
 
 /* engine:is_running() -> boolean */

@@ -49,20 +49,24 @@ int luaopen_moonwick_core(lua_State *L)
     return 1;
 }
 
-/* get_price(symbol, options) -> frame. Upvalues: engine, memo */
+/* get_price(symbol, options) -> frame. Upvalues: engine, strategy, memo */
 static int strategy_get_price(lua_State *L)
 {
     struct mw_engine *engine = lua_touserdata(L, lua_upvalueindex(1));
-    return mw_bind_get_price(L, engine, lua_upvalueindex(2), 1);
+    const struct mw_strategy *strategy = lua_touserdata(L, lua_upvalueindex(2));
+    int64_t bar_time_ms = mw_strategy_bar_time(strategy);
+    return mw_bind_get_price(L, engine, lua_upvalueindex(3), 1,
+                             bar_time_ms != 0 ? bar_time_ms : INT64_MAX);
 }
 
-/* moonwick.core for a strategy. Upvalue: engine */
+/* moonwick.core for a strategy. Upvalues: engine, strategy */
 static int open_strategy_core(lua_State *L)
 {
     lua_createtable(L, 0, 2);
     lua_pushvalue(L, lua_upvalueindex(1));
+    lua_pushvalue(L, lua_upvalueindex(2));
     lua_newtable(L);
-    lua_pushcclosure(L, strategy_get_price, 2);
+    lua_pushcclosure(L, strategy_get_price, 3);
     lua_setfield(L, -2, "get_price");
     lua_pushliteral(L, MW_VERSION);
     lua_setfield(L, -2, "version");
@@ -74,7 +78,8 @@ static void open_strategy(lua_State *L, struct mw_strategy *strategy, void *engi
     register_classes(L);
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
     lua_pushlightuserdata(L, engine);
-    lua_pushcclosure(L, open_strategy_core, 1);
+    lua_pushlightuserdata(L, strategy);
+    lua_pushcclosure(L, open_strategy_core, 2);
     lua_setfield(L, -2, "moonwick.core");
     lua_pop(L, 1);
 

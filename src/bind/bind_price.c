@@ -24,6 +24,7 @@ struct query {
     bool forming;
     uint32_t fields; /* columns asked for, a bit each; 0 for all */
     bool has_frequency;
+    bool is_past; /* start or finish was given: it asks for a window, not for the newest */
 };
 
 /* Raises with the option's name; its value is at the top. */
@@ -99,9 +100,10 @@ static void read_option(lua_State *L, struct query *query)
         query->forming = lua_toboolean(L, -1);
     } else if (strcmp(name, "start") == 0) {
         query->start_ms = read_time(L, "start");
-        query->has_start = true;
+        query->has_start = query->is_past = true;
     } else if (strcmp(name, "finish") == 0) {
         query->finish_ms = read_time(L, "finish");
+        query->is_past = true;
     } else if (strcmp(name, "fields") == 0) {
         query->fields = read_fields(L);
     } else {
@@ -230,8 +232,9 @@ static const char *find_reason(struct mw_engine *engine, const struct query *que
     if (!mw_series_is_live(series))
         return "unsubscribed";
     if (!reaches_back(query, frame)) {
+        /* What lies before the oldest bar does not come by waiting. */
         bool full = mw_series_count(series) == mw_cache_bars(mw_engine_cache(engine));
-        return full ? "short" : "warming";
+        return full || query->is_past ? "short" : "warming";
     }
     if (!is_contiguous(frame))
         return "gap";
@@ -248,10 +251,39 @@ static int answer_nothing(lua_State *L, const char *symbol, struct mw_timeframe 
     return 1;
 }
 
-int mw_bind_get_price(lua_State *L, struct mw_engine *engine, int memo, int first)
+/* Fills the frame with what the query selects. */
+static void read_bars(const struct mw_series *series, const struct query *query,
+                      struct mw_frame *frame)
 {
+    frame->count = query->has_start
+                       ? mw_series_read_from(series, query->start_ms, query->finish_ms,
+                                             frame->capacity, query->forming, frame->rows)
+                       : mw_series_read_last(series, query->finish_ms, frame->capacity,
+                                             query->forming, frame->rows);
+}
+
+/* The same, as it was at `now_ms`: closed bars that had closed by then, and the bucket that had begun
+ * only while it is still forming; closed meanwhile, it is the future. */
+static void read_bars_until(const struct mw_series *series, struct query *query, int64_t now_ms,
+                            struct mw_frame *frame)
+{
+    int64_t begun_ms = mw_timeframe_floor(frame->key.timeframe, now_ms);
+    int64_t last_ms = query->forming ? begun_ms : begun_ms - 1;
+    if (query->finish_ms > last_ms)
+        query->finish_ms = last_ms;
+    read_bars(series, query, frame);
+    const struct mw_candle *newest = frame->rows + frame->count - 1;
+    if (frame->count > 0 && newest->open_ms == begun_ms && newest->state == MW_CANDLE_CLOSED) {
+        query->finish_ms = begun_ms - 1;
+        read_bars(series, query, frame);
+    }
+}
+
+int mw_bind_get_price(lua_State *L, struct mw_engine *engine, int memo, int first, int64_t now_ms)
+{
+    luaL_checktype(L, first, LUA_TSTRING);
     size_t length;
-    const char *symbol = luaL_checklstring(L, first, &length);
+    const char *symbol = lua_tolstring(L, first, &length);
     luaL_argcheck(L, length >= 1 && length <= MW_SYMBOL_BYTES_MAX + MW_FEED_NAME_BYTES_MAX + 1,
                   first, "want a symbol");
     struct query query = read_query(L, first + 1);
@@ -266,10 +298,10 @@ int mw_bind_get_price(lua_State *L, struct mw_engine *engine, int memo, int firs
     struct mw_frame *frame = mw_frame_new(L, room);
     frame->key = *mw_series_key(series);
     frame->fields = query.fields;
-    frame->count = query.has_start ? mw_series_read_from(series, query.start_ms, query.finish_ms,
-                                                         room, query.forming, frame->rows)
-                                   : mw_series_read_last(series, query.finish_ms, room,
-                                                         query.forming, frame->rows);
+    if (now_ms == INT64_MAX)
+        read_bars(series, &query, frame);
+    else
+        read_bars_until(series, &query, now_ms, frame);
     frame->reason = find_reason(engine, &query, frame, series);
     frame->complete = frame->reason == NULL;
     return 1;

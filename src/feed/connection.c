@@ -143,7 +143,8 @@ void mw_connection_stop(struct mw_connection *connection)
     connection->opened_once = false;
     connection->retry_at = connection->stop_at = MW_NEVER;
     mw_backoff_reset(&connection->backoff);
-    mw_connection_set_state(connection, MW_CONNECTION_DISCONNECTED, NULL);
+    if (mw_connection_get_state(connection) != MW_CONNECTION_FAILED) /* that is its last word */
+        mw_connection_set_state(connection, MW_CONNECTION_DISCONNECTED, NULL);
 }
 
 static mw_status check_symbol(const char *symbol, struct mw_error *err)

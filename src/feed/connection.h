@@ -89,7 +89,7 @@ MW_MUST_USE mw_status mw_connection_set_endpoints(struct mw_connection *connecti
 
 /* Starts the thread. Errors: MW_ELIMIT, MW_EINVAL when it is started already. */
 MW_MUST_USE mw_status mw_connection_start(struct mw_connection *connection, struct mw_error *err);
-/* Closes with 1001, joins the thread; state disconnected. Idempotent. */
+/* Closes with 1001, joins the thread; state disconnected, unless it failed. Idempotent. */
 void mw_connection_stop(struct mw_connection *connection);
 /* Tells it to stop and returns at once, so that many can stop at the same time. */
 void mw_connection_stop_begin(struct mw_connection *connection);

@@ -113,7 +113,7 @@ static void fail(struct mw_transport *transport, mw_status status, int code, con
 static void fail(struct mw_transport *transport, mw_status status, int code, const char *format,
                  ...)
 {
-    if (transport->state != DRAIN) {
+    if (transport->state != DRAIN && transport->state != OVER) {
         char text[MW_ERROR_MESSAGE_BYTES];
         va_list args;
         va_start(args, format);

@@ -27,6 +27,7 @@ struct mw_strategy {
     struct mw_vm *vm; /* owns */
     lua_State *L;     /* its main state */
     struct mw_strategy_setup setup;
+    int64_t bar_time_ms; /* when the bar closed that is being handled; 0 for none */
     _Atomic uint64_t bars, ticks, signals, errors, lost;
     _Atomic size_t memory_bytes;
 };
@@ -206,8 +207,10 @@ void mw_strategy_handle_bar(struct mw_strategy *strategy, const struct mw_candle
                             const struct mw_series_key *key)
 {
     count(&strategy->bars, 1);
+    strategy->bar_time_ms = mw_timeframe_next(key->timeframe, candle->open_ms);
     invoke(&(struct invocation){
         .strategy = strategy, .hook = MW_HOOK_BAR, .candle = candle, .key = key});
+    strategy->bar_time_ms = 0;
 }
 
 void mw_strategy_handle_tick(struct mw_strategy *strategy, const struct mw_candle *candle,
@@ -231,6 +234,11 @@ void mw_strategy_stop(struct mw_strategy *strategy)
 void mw_strategy_interrupt(struct mw_strategy *strategy)
 {
     mw_vm_interrupt(strategy->vm);
+}
+
+int64_t mw_strategy_bar_time(const struct mw_strategy *strategy)
+{
+    return strategy->bar_time_ms;
 }
 
 void mw_strategy_signal(struct mw_strategy *strategy, const char *text, const char *json)

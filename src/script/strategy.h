@@ -78,6 +78,11 @@ void mw_strategy_stop(struct mw_strategy *strategy);
  * not come back. Any thread. */
 void mw_strategy_interrupt(struct mw_strategy *strategy);
 
+/* Engine time while a bar is being handled, which is when that bar closed; 0 at all other times. What a
+ * hook asks for while it handles a bar must not lie after it, however far the feed is ahead. Worker
+ * only. */
+int64_t mw_strategy_bar_time(const struct mw_strategy *strategy);
+
 /* Sends a signal of this strategy to whoever listens. Copies. */
 void mw_strategy_signal(struct mw_strategy *strategy, const char *text, const char *json);
 

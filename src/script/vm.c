@@ -151,12 +151,25 @@ static void set_search_path(lua_State *L, const char *folder)
     lua_pop(L, 1);
 }
 
+/* Leaves only the searchers of Lua files: nothing of a script's is native. Stack: [-0, +0, v] */
+static void drop_native_searchers(lua_State *L)
+{
+    lua_getglobal(L, LUA_LOADLIBNAME);
+    lua_getfield(L, -1, "searchers"); /* preload, built-in, Lua, then C and all-in-one C */
+    for (lua_Integer i = (lua_Integer)lua_rawlen(L, -1); i > 3; i--) {
+        lua_pushnil(L);
+        lua_rawseti(L, -2, i);
+    }
+    lua_pop(L, 2);
+}
+
 static int open_vm(lua_State *L, void *user)
 {
     const struct mw_vm_options *options = user;
     open_libraries(L);
     set_search_path(L, options->folder);
     add_searcher(L, 2); /* behind package.preload, before the script's folder */
+    drop_native_searchers(L);
     if (options->open != NULL)
         options->open(L, options->user);
     return 0;

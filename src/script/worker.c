@@ -169,7 +169,7 @@ static void take_offers(struct mw_worker *worker) MW_ON(mw_worker_thread)
 static void take_events(struct mw_worker *worker) MW_ON(mw_worker_thread)
 {
     struct mw_event event;
-    while (!atomic_load(&worker->stopping) && mw_event_queue_take(&worker->events, &event)) {
+    while (mw_event_queue_take(&worker->events, &event)) {
         for (uint32_t i = 0; i < worker->strategy_count; i++)
             mw_strategy_handle_state(worker->strategies[i], &event);
         mw_event_deinit(&event);
@@ -202,6 +202,7 @@ static void run_worker(void *user)
         take_series(worker);
         mw_wake_wait(&worker->wake, -1);
     }
+    take_events(worker); /* the feeds stopped before: their last words come before the hook */
     for (uint32_t i = 0; i < worker->strategy_count; i++)
         mw_strategy_stop(worker->strategies[i]);
 }

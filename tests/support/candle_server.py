@@ -17,6 +17,7 @@ What a behaviour does:
     error-reply    refuses every subscription in the protocol's words
     garbage        after the confirmation sends all kinds of broken messages, then the good rows
     bad-text       after the confirmation sends a text frame that is not UTF-8, then the good rows
+    binary         after the confirmation sends a binary message, then the good rows
     huge-frame     after the confirmation sends a frame of 64 MiB, then the good rows
     drop           cuts the connection without a close frame after the first rows
 """
@@ -32,6 +33,7 @@ import websockets
 
 UNIT_MS = {"s": 1000, "m": 60000, "h": 3600000, "d": 86400000, "w": 7 * 86400000}
 FAR_AHEAD_MS = 4102444800000  # 2100-01-01
+MISSING = object()  # a change that leaves a field out
 HUGE_BYTES = 64 << 20
 DROP_ROWS = 10
 FRAGMENTS = 3
@@ -53,7 +55,8 @@ def parse_arguments():
     parser.add_argument("--tls", nargs=2, metavar=("CERTIFICATE", "KEY"))
     parser.add_argument("--behaviour", default="good",
                         choices=["good", "never-confirm", "close-at-once", "error-reply", "garbage",
-                                 "bad-text", "huge-frame", "drop"])
+                                 "bad-text", "binary", "huge-frame", "drop"])
+    parser.add_argument("--times", type=int, default=1, help="how often the garbage is sent")
     return parser.parse_args()
 
 
@@ -94,7 +97,7 @@ class Wealthdata:
                    "high": row["high"], "low": row["low"], "close": row["close"],
                    "volume": row["volume"], "closed": closed}
         message.update(changes or {})
-        return message
+        return {name: value for name, value in message.items() if value is not MISSING}
 
 
 class Binance(Wealthdata):
@@ -132,6 +135,7 @@ def broken_messages(protocol, row):
     yield from ["", "{", "not json", "[]", "null", "{}", '{"type":', "[" * 1000, '"\\ud800"']
     high_below_low = {"high": row["low"], "low": str(float(row["high"]) + 1)}
     for changes in [{"open": "NaN"}, {"close": "Infinity"}, {"high": None}, {"open": {"a": 1}},
+                    {"close": MISSING},
                     {"low": "12,5"}, {"volume": "-1"}, high_below_low, {"symbol": "NOSUCHSYMBOL"},
                     {"timeframe": "17m"}, {"open_time": FAR_AHEAD_MS}, {"open_time": "soon"},
                     {"open_time": -1}, {"open_time": int(row["open_time"]) + 1},
@@ -182,9 +186,13 @@ class Session:
     async def send_huge_frame(self):
         self.socket.transport.write(raw_text_frame(b" " * HUGE_BYTES))
 
+    async def send_binary(self):
+        await self.socket.send(json.dumps(self.protocol.candle(self.rows[0], True)).encode())
+
     async def send_broken(self):
-        for text in broken_messages(self.protocol, self.rows[0]):
-            await self.send(text)
+        for _ in range(self.options.times):
+            for text in broken_messages(self.protocol, self.rows[0]):
+                await self.send(text)
 
     async def send_rows(self):
         for count, row in enumerate(self.rows):
@@ -205,7 +213,8 @@ class Session:
         if confirmation is None:
             return
         await self.send(json.dumps(confirmation))
-        before = {"bad-text": self.send_bad_text, "huge-frame": self.send_huge_frame,
+        before = {"bad-text": self.send_bad_text, "binary": self.send_binary,
+                  "huge-frame": self.send_huge_frame,
                   "garbage": self.send_broken}.get(behaviour)
         if before:
             await before()

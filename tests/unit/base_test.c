@@ -224,6 +224,9 @@ static void finds_the_nearest_name(void **state)
     assert_string_equal(mw_nearest_name("end_point", names, 4), "endpoint");
     assert_null(mw_nearest_name("cash", names, 4));
     assert_null(mw_nearest_name("", names, 4));
+    static const char *const short_names[] = {"on", "stop"};
+    assert_null(mw_nearest_name("foo", short_names, 2)); /* two edits are all of "on" */
+    assert_string_equal(mw_nearest_name("no", (const char *const[]){"now"}, 1), "now");
 }
 
 static void maps_find_what_was_set_and_not_removed(void **state)

@@ -18,7 +18,8 @@ return {
     "wss://stream.binance.com:9443/stream",
   },
   timeframes = {
-    "1s", "1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w", "1M",
+    "1s", "1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w",
+    "1M",
   },
   limits = { streams = 1024, messages_per_second = 4, batch = 200 },
 

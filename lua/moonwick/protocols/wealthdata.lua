@@ -1,8 +1,8 @@
 -- wealthdata.lua - the project's own protocol; what the simulator speaks.
 --
 -- One CONNECT names every symbol and resolution wanted and replaces what was subscribed before; the
--- server confirms with CONNECTED. A bar may say whether it is closed; one that does not is closed by
--- its successor.
+-- server confirms with CONNECTED. A bar may say whether it is closed; one that does not is closed
+-- by its successor.
 
 -- The distinct values of one key, in order of appearance.
 local function distinct(series, key)

@@ -43,7 +43,7 @@ end
 local process = {}
 process.__index = process
 
-local started = setmetatable({}, { __mode = "k" }) -- processes that no test has stopped yet
+local started = {} -- processes that no test has stopped yet, also those it keeps no handle of
 
 --- Starts a program. Methods of the result: read_line(seconds), expect(pattern, seconds),
 --- write(text), close_input(), errors() (what it wrote to standard error), signal(number),
