@@ -56,7 +56,8 @@ static const struct {
 /* get_price(symbol, options) -> frame, as strategies have it. Upvalues: engine, memo */
 static int get_price(lua_State *L)
 {
-    return mw_bind_get_price(L, lua_touserdata(L, lua_upvalueindex(1)), lua_upvalueindex(2), 1);
+    return mw_bind_get_price(L, lua_touserdata(L, lua_upvalueindex(1)), lua_upvalueindex(2), 1,
+                             INT64_MAX);
 }
 
 static void open_core(lua_State *L, void *user)

@@ -178,7 +178,7 @@ describe("a server", function()
   it("that never confirms runs out of time", function()
     local _, url = serve "never-confirm"
     local err = failure_at(url, { timeouts = { confirm = 0.3 } })
-    assert_connection_error(err, "feed demo: the venue did not confirm within 0.3 s")
+    assert_connection_error(err, "the venue did not confirm within 0.3 s")
     assert.equal("ETIMEOUT", err.status)
     assert.equal(url, err.endpoint)
   end)
@@ -187,7 +187,7 @@ describe("a server", function()
     local _, url = serve "error-reply"
     local err, states = failure_at(url)
     assert.equal("WebSocketSubscriptionError", err.kind)
-    assert.equal("feed demo: the venue refuses: subscription refused", err.message)
+    assert.equal("the venue refuses: subscription refused", err.message)
     assert.same({ 1, url }, { err.attempts, err.endpoint })
     for _, event in ipairs(states) do assert.not_equal("reconnecting", event.state) end
   end)
