@@ -53,10 +53,13 @@ static const struct {
      "end end"},
 };
 
-/* get_price(symbol, options) -> frame, as strategies have it. Upvalues: engine, memo */
+/* get_price(symbol, options) -> frame, as strategies have it while handle_bar runs with the newest
+ * bar. Upvalues: engine, memo */
 static int get_price(lua_State *L)
 {
-    return mw_bind_get_price(L, lua_touserdata(L, lua_upvalueindex(1)), lua_upvalueindex(2), 1);
+    int64_t now_ms = first_open_ms + (int64_t)BARS * MW_MS_PER_MINUTE;
+    struct mw_engine *engine = lua_touserdata(L, lua_upvalueindex(1));
+    return mw_bind_get_price(L, engine, lua_upvalueindex(2), 1, now_ms);
 }
 
 static void open_core(lua_State *L, void *user)
