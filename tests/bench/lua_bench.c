@@ -39,10 +39,11 @@ static const struct {
      "return function(n) for _ = 1, n do local _ = get_price('BTCUSDT', options).close end end"},
     {"lua_get_price_1000", "return function(n) for _ = 1, n do"
                            " get_price('BTCUSDT', { count = 1000, frequency = '1m' }) end end"},
-    {"lua_sma_20_of_20", "local bars = get_price('BTCUSDT', { count = 20 })\n"
+    {"lua_sma_20_of_20", "local bars = get_price('BTCUSDT', { count = 20 }) assert(#bars == 20)\n"
                          "return function(n) for _ = 1, n do bars.close:sma(20) end end"},
-    {"lua_sma_20_of_1000", "local bars = get_price('BTCUSDT', { count = 1000 })\n"
-                           "return function(n) for _ = 1, n do bars.close:sma(20) end end"},
+    {"lua_sma_20_of_1000",
+     "local bars = get_price('BTCUSDT', { count = 1000 }) assert(#bars == 1000)\n"
+     "return function(n) for _ = 1, n do bars.close:sma(20) end end"},
     {"lua_sma_cross",
      "local p = { symbol = 'BTCUSDT', frequency = '1m', fast = 5, slow = 20 }\n"
      "local crossings = 0\n"
