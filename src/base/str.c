@@ -133,8 +133,9 @@ const char *mw_nearest_name(const char *text, const char *const *names, size_t c
     for (size_t i = 0; i < count; i++) {
         if (strlen(names[i]) > NAME_BYTES_MAX)
             continue;
-        size_t distance = edit_distance(text, names[i]);
-        if (distance < best_distance && distance < strlen(names[i])) {
+        size_t distance = edit_distance(text, names[i]), name_length = strlen(names[i]);
+        bool keeps_some = distance < name_length || strncmp(text, names[i], name_length) == 0;
+        if (distance < best_distance && keeps_some) {
             best_distance = distance;
             best = names[i];
         }
