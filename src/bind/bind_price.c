@@ -272,8 +272,10 @@ static void read_bars_until(const struct mw_series *series, struct query *query,
     if (query->finish_ms > last_ms)
         query->finish_ms = last_ms;
     read_bars(series, query, frame);
-    const struct mw_candle *newest = frame->rows + frame->count - 1;
-    if (frame->count > 0 && newest->open_ms == begun_ms && newest->state == MW_CANDLE_CLOSED) {
+    if (frame->count == 0)
+        return;
+    const struct mw_candle *newest = &frame->rows[frame->count - 1];
+    if (newest->open_ms == begun_ms && newest->state == MW_CANDLE_CLOSED) {
         query->finish_ms = begun_ms - 1;
         read_bars(series, query, frame);
     }
