@@ -1,7 +1,7 @@
 /* strategy.c - loading a script, and calling its hooks.
  *
- * Pushing an argument can run out of the script's memory, so a hook is called from inside one protected
- * C function that pushes everything itself.
+ * Pushing an argument can run out of the script's memory, so a hook is called from inside one
+ * protected C function that pushes everything itself.
  */
 #include "script/strategy.h"
 
