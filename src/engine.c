@@ -48,7 +48,8 @@ uint32_t mw_engine_live_count(void)
 
 /* --- events ----------------------------------------------------------------------------------- */
 
-/* Nobody may ever read the events of an engine that a script holds: what went wrong is logged then. */
+/* Nobody may ever read the events of an engine that a script holds: what went wrong is logged
+ * then. */
 static void publish(struct mw_engine *engine, const struct mw_event *event)
 {
     mw_event_queue_put(&engine->events, event);
@@ -181,7 +182,8 @@ static bool lists_symbol(const struct mw_feed_settings *feed, const char *symbol
     return false;
 }
 
-/* The feed that `name` means: itself, the only one, or the only one whose settings list the symbol. */
+/* The feed that `name` means: itself, the only one, or the only one whose settings list the
+ * symbol. */
 static mw_status choose_feed(const struct mw_engine *engine, const char *name, const char *symbol,
                              struct mw_connection **feed, struct mw_error *err)
 {
@@ -244,8 +246,8 @@ mw_status mw_engine_unsubscribe(struct mw_engine *engine, const char *feed, cons
 
 /* --- starting --------------------------------------------------------------------------------- */
 
-/* Gives a strategy the series it asked for, or all there are. The worker hears of it only when all of
- * them are there: on failure the strategy is freed. */
+/* Gives a strategy the series it asked for, or all there are. The worker hears of it only when all
+ * of them are there: on failure the strategy is freed. */
 static mw_status pin(struct mw_engine *engine, struct mw_worker *worker,
                      struct mw_strategy *strategy, struct mw_error *err)
 {

@@ -21,7 +21,8 @@
 struct mw_engine; /* opaque */
 
 /* Makes an engine. Takes `settings`, also on failure; borrows `bindings` until it is freed. Errors:
- * MW_ECONFIG, MW_EIO, MW_EPARSE, MW_EINVAL of protocols, endpoints and series, with the feed's name. */
+ * MW_ECONFIG, MW_EIO, MW_EPARSE, MW_EINVAL of protocols, endpoints and series, with the feed's
+ * name. */
 MW_MUST_USE mw_status mw_engine_open(struct mw_settings *settings,
                                      const struct mw_bindings *bindings, struct mw_engine **out,
                                      struct mw_error *err);
@@ -36,11 +37,11 @@ void mw_engine_stop(struct mw_engine *engine);
 bool mw_engine_is_running(const struct mw_engine *engine);
 
 /* Waits up to `timeout_ms` (0: not at all, negative: for ever) for the next event and takes it; the
- * caller frees its texts with mw_event_deinit. Closed bars come only after mw_engine_want_bars. False
- * when the time is over or mw_engine_wake was called. Owner only. */
+ * caller frees its texts with mw_event_deinit. Closed bars come only after mw_engine_want_bars.
+ * False when the time is over or mw_engine_wake was called. Owner only. */
 bool mw_engine_poll(struct mw_engine *engine, int64_t timeout_ms, struct mw_event *event);
-/* Says that events will be polled: until then what goes wrong is logged, so that it is not lost. Called
- * by poll and want_bars too. Owner only. */
+/* Says that events will be polled: until then what goes wrong is logged, so that it is not lost.
+ * Called by poll and want_bars too. Owner only. */
 void mw_engine_listen(struct mw_engine *engine);
 /* From now on poll tells of every bar that closes, of all series. Owner only. */
 void mw_engine_want_bars(struct mw_engine *engine);
@@ -64,8 +65,8 @@ struct mw_connection *mw_engine_feed(const struct mw_engine *engine, uint32_t in
 /* The feed called `name`, or NULL. */
 struct mw_connection *mw_engine_find_feed(const struct mw_engine *engine, const char *name);
 
-/* Status of the strategy with this index, in the order of the settings. False when there is none, or it
- * did not load; `err` then says why. */
+/* Status of the strategy with this index, in the order of the settings. False when there is none,
+ * or it did not load; `err` then says why. */
 uint32_t mw_engine_strategy_count(const struct mw_engine *engine);
 bool mw_engine_get_strategy_status(struct mw_engine *engine, uint32_t index,
                                    struct mw_strategy_status *status, struct mw_error *err);

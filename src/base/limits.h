@@ -50,9 +50,11 @@ enum {
     MW_STRATEGIES_MAX = 1024,
     MW_WORKERS_MAX = 32,             /* fewer than MW_WATCHERS_MAX, so that readers have room */
     MW_LUA_BYTES_DEFAULT = 64 << 20, /* memory of one strategy's lua_State */
-    MW_SCRIPT_BYTES_MAX = 4 << 20,   /* a script or a configuration file */
-    MW_VALUE_DEPTH_MAX = 32,         /* nesting of a table that is copied between lua_States */
-    MW_VALUE_ITEMS_MAX = 1 << 20,    /* and its keys, as often as they are met */
+    MW_LOAD_MS_MAX =
+        5000, /* running a script's chunk, or config.lua: nobody waits longer at a start */
+    MW_SCRIPT_BYTES_MAX = 4 << 20, /* a script or a configuration file */
+    MW_VALUE_DEPTH_MAX = 32,       /* nesting of a table that is copied between lua_States */
+    MW_VALUE_ITEMS_MAX = 1 << 20,  /* and its keys, as often as they are met */
     MW_EVENTS_MAX = 4096,        /* events a slow reader may leave behind before the oldest drop */
     MW_SIGNAL_BYTES_MAX = 4096,  /* one signal as JSON */
     MW_INTERESTS_MAX = 4096,     /* series that one strategy may ask for */

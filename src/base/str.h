@@ -42,7 +42,8 @@ void mw_str_drop(struct mw_str *str, size_t length);
 MW_MUST_USE mw_status mw_str_read_file(struct mw_str *str, const char *path, struct mw_error *err);
 
 /* The one of `count` names nearest to `text` by edit distance, or NULL when none is near (more than
- * a third of its letters off, at least two allowed, and something of the name kept). For "did you mean". */
+ * a third of its letters off, at least two allowed, and something of the name kept). For "did you
+ * mean". */
 const char *mw_nearest_name(const char *text, const char *const *names, size_t count);
 
 #endif

@@ -51,7 +51,8 @@ MW_MUST_USE mw_status mw_thread_start(struct mw_thread *thread, const char *name
 /* Waits until the thread has ended. Does nothing for a thread that is not running. */
 void mw_thread_join(struct mw_thread *thread);
 
-/* As mw_thread_join, for at most `timeout_ms`. Returns whether the thread has ended and was joined. */
+/* As mw_thread_join, for at most `timeout_ms`. Returns whether the thread has ended and was
+ * joined. */
 bool mw_thread_join_for(struct mw_thread *thread, int64_t timeout_ms);
 
 /* A flag that one thread sleeps on and any thread raises: an eventfd, so that it also fits into a

@@ -1,8 +1,8 @@
 /* bind.h - what the binding files share: errors, and each class's way to make itself known.
  *
- * Conventions: misuse by a script raises; a failure from outside comes back as nil, err, where err is
- * a table with `kind`, `message` and what it knows (`status`, `code`, `endpoint`, `attempts`), and
- * whose tostring is one sentence.
+ * Conventions: misuse by a script raises; a failure from outside comes back as nil, err, where err
+ * is a table with `kind`, `message` and what it knows (`status`, `code`, `endpoint`, `attempts`),
+ * and whose tostring is one sentence.
  *
  * Threads: the thread that owns the lua_State.
  */
@@ -25,8 +25,8 @@ int mw_bind_fail(lua_State *L, const struct mw_error *err);
 void mw_bind_push_event(lua_State *L, const struct mw_event *event);
 
 /* get_price(symbol, options): the arguments start at `first`; `memo` is the index of a table that
- * keeps what symbols and frequencies were found to mean. Bars that close after `now_ms` are not seen;
- * INT64_MAX for all there are. Stack: [-0, +1, e] */
+ * keeps what symbols and frequencies were found to mean. Bars that close after `now_ms` are not
+ * seen; INT64_MAX for all there are. Stack: [-0, +1, e] */
 int mw_bind_get_price(lua_State *L, struct mw_engine *engine, int memo, int first, int64_t now_ms);
 
 /* Pushes the context object of a strategy. Stack: [-0, +1, m] */

@@ -1,8 +1,8 @@
-/* bind_price.c - get_price: options, the series they mean, rows, and whether the answer is complete.
+/* bind_price.c - get_price: options, the series they mean, rows, and how complete they are.
  *
- * What a symbol and a frequency mean is looked up once per lua_State and kept in a memo table (symbol
- * to frequency to series): series live as long as the engine, so the hot path is two table look-ups
- * and a copy of rows.
+ * What a symbol and a frequency mean is looked up once per lua_State and kept in a memo table
+ * (symbol to frequency to series): series live as long as the engine, so the hot path is two table
+ * look-ups and a copy of rows.
  */
 #include <stdio.h>
 #include <string.h>
@@ -262,8 +262,8 @@ static void read_bars(const struct mw_series *series, const struct query *query,
                                              query->forming, frame->rows);
 }
 
-/* The same, as it was at `now_ms`: closed bars that had closed by then, and the bucket that had begun
- * only while it is still forming; closed meanwhile, it is the future. */
+/* The same, as it was at `now_ms`: closed bars that had closed by then, and the bucket that had
+ * begun only while it is still forming; closed meanwhile, it is the future. */
 static void read_bars_until(const struct mw_series *series, struct query *query, int64_t now_ms,
                             struct mw_frame *frame)
 {

@@ -1,4 +1,4 @@
-/* connection.h - one feed: a thread that keeps a venue's stream and puts its candles into the cache.
+/* connection.h - one feed: a thread that keeps a venue's stream and fills the cache from it.
  *
  *                    start                    upgrade            the venue's ok
  *     disconnected --------> connecting ----------> connected ----------> confirmed
@@ -10,14 +10,15 @@
  *                                v
  *                              failed
  *
- * Attempts take the endpoints in turn, with back-off (net/backoff.h). A refusal before a connection is
- * confirmed is final: the same request would be refused again. One after that is told and the
+ * Attempts take the endpoints in turn, with back-off (net/backoff.h). A refusal before a connection
+ * is confirmed is final: the same request would be refused again. One after that is told and the
  * connection kept; the series that were refused are no longer subscribed.
  *
- * Messages of errors do not name the feed where its name comes beside them: in events and in status.
+ * Messages of errors do not name the feed where its name comes beside them: in events and in
+ * status.
  *
- * Threads: any thread for what is declared here; `lock` covers commands and the status texts, counters
- * are atomics of which the feed thread is the only writer.
+ * Threads: any thread for what is declared here; `lock` covers commands and the status texts,
+ * counters are atomics of which the feed thread is the only writer.
  */
 #ifndef MW_FEED_CONNECTION_H
 #define MW_FEED_CONNECTION_H
@@ -94,9 +95,9 @@ void mw_connection_stop(struct mw_connection *connection);
 /* Tells it to stop and returns at once, so that many can stop at the same time. */
 void mw_connection_stop_begin(struct mw_connection *connection);
 
-/* Adds a series to the cache and, when it is new, to what is subscribed: at the next connect, or at once
- * when connected. `*series` (may be NULL) gets it, borrowed from the cache. Errors: MW_EINVAL for a
- * symbol that is none or a timeframe that the venue does not offer, MW_ELIMIT. */
+/* Adds a series to the cache and, when it is new, to what is subscribed: at the next connect, or at
+ * once when connected. `*series` (may be NULL) gets it, borrowed from the cache. Errors: MW_EINVAL
+ * for a symbol that is none or a timeframe that the venue does not offer, MW_ELIMIT. */
 MW_MUST_USE mw_status mw_connection_subscribe(struct mw_connection *connection, const char *symbol,
                                               struct mw_timeframe timeframe,
                                               struct mw_series **series, struct mw_error *err);

@@ -4,14 +4,14 @@
  *     connection_thread.c    the feed thread: attempts, states, frames to candles
  *     connection_request.c   what is sent: subscriptions, within the venue's rate
  *
- * Everything from `client` down in the struct belongs to the feed thread. It has one timer, armed for
- * the nearest of three deadlines: the next attempt, the end of waiting for the venue's answer, and the
- * next message that the venue's rate allows. Once it stops there is one deadline, the end of waiting
- * for the closing handshake. Other threads leave commands and wake it.
+ * Everything from `client` down in the struct belongs to the feed thread. It has one timer, armed
+ * for the nearest of three deadlines: the next attempt, the end of waiting for the venue's answer,
+ * and the next message that the venue's rate allows. Once it stops there is one deadline, the end
+ * of waiting for the closing handshake. Other threads leave commands and wake it.
  *
  * A request has an id, and each subscription knows the one that asked for it first: what the venue
- * refuses while the connection goes on is forgotten, so that it is not asked for again with the rest
- * after a reconnect, and can be subscribed anew.
+ * refuses while the connection goes on is forgotten, so that it is not asked for again with the
+ * rest after a reconnect, and can be subscribed anew.
  *
  * Threads: as the fields and functions say.
  */
@@ -87,8 +87,8 @@ struct mw_connection {
 /* The whole life of the feed thread; `user` is the connection. */
 void mw_connection_run(void *user);
 
-/* Sets the state, keeps the error and tells the owner. The feed thread, or the owner's when there is
- * none. */
+/* Sets the state, keeps the error and tells the owner. The feed thread, or the owner's when there
+ * is none. */
 void mw_connection_set_state(struct mw_connection *connection, mw_connection_state state,
                              const struct mw_error *err);
 

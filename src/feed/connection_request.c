@@ -115,7 +115,8 @@ void mw_connection_request_wanted(struct mw_connection *connection, bool changed
     mw_connection_arm_timer(connection);
 }
 
-/* Ends that other threads see `key` as subscribed, unless one of them has just asked for it again. */
+/* Ends that other threads see `key` as subscribed, unless one of them has just asked for it
+ * again. */
 static void unwant(struct mw_connection *connection, const struct mw_subscription *refused)
 {
     char key[MW_WANTED_KEY_BYTES];

@@ -109,8 +109,8 @@ static read_result read_number(const struct mw_json_value *value, double *out)
     return mw_decimal_parse(value->text, value->length, out) ? READ_GOOD : READ_NOT_A_NUMBER;
 }
 
-/* Times in whole milliseconds stay integers all the way; other units go through a double, which is exact
- * to the millisecond for some 285,000 years. */
+/* Times in whole milliseconds stay integers all the way; other units go through a double, which is
+ * exact to the millisecond for some 285,000 years. */
 static read_result read_time(const struct mw_json_value *value, double ms_per_unit, int64_t *out)
 {
     int64_t integer = value->integer;

@@ -1,9 +1,9 @@
 /* decoder.h - from the bytes of a message to candles and replies.
  *
  * Every message takes the general path for now: simdjson validates it, then the protocol's compiled
- * patterns are tried, candles first, and fields are looked up by path. Messages of one stream have one
- * shape; a faster path that knows shapes fits in front, inside mw_decoder_decode, without its callers
- * knowing.
+ * patterns are tried, candles first, and fields are looked up by path. Messages of one stream have
+ * one shape; a faster path that knows shapes fits in front, inside mw_decoder_decode, without its
+ * callers knowing.
  *
  * Threads: feed thread only.
  */
@@ -23,8 +23,8 @@ struct mw_decoder; /* opaque */
 struct mw_decoder *mw_decoder_new(const struct mw_protocol *protocol);
 void mw_decoder_free(struct mw_decoder *decoder);
 
-/* Why a message was not used. The first are the decoder's; what makes a candle none comes after, in the
- * order of mw_fault; the last are the connection's. X(name, text as status() shows it) */
+/* Why a message was not used. The first are the decoder's; what makes a candle none comes after, in
+ * the order of mw_fault; the last are the connection's. X(name, text as status() shows it) */
 #define MW_REJECT_LIST(X)                                                                          \
     X(NOT_UTF8, "not_utf8")                                                                        \
     X(NOT_JSON, "not_json")                                                                        \

@@ -28,7 +28,8 @@ void mw_json_free(struct mw_json *json)
     delete json;
 }
 
-/* 64 bytes of padding follow every message (net/client.h), which is what simdjson reads past the end. */
+/* 64 bytes of padding follow every message (net/client.h), which is what simdjson reads past the
+ * end. */
 static_assert(simdjson::SIMDJSON_PADDING <= 64, "a message's padding is enough for simdjson");
 
 mw_json_result mw_json_parse(struct mw_json *json, const char *data, size_t length)

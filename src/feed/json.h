@@ -22,8 +22,8 @@ void mw_json_free(struct mw_json *json);
 
 typedef enum mw_json_result { MW_JSON_OK, MW_JSON_NOT_UTF8, MW_JSON_NOT_JSON } mw_json_result;
 
-/* Parses a whole message, which MW_MESSAGE_PADDING readable bytes follow. What was found in the message
- * before is gone. */
+/* Parses a whole message, which MW_MESSAGE_PADDING readable bytes follow. What was found in the
+ * message before is gone. */
 mw_json_result mw_json_parse(struct mw_json *json, const char *data, size_t length);
 
 struct mw_json_value {

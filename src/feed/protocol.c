@@ -1,7 +1,7 @@
 /* protocol.c - loading protocols and building their requests.
  *
- * The whole of loading runs in one protected Lua call that fills a struct owned outside of it, so that
- * an error anywhere, Lua's own or ours, leaves nothing behind.
+ * The whole of loading runs in one protected Lua call that fills a struct owned outside of it, so
+ * that an error anywhere, Lua's own or ours, leaves nothing behind.
  */
 #include "feed/protocol.h"
 

@@ -1,9 +1,9 @@
 /* protocol.h - a venue as data: a Lua table compiled into what the decoder and connection run.
  *
- * A protocol file returns a table (docs/protocols.md describes it). It is checked key by key when it is
- * loaded; its functions, which build the messages to send, run rarely and in a small lua_State of
- * their own with base, string, table, math and json, but no io or os. Everything the decoder needs for a
- * frame is compiled into the structs below.
+ * A protocol file returns a table (docs/protocols.md describes it). It is checked key by key when
+ * it is loaded; its functions, which build the messages to send, run rarely and in a small
+ * lua_State of their own with base, string, table, math and json, but no io or os. Everything the
+ * decoder needs for a frame is compiled into the structs below.
  *
  * Threads: one at a time; loaded anywhere, then used by the feed thread that owns it.
  */
@@ -121,14 +121,14 @@ struct mw_protocol {
     int subscribe, unsubscribe; /* references in its registry; LUA_NOREF where there is none */
 };
 
-/* Loads a shipped protocol by name, or a file by its path (anything with a '/' or that ends in ".lua").
- * Errors: MW_EIO, MW_ECONFIG with the place in the table. */
+/* Loads a shipped protocol by name, or a file by its path (anything with a '/' or that ends in
+ * ".lua"). Errors: MW_EIO, MW_ECONFIG with the place in the table. */
 MW_MUST_USE mw_status mw_protocol_load(const char *name_or_path, struct mw_protocol **out,
                                        struct mw_error *err);
 void mw_protocol_free(struct mw_protocol *protocol);
 
-/* Writes the venue's spelling of `timeframe` into `code` (MW_TIMEFRAME_BYTES_MAX). False when the venue
- * does not offer it. */
+/* Writes the venue's spelling of `timeframe` into `code` (MW_TIMEFRAME_BYTES_MAX). False when the
+ * venue does not offer it. */
 bool mw_protocol_timeframe_code(const struct mw_protocol *protocol, struct mw_timeframe timeframe,
                                 char *code);
 
@@ -151,9 +151,9 @@ struct mw_protocol_request {
     const struct mw_protocol_feed *feed;
 };
 
-/* Runs the protocol's function and calls `add` with each message that it wants sent, in order. Returns
- * MW_OK without a message when the venue has no such request. Errors: MW_ECONFIG when the function
- * raises or returns something else than messages. */
+/* Runs the protocol's function and calls `add` with each message that it wants sent, in order.
+ * Returns MW_OK without a message when the venue has no such request. Errors: MW_ECONFIG when the
+ * function raises or returns something else than messages. */
 MW_MUST_USE mw_status mw_protocol_build(struct mw_protocol *protocol,
                                         const struct mw_protocol_request *request,
                                         void (*add)(void *user, const char *text, size_t length),

@@ -33,8 +33,8 @@ static void check_keys(lua_State *L, int index, const char *place, const char *c
     }
 }
 
-/* Pushes table[key] and raises unless it has `type`, or is nil and not required. Returns whether there
- * is a value; nil is popped. */
+/* Pushes table[key] and raises unless it has `type`, or is nil and not required. Returns whether
+ * there is a value; nil is popped. */
 static bool get_field(lua_State *L, int index, const char *place, const char *key, int type,
                       bool required)
 {

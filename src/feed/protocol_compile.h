@@ -9,8 +9,8 @@
 
 #include "feed/protocol.h"
 
-/* Fills `protocol` from the table at `index`. Raises a Lua error that names the place in the table; what
- * was filled in until then belongs to `protocol` and goes with mw_protocol_free. */
+/* Fills `protocol` from the table at `index`. Raises a Lua error that names the place in the table;
+ * what was filled in until then belongs to `protocol` and goes with mw_protocol_free. */
 void mw_protocol_compile(lua_State *L, int index, struct mw_protocol *protocol);
 
 #endif

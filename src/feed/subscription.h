@@ -1,7 +1,7 @@
 /* subscription.h - the series that a connection wants, and where a frame's candle goes.
  *
- * The feed thread owns the set: it looks series up for every frame, without a lock. Other threads ask
- * for changes through the connection's command queue.
+ * The feed thread owns the set: it looks series up for every frame, without a lock. Other threads
+ * ask for changes through the connection's command queue.
  *
  * Threads: feed thread only.
  */

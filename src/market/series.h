@@ -98,9 +98,10 @@ uint32_t mw_series_read_last(const struct mw_series *series, int64_t until_ms, u
 uint32_t mw_series_read_from(const struct mw_series *series, int64_t from_ms, int64_t until_ms,
                              uint32_t count, bool forming, struct mw_candle *out);
 
-/* Copies the oldest `count` closed candles after after_ms: what a reader that delivers each closed bar
- * once asks for. `first_number` gets the number of the first one copied (of the next one to come when
- * there is none): candles are numbered as they are appended, and a jump is what the ring has dropped. */
+/* Copies the oldest `count` closed candles after after_ms: what a reader that delivers each closed
+ * bar once asks for. `first_number` gets the number of the first one copied (of the next one to
+ * come when there is none): candles are numbered as they are appended, and a jump is what the ring
+ * has dropped. */
 uint32_t mw_series_read_after(const struct mw_series *series, int64_t after_ms, uint32_t count,
                               struct mw_candle *out, uint64_t *first_number);
 

@@ -3,14 +3,14 @@
  *     connect -> (name, TCP) -> (TLS) -> (upgrade) -> on_open -> messages -> on_closed
  *                  each phase with a time-out of its own       exactly once per connect
  *
- * libwebsockets does names, TCP, TLS, proxies, the event loop and the HTTP upgrade (transport.h); from
- * then on the connection is a byte stream that our own frame layer on wslay reads (websocket.h),
- * because libwebsockets' client-side parser works byte by byte before 4.5. The certificate and the host
- * name are always checked; there is no way to turn that off.
+ * libwebsockets does names, TCP, TLS, proxies, the event loop and the HTTP upgrade (transport.h);
+ * from then on the connection is a byte stream that our own frame layer on wslay reads
+ * (websocket.h), because libwebsockets' client-side parser works byte by byte before 4.5. The
+ * certificate and the host name are always checked; there is no way to turn that off.
  *
  * Messages are joined from their fragments. Pings are answered at once. A frame or message over the
- * limit closes with 1009, a violation of RFC 6455 with 1002. Text is NOT checked for UTF-8 here: the
- * decoder does that, so that one bad message is counted and the connection kept.
+ * limit closes with 1009, a violation of RFC 6455 with 1002. Text is NOT checked for UTF-8 here:
+ * the decoder does that, so that one bad message is counted and the connection kept.
  *
  * A client belongs to the thread that made it; only mw_client_wake may be called from others.
  *
@@ -31,19 +31,19 @@ struct mw_client; /* opaque */
 /* Bytes after a message's last that may be read (not used) by a parser that reads in blocks. */
 enum { MW_MESSAGE_PADDING = 64 };
 
-/* What a client tells its owner, always from within mw_client_service. Every function is set. Inside
- * any of them all calls below but mw_client_free and mw_client_service are allowed. */
+/* What a client tells its owner, always from within mw_client_service. Every function is set.
+ * Inside any of them all calls below but mw_client_free and mw_client_service are allowed. */
 struct mw_client_handler {
     void *user;                  /* borrows until mw_client_free */
     void (*on_open)(void *user); /* the upgrade is done; messages may be sent */
     /* A whole message, borrowed for the call; MW_MESSAGE_PADDING zero bytes follow it. */
     void (*on_message)(void *user, bool text, const char *data, size_t length);
-    /* After the messages of one read from the socket, if there were any: the place to pass on what they
-     * changed, once. */
+    /* After the messages of one read from the socket, if there were any: the place to pass on what
+     * they changed, once. */
     void (*on_read_end)(void *user);
     /* The connection is over, for whatever reason, also when it never opened. Exactly once for each
-     * successful mw_client_connect. `err` has the status, and in `code` the HTTP status or the close
-     * code: the peer's, or ours when we closed (then status is MW_ECLOSED). */
+     * successful mw_client_connect. `err` has the status, and in `code` the HTTP status or the
+     * close code: the peer's, or ours when we closed (then status is MW_ECLOSED). */
     void (*on_closed)(void *user, const struct mw_error *err);
     void (*on_timer)(void *user); /* the time set with mw_client_set_timer has come */
     void (*on_wake)(void *user);  /* mw_client_wake was called */

@@ -1,7 +1,7 @@
 /* call.h - the only door from the host into Lua code.
  *
- * Every call runs protected, with a message handler that adds a traceback where Lua code was running.
- * The budget of a callback will be armed here.
+ * Every call runs protected, with a message handler that adds a traceback where Lua code was
+ * running. The budget of a callback will be armed here.
  *
  * Threads: the thread that owns the lua_State.
  */

@@ -20,8 +20,8 @@ struct mw_cursor {
 /* Starts after what is in the series now, or with the oldest bar there. */
 void mw_cursor_init(struct mw_cursor *cursor, struct mw_series *series, bool from_oldest);
 
-/* Copies up to `count` closed bars that were not delivered yet and moves past them. `lost` gets how many
- * the ring dropped before they could be read. */
+/* Copies up to `count` closed bars that were not delivered yet and moves past them. `lost` gets how
+ * many the ring dropped before they could be read. */
 uint32_t mw_cursor_read(struct mw_cursor *cursor, uint32_t count, struct mw_candle *out,
                         uint64_t *lost);
 

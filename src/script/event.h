@@ -1,8 +1,8 @@
 /* event.h - what happened, on its way from feeds and workers to whoever listens.
  *
  * Bars do not travel as events: they are read from the cache. Events are rare: states of feeds,
- * refusals, lag, signals, errors of strategies. A queue is bounded; when a slow reader lets it fill up
- * the oldest are dropped and counted.
+ * refusals, lag, signals, errors of strategies. A queue is bounded; when a slow reader lets it fill
+ * up the oldest are dropped and counted.
  *
  * Threads: a queue takes events from any thread; one thread reads it. `lock` covers all of it.
  */

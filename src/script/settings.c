@@ -195,7 +195,10 @@ static mw_status run_file(struct mw_settings *settings, struct mw_error *err)
         hide_token(err);
         return status;
     }
+    struct mw_vm *vm = MW_CONTAINER(settings, struct settings_box, settings)->vm;
+    mw_vm_limit_time(vm, MW_LOAD_MS_MAX);
     status = mw_call(L, 0, 1, MW_ECONFIG, err);
+    mw_vm_limit_time(vm, 0);
     if (status != MW_OK)
         return status;
     if (lua_istable(L, -1))

@@ -9,8 +9,9 @@
  *
  *     config.lua: feeds[1].symbol = "BTCUSDT": no such key, did you mean symbols?
  *
- * Every function named mw_setting_... is a mw_key_fn: it reads the value on top of the reader's stack,
- * leaves it there and sets the field at `key->offset` of `target`. What the field held is freed.
+ * Every function named mw_setting_... is a mw_key_fn: it reads the value on top of the reader's
+ * stack, leaves it there and sets the field at `key->offset` of `target`. What the field held is
+ * freed.
  *
  * Nothing here raises a Lua error: values are taken from where they are, without metamethods and
  * without making new ones. So what was read can be held in plain memory. The stack needs

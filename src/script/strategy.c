@@ -1,7 +1,7 @@
 /* strategy.c - loading a script, and calling its hooks.
  *
- * Pushing an argument can run out of the script's memory, so a hook is called from inside one protected
- * C function that pushes everything itself.
+ * Pushing an argument can run out of the script's memory, so a hook is called from inside one
+ * protected C function that pushes everything itself.
  */
 #include "script/strategy.h"
 
@@ -75,7 +75,9 @@ static mw_status set_up(struct mw_strategy *strategy, const struct mw_strategy_o
                         struct mw_error *err)
 {
     struct setup_call call = {.strategy = strategy, .options = options};
+    mw_vm_limit_time(strategy->vm, MW_LOAD_MS_MAX);
     mw_status status = mw_call_protected(strategy->L, setup_protected, &call, MW_ESTRATEGY, err);
+    mw_vm_limit_time(strategy->vm, 0);
     if (status == MW_OK && call.load_status != MW_OK) {
         status = call.load_status;
         if (err != NULL)

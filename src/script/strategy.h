@@ -1,11 +1,11 @@
-/* strategy.h - one strategy: a script in a lua_State of its own, its hooks and what it wants to see.
+/* strategy.h - one strategy: a script in its own lua_State, its hooks and what it wants to see.
  *
  *     load (owner's thread)            subscriptions are known, nothing has run but the chunk
  *     init, deliver, stop (worker)     hooks
  *     free (owner's thread)            after the worker is done
  *
- * A script returns a table of hooks, or defines them as globals and returns nothing. What it sees of
- * the engine comes through mw_bindings, so that this folder knows nothing of the bindings.
+ * A script returns a table of hooks, or defines them as globals and returns nothing. What it sees
+ * of the engine comes through mw_bindings, so that this folder knows nothing of the bindings.
  *
  * Threads: one at a time, as above; counters are atomics.
  */
@@ -50,8 +50,9 @@ struct mw_strategy_options {
 };
 
 /* Loads the script: runs its chunk, merges the configured parameters over its own, asks its
- * `subscriptions(params)`. Without that hook `params.symbol` and `params.frequency` are the one series;
- * without a symbol it gets every series. Errors: MW_ESTRATEGY with file, line and traceback. */
+ * `subscriptions(params)`. Without that hook `params.symbol` and `params.frequency` are the one
+ * series; without a symbol it gets every series. Errors: MW_ESTRATEGY with file, line and
+ * traceback. */
 MW_MUST_USE mw_status mw_strategy_load(const struct mw_strategy_options *options,
                                        struct mw_strategy **out, struct mw_error *err);
 void mw_strategy_free(struct mw_strategy *strategy);
@@ -65,7 +66,8 @@ const struct mw_interest *mw_strategy_interests(const struct mw_strategy *strate
 /* Whether it has the hook; what it has not is not read for it. */
 bool mw_strategy_wants_ticks(const struct mw_strategy *strategy);
 
-/* Call the hooks. An error is told as an event and counted; the strategy goes on with the next call. */
+/* Call the hooks. An error is told as an event and counted; the strategy goes on with the next
+ * call. */
 void mw_strategy_init(struct mw_strategy *strategy);
 void mw_strategy_handle_bar(struct mw_strategy *strategy, const struct mw_candle *candle,
                             const struct mw_series_key *key);
@@ -74,13 +76,13 @@ void mw_strategy_handle_tick(struct mw_strategy *strategy, const struct mw_candl
 void mw_strategy_handle_state(struct mw_strategy *strategy, const struct mw_event *event);
 void mw_strategy_stop(struct mw_strategy *strategy);
 
-/* Ends the hook that is running, if any, with an error, and every later one too: for a script that does
- * not come back. Any thread. */
+/* Ends the hook that is running, if any, with an error, and every later one too: for a script that
+ * does not come back. Any thread. */
 void mw_strategy_interrupt(struct mw_strategy *strategy);
 
-/* Engine time while a bar is being handled, which is when that bar closed; 0 at all other times. What a
- * hook asks for while it handles a bar must not lie after it, however far the feed is ahead. Worker
- * only. */
+/* Engine time while a bar is being handled, which is when that bar closed; 0 at all other times.
+ * What a hook asks for while it handles a bar must not lie after it, however far the feed is ahead.
+ * Worker only. */
 int64_t mw_strategy_bar_time(const struct mw_strategy *strategy);
 
 /* Sends a signal of this strategy to whoever listens. Copies. */

@@ -30,7 +30,8 @@ void mw_strategy_setup_deinit(struct mw_strategy_setup *setup)
     setup->interests = NULL;
 }
 
-/* Copies the configured parameters over those at the top of the stack; they are at the index above. */
+/* Copies the configured parameters over those at the top of the stack; they are at the index
+ * above. */
 static void overlay_params(lua_State *L, int params, int configured, bool has_defaults)
 {
     lua_pushnil(L);

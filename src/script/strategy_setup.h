@@ -1,6 +1,7 @@
 /* strategy_setup.h - what a loaded script says about itself: parameters, hooks, subscriptions.
  *
- * The functions raise Lua errors that name what was wrong; what they filled in stays with the struct.
+ * The functions raise Lua errors that name what was wrong; what they filled in stays with the
+ * struct.
  *
  * Threads: the thread that loads the strategy.
  */
@@ -41,13 +42,13 @@ void mw_strategy_setup_init(struct mw_strategy_setup *setup);
 /* Frees what it owns; references go with their lua_State. */
 void mw_strategy_setup_deinit(struct mw_strategy_setup *setup);
 
-/* Pushes a table with the script's `params` and over them the table that `reference` names in `from`'s
- * registry (`from` may be NULL). A configured name that the script does not have, or of another type
- * than its default, is refused. Stack: [-0, +1, e] */
+/* Pushes a table with the script's `params` and over them the table that `reference` names in
+ * `from`'s registry (`from` may be NULL). A configured name that the script does not have, or of
+ * another type than its default, is refused. Stack: [-0, +1, e] */
 void mw_strategy_setup_params(lua_State *L, int hooks, lua_State *from, int reference);
 
-/* Takes references to the hooks. Warns in the log, with `name`, of a function that is nearly called like
- * a hook, when the script `returned` its table. Stack: [-0, +0, e] */
+/* Takes references to the hooks. Warns in the log, with `name`, of a function that is nearly called
+ * like a hook, when the script `returned` its table. Stack: [-0, +0, e] */
 void mw_strategy_setup_hooks(lua_State *L, int hooks, bool returned, const char *name,
                              struct mw_strategy_setup *setup);
 

@@ -12,6 +12,7 @@
 #include <lualib.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/embedded.h"
 #include "base/limits.h"
 #include "base/str.h"
@@ -21,6 +22,7 @@ struct mw_vm {
     lua_State *L;            /* owns */
     size_t bytes, bytes_max; /* in use, and the cap */
     _Atomic bool interrupted;
+    int64_t until_ms; /* monotonic time by which what runs must be done; 0 for no limit */
 };
 
 enum { HOOK_INSTRUCTIONS = 1000 }; /* some 10 us between looks at `interrupted` */
@@ -49,10 +51,19 @@ static void look_up(lua_State *L, lua_Debug *record)
     void *user;
     lua_getallocf(L, &user);
     struct mw_vm *vm = user;
-    if (!atomic_load_explicit(&vm->interrupted, memory_order_relaxed))
+    bool late = vm->until_ms != 0 && mw_clock_monotonic_ms() > vm->until_ms;
+    if (!late && !atomic_load_explicit(&vm->interrupted, memory_order_relaxed))
         return;
     lua_sethook(L, look_up, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
-    luaL_error(L, "interrupted by the engine");
+    luaL_where(L, 0); /* a hook has no level of its own: 0 is the function that runs */
+    lua_pushstring(L, late ? "it takes too long" : "interrupted by the engine");
+    lua_concat(L, 2);
+    lua_error(L);
+}
+
+void mw_vm_limit_time(struct mw_vm *vm, int64_t limit_ms)
+{
+    vm->until_ms = limit_ms > 0 ? mw_clock_monotonic_ms() + limit_ms : 0;
 }
 
 void mw_vm_interrupt(struct mw_vm *vm)

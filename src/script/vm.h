@@ -31,12 +31,16 @@ MW_MUST_USE mw_status mw_vm_new(const struct mw_vm_options *options, struct mw_v
                                 struct mw_error *err);
 void mw_vm_free(struct mw_vm *vm);
 
+/* What runs from now on ends with an error when it is not done in `limit_ms`; 0 lifts the limit. A
+ * vm that ran into it is good for nothing but mw_vm_free. */
+void mw_vm_limit_time(struct mw_vm *vm, int64_t limit_ms);
+
 /* Its main lua_State, borrowed. */
 lua_State *mw_vm_state(struct mw_vm *vm);
 /* Makes whatever the vm runs, now or later, end with an error: within a thousand instructions at
- * first, then at every one, so that a script that catches its errors gets no further. Coroutines are
- * no way out. What runs without hooks is: a C function that does not return, a finaliser, and a
- * message handler of xpcall that is called for this very error. Any thread. */
+ * first, then at every one, so that a script that catches its errors gets no further. Coroutines
+ * are no way out. What runs without hooks is: a C function that does not return, a finaliser, and
+ * a message handler of xpcall that is called for this very error. Any thread. */
 void mw_vm_interrupt(struct mw_vm *vm);
 
 /* Bytes in use now. */

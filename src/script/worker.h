@@ -1,7 +1,8 @@
 /* worker.h - a thread that runs the strategies pinned to it.
  *
- * It sleeps until the cache marked one of its series or an event came in, then walks each dirty series
- * from each strategy's cursor: every newer closed bar, in order, then the newest forming one.
+ * It sleeps until the cache marked one of its series or an event came in, then walks each dirty
+ * series from each strategy's cursor: every newer closed bar, in order, then the newest forming
+ * one.
  *
  * Threads: made, started, stopped and freed by one owner; mw_worker_post any thread.
  */
@@ -28,8 +29,8 @@ void mw_worker_watch(struct mw_worker *worker, struct mw_strategy *strategy,
 /* Starts the thread: init of each strategy, then deliveries. Errors: MW_ELIMIT. */
 MW_MUST_USE mw_status mw_worker_start(struct mw_worker *worker, uint32_t number,
                                       struct mw_error *err);
-/* Runs the stop hooks and joins. What does not come back within 400 ms of the first word of stopping
- * is interrupted. Idempotent. */
+/* Runs the stop hooks and joins. What does not come back within 400 ms of the first word of
+ * stopping is interrupted. Idempotent. */
 void mw_worker_stop(struct mw_worker *worker);
 /* Tells it to stop and returns at once, so that many can stop at the same time. */
 void mw_worker_stop_begin(struct mw_worker *worker);
@@ -37,8 +38,8 @@ void mw_worker_stop_begin(struct mw_worker *worker);
 /* Hands an event to every strategy of this worker (handle_state). Copies. */
 void mw_worker_post(struct mw_worker *worker, const struct mw_event *event);
 
-/* Gives strategies without interests of their own a series that is new, with every bar that is in it
- * by the time they look. Any thread. */
+/* Gives strategies without interests of their own a series that is new, with every bar that is in
+ * it by the time they look. Any thread. */
 void mw_worker_offer(struct mw_worker *worker, struct mw_series *series);
 
 #endif

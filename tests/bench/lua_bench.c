@@ -39,10 +39,11 @@ static const struct {
      "return function(n) for _ = 1, n do local _ = get_price('BTCUSDT', options).close end end"},
     {"lua_get_price_1000", "return function(n) for _ = 1, n do"
                            " get_price('BTCUSDT', { count = 1000, frequency = '1m' }) end end"},
-    {"lua_sma_20_of_20", "local bars = get_price('BTCUSDT', { count = 20 })\n"
+    {"lua_sma_20_of_20", "local bars = get_price('BTCUSDT', { count = 20 }) assert(#bars == 20)\n"
                          "return function(n) for _ = 1, n do bars.close:sma(20) end end"},
-    {"lua_sma_20_of_1000", "local bars = get_price('BTCUSDT', { count = 1000 })\n"
-                           "return function(n) for _ = 1, n do bars.close:sma(20) end end"},
+    {"lua_sma_20_of_1000",
+     "local bars = get_price('BTCUSDT', { count = 1000 }) assert(#bars == 1000)\n"
+     "return function(n) for _ = 1, n do bars.close:sma(20) end end"},
     {"lua_sma_cross",
      "local p = { symbol = 'BTCUSDT', frequency = '1m', fast = 5, slow = 20 }\n"
      "local crossings = 0\n"
@@ -53,11 +54,13 @@ static const struct {
      "end end"},
 };
 
-/* get_price(symbol, options) -> frame, as strategies have it. Upvalues: engine, memo */
+/* get_price(symbol, options) -> frame, as strategies have it while handle_bar runs with the newest
+ * bar. Upvalues: engine, memo */
 static int get_price(lua_State *L)
 {
-    return mw_bind_get_price(L, lua_touserdata(L, lua_upvalueindex(1)), lua_upvalueindex(2), 1,
-                             INT64_MAX);
+    int64_t now_ms = first_open_ms + (int64_t)BARS * MW_MS_PER_MINUTE;
+    struct mw_engine *engine = lua_touserdata(L, lua_upvalueindex(1));
+    return mw_bind_get_price(L, engine, lua_upvalueindex(2), 1, now_ms);
 }
 
 static void open_core(lua_State *L, void *user)

@@ -26,10 +26,9 @@ local function failure_at(endpoint, changes)
   local engine <close> = live.open { feeds = { live.feed(feed) } }
   local states = live.gather(engine, "state")
   assert(engine:start())
-  local status = live.wait_state(engine, "failed")
-  engine:poll()
-  local last = states[#states]
-  assert.equal("failed", last.state)
+  local last = live.wait_told(engine, states, "failed")
+  local status = engine:status().feeds.demo
+  assert.equal("failed", status.state)
   assert.equal(tostring(status.error), tostring(last.error))
   assert.equal(0, #engine:get_price "BTCUSD")
   return last.error, states
@@ -118,12 +117,12 @@ describe("messages", function()
                                        reconnect = { attempts = 1, base = 30 } }
     local states = live.gather(engine, "state")
     assert(engine:start())
-    local status = live.wait_state(engine, "reconnecting")
-    assert.equal("WebSocketConnectionError", status.error.kind)
-    assert.equal(1009, status.error.code)
-    assert.matches("a message is over the limit", status.error.message, 1, true)
-    engine:poll()
-    assert.equal(tostring(status.error), tostring(states[#states].error))
+    local err = live.wait_told(engine, states, "reconnecting").error
+    assert.equal("WebSocketConnectionError", err.kind)
+    assert.equal(1009, err.code)
+    assert.matches("a message is over the limit", err.message, 1, true)
+    local status = engine:status().feeds.demo
+    assert.same({ "reconnecting", tostring(err) }, { status.state, tostring(status.error) })
   end)
 end)
 
@@ -166,8 +165,7 @@ describe("a server", function()
                                        reconnect = { attempts = 100, base = 0.003, cap = 0.003 } }
     local states = live.gather(engine, "state")
     assert(engine:start())
-    live.wait_state(engine, "failed")
-    engine:poll()
+    live.wait_told(engine, states, "failed")
     for _, event in ipairs(states) do
       if event.error then
         assert.equal("closed by the server with code 1011: bye", event.error.message)
@@ -198,8 +196,7 @@ describe("a server", function()
                                        reconnect = { attempts = 3, base = 0.01 } }
     local states = live.gather(engine, "state")
     assert(engine:start())
-    live.wait_state(engine, "failed")
-    engine:poll()
+    live.wait_told(engine, states, "failed")
     local names = {}
     for i, event in ipairs(states) do
       names[i] = event.state
@@ -225,13 +222,13 @@ describe("a server", function()
     assert(engine:start())
     live.wait_bar(engine, rows[ROWS].open_time)
     assert.equal(0, server:stop())
-    live.wait_state(engine, "reconnecting")
+    live.wait_told(engine, states, "reconnecting")
     local bars = engine:get_price("BTCUSD", { count = 5 })
     assert.same({ 5, false, "stale" }, { #bars, bars.complete, bars.reason })
     simulate()
-    assert.equal(1, live.wait_state(engine, "confirmed").reconnects)
+    live.wait_told(engine, states, "confirmed")
+    assert.equal(1, engine:status().feeds.demo.reconnects)
     assert.is_true(engine:get_price("BTCUSD", { count = 5 }).complete)
-    assert.equal("confirmed", states[#states].state)
   end)
 
   it("that drops the connection is connected to again, and nothing is lost", function()

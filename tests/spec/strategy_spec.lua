@@ -500,6 +500,19 @@ describe("engine:stop", function()
     ]]
   end)
 
+  it("of a chunk or of subscriptions() ends the loading, and the others run", function()
+    local engine <close> = open { tells_bars, "while true do pcall(function() end) end",
+      "return { subscriptions = function() while true do end end }" }
+    local errors = live.gather(engine, "error")
+    local signals = live.gather(engine, "signal")
+    assert(engine:start())
+    assert(live.wait(engine, function() return #signals == ROWS end))
+    assert.equal(2, #errors)
+    for _, event in ipairs(errors) do
+      assert.matches("it takes too long\nstack traceback:.*s[23]%.lua:1: in", event.error.message)
+    end
+  end)
+
   it("comes back from one in a coroutine", function()
     stops_within_2s [[
       return { handle_bar = function(context)

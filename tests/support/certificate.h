@@ -4,8 +4,8 @@
  *
  * Threads: any thread; an object belongs to whoever made it and may be read by others.
  */
-#ifndef MW_TESTS_CERTIFICATE_H
-#define MW_TESTS_CERTIFICATE_H
+#ifndef MW_SUPPORT_CERTIFICATE_H
+#define MW_SUPPORT_CERTIFICATE_H
 
 struct x509_st;     /* OpenSSL's X509 */
 struct evp_pkey_st; /* OpenSSL's EVP_PKEY */

@@ -1,5 +1,4 @@
-/* made_venue.h - a venue on loopback that speaks the protocol of protocol_file.h and misbehaves on
- * demand.
+/* made_venue.h - a venue on loopback, speaking protocol_file.h, that misbehaves on demand.
  *
  * It confirms what it is asked for ("+1 BTC@1m"), refuses whatever names BAD, says nothing to what
  * names MUTE, and hangs up, on its first connection only, when it is asked for DROP. All that it

@@ -12,8 +12,8 @@
  *
  * Threads: start and stop the owner's; `serve` and what it calls run in the server's thread.
  */
-#ifndef MW_TESTS_RAW_SERVER_H
-#define MW_TESTS_RAW_SERVER_H
+#ifndef MW_SUPPORT_RAW_SERVER_H
+#define MW_SUPPORT_RAW_SERVER_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-/* connection_request_test.c - what a connection asks its venue for, and what it makes of what comes. */
+/* connection_request_test.c - what a connection asks its venue for, and what comes of it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -121,6 +121,16 @@ function live.wait_state(engine, state, feed)
   return status()
 end
 
+--- Waits until the last of the states that live.gather collects is `state`, and returns it. The
+--- status says so a moment earlier.
+function live.wait_told(engine, states, state)
+  local function is_told() return #states > 0 and states[#states].state == state end
+  if not live.wait(engine, is_told) then
+    error(("not told of %s but of %s"):format(state, states[#states] and states[#states].state), 2)
+  end
+  return states[#states]
+end
+
 --- Waits until the newest closed bar opens at `time` (of a row, text or number); returns the frame
 --- of `count` bars. Raises with what there is when it does not come.
 function live.wait_bar(engine, time, count, symbol)
