@@ -1,4 +1,4 @@
-/* worker_test.c - series to hooks: once, in order, told of what was lost, and back from every loop. */
+/* worker_test.c - series to hooks: once, in order, losses told, and back from every loop. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
