@@ -239,7 +239,7 @@ mw_status mw_engine_subscribe(struct mw_engine *engine, const char *feed, const 
 mw_status mw_engine_unsubscribe(struct mw_engine *engine, const char *feed, const char *symbol,
                                 struct mw_timeframe timeframe, struct mw_error *err)
 {
-    struct mw_connection *chosen;
+    struct mw_connection *chosen = NULL;
     mw_status status = choose_feed(engine, feed, symbol, &chosen, err);
     return status == MW_OK ? mw_connection_unsubscribe(chosen, symbol, timeframe, err) : status;
 }
@@ -253,7 +253,7 @@ static mw_status pin(struct mw_engine *engine, struct mw_worker *worker,
 {
     uint32_t interest_count;
     const struct mw_interest *interests = mw_strategy_interests(strategy, &interest_count);
-    struct mw_series **series = mw_alloc((interest_count + 1) * sizeof(*series));
+    struct mw_series **series = mw_alloc((interest_count + 1) * sizeof(struct mw_series *));
     mw_status status = MW_OK;
     for (uint32_t i = 0; i < interest_count && status == MW_OK; i++)
         status = subscribe(engine, interests[i].feed, interests[i].symbol, interests[i].timeframe,
@@ -317,7 +317,7 @@ static uint32_t wanted_workers(const struct mw_settings *settings)
 static mw_status make_workers(struct mw_engine *engine, struct mw_error *err)
 {
     uint32_t wanted = wanted_workers(engine->settings);
-    struct mw_worker **workers = mw_alloc_zero((wanted + 1) * sizeof(*workers));
+    struct mw_worker **workers = mw_alloc_zero((wanted + 1) * sizeof(struct mw_worker *));
     mw_status status = MW_OK;
     uint32_t made = 0;
     for (; made < wanted && status == MW_OK; made += status == MW_OK)

@@ -117,7 +117,8 @@ static int compare(const void *a, const void *b)
 struct mw_subscription **mw_subscriptions_list(const struct mw_subscriptions *subscriptions,
                                                bool every, uint32_t *count)
 {
-    struct mw_subscription **list = mw_alloc((subscriptions->by_key.count + 1) * sizeof(*list));
+    struct mw_subscription **list =
+        mw_alloc((subscriptions->by_key.count + 1) * sizeof(struct mw_subscription *));
     size_t at = 0;
     const struct mw_map_item *item;
     *count = 0;
@@ -126,6 +127,6 @@ struct mw_subscription **mw_subscriptions_list(const struct mw_subscriptions *su
         if (every || !subscription->requested)
             list[(*count)++] = subscription;
     }
-    qsort(list, *count, sizeof(*list), compare);
+    qsort(list, *count, sizeof(struct mw_subscription *), compare);
     return list;
 }

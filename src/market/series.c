@@ -44,8 +44,6 @@ struct mw_series {
     uint32_t capacity, slot_count;
     struct slot *slots; /* owns */
 
-    _Atomic bool live;
-
     pthread_mutex_t lock; /* serialises writers */
     /* On a line of their own: readers poll them. */
     _Alignas(64) _Atomic uint64_t span; /* total << COUNT_BITS | count */
@@ -96,12 +94,12 @@ struct mw_series_note *mw_series_note(struct mw_series *series)
 
 void mw_series_set_live(struct mw_series *series, bool live)
 {
-    atomic_store_explicit(&series->live, live, memory_order_relaxed);
+    atomic_store_explicit(&series->note.live, live, memory_order_relaxed);
 }
 
 bool mw_series_is_live(const struct mw_series *series)
 {
-    return atomic_load_explicit(&series->live, memory_order_relaxed);
+    return atomic_load_explicit(&series->note.live, memory_order_relaxed);
 }
 
 size_t mw_series_bytes(const struct mw_series *series)

@@ -63,10 +63,12 @@ void mw_series_free(struct mw_series *series);
 
 const struct mw_series_key *mw_series_key(const struct mw_series *series);
 
-/* The cache's note on a series: its number, the next one with the same symbol and timeframe in
- * another feed, and one bit for each watcher that wants to know of changes. */
+/* The cache's note on a series: its number, whether it is live (below), the next one with the same
+ * symbol and timeframe in another feed, and one bit for each watcher that wants to know of
+ * changes. */
 struct mw_series_note {
     uint32_t id;
+    _Atomic bool live;
     struct mw_series *next; /* guarded by the cache's lock */
     _Atomic uint64_t watchers;
 };

@@ -1,8 +1,6 @@
 /* cursor.c - reading on from where one was. */
 #include "script/cursor.h"
 
-#include <string.h>
-
 void mw_cursor_init(struct mw_cursor *cursor, struct mw_series *series, bool from_oldest)
 {
     *cursor = (struct mw_cursor){.series = series, .after_ms = INT64_MIN};
@@ -24,11 +22,19 @@ uint32_t mw_cursor_read(struct mw_cursor *cursor, uint32_t count, struct mw_cand
     return rows;
 }
 
+/* Whether nothing of a bar has changed that changes while it forms. */
+static bool same_bar(const struct mw_candle *a, const struct mw_candle *b)
+{
+    return a->open_ms == b->open_ms && a->open == b->open && a->high == b->high &&
+           a->low == b->low && a->close == b->close && a->volume == b->volume &&
+           a->trades == b->trades;
+}
+
 bool mw_cursor_read_forming(struct mw_cursor *cursor, struct mw_candle *out)
 {
     struct mw_candle newest;
     if (mw_series_read_last(cursor->series, INT64_MAX, 1, true, &newest) == 0 ||
-        newest.state != MW_CANDLE_FORMING || memcmp(&newest, &cursor->forming, sizeof(newest)) == 0)
+        newest.state != MW_CANDLE_FORMING || same_bar(&newest, &cursor->forming))
         return false;
     cursor->forming = *out = newest;
     return true;

@@ -129,7 +129,7 @@ static void run(lua_State *L, size_t index)
     char line[64];
     if (luaL_dostring(L, cases[index].source) != LUA_OK) {
         fprintf(stderr, "bench: %s\n", lua_tostring(L, -1));
-        MW_CHECK(!"a case that compiles");
+        MW_CHECK(false && "a case that compiles");
     }
     bench_print(cases[index].name, bench_time(call, L), "ns");
     snprintf(line, sizeof(line), "%s_garbage", cases[index].name);

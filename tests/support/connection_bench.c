@@ -17,7 +17,7 @@
 
 #include "protocol_file.h"
 
-enum { WAIT_S = 20 };
+enum { WAIT_S = 20, WAIT_MS = WAIT_S * 1000 };
 
 const char mw_bench_bar[] = "{\"k\":\"bar\",\"s\":\"BTC\",\"f\":\"1m\",\"t\":60000,\"o\":1,\"h\":1,"
                             "\"l\":1,\"c\":1,\"v\":1,\"x\":true}";
@@ -47,10 +47,10 @@ void mw_bench_begin(struct mw_bench *bench, const struct mw_bench_setup *setup)
         .name = "demo",
         .endpoints = setup->endpoints,
         .endpoint_count = setup->endpoint_count,
-        .connect_ms = WAIT_S * 1000,
-        .tls_ms = WAIT_S * 1000,
-        .upgrade_ms = WAIT_S * 1000,
-        .confirm_ms = setup->confirm_ms > 0 ? setup->confirm_ms : WAIT_S * 1000,
+        .connect_ms = WAIT_MS,
+        .tls_ms = WAIT_MS,
+        .upgrade_ms = WAIT_MS,
+        .confirm_ms = setup->confirm_ms > 0 ? setup->confirm_ms : WAIT_MS,
         .frame_bytes_max = 1 << 16,
         .reconnect = {.attempts = setup->attempt_count,
                       .base_s = setup->wait_s,

@@ -43,18 +43,22 @@ static void expect_read(struct mw_cursor *cursor, uint32_t batch, const int64_t 
                         uint64_t lost_expected)
 {
     struct mw_candle rows[CAPACITY];
-    uint64_t lost_count = 0;
+    int64_t read[2 * CAPACITY];
+    size_t read_count = 0, wanted_count = 0;
+    uint64_t lost = 0, lost_count = 0;
     uint32_t row_count;
     do {
-        uint64_t lost;
         row_count = mw_cursor_read(cursor, batch, rows, &lost);
         lost_count += lost;
         for (uint32_t i = 0; i < row_count; i++) {
-            assert_int_equal(rows[i].open_ms / MW_MS_PER_MINUTE, *minutes++);
-            assert_int_equal(rows[i].state, MW_CANDLE_CLOSED);
+            MW_CHECK(read_count < MW_COUNT(read) && rows[i].state == MW_CANDLE_CLOSED);
+            read[read_count++] = rows[i].open_ms / MW_MS_PER_MINUTE;
         }
     } while (row_count == batch);
-    assert_int_equal(*minutes, -1);
+    while (minutes[wanted_count] != -1)
+        wanted_count++;
+    assert_int_equal(read_count, wanted_count);
+    assert_memory_equal(read, minutes, read_count * sizeof(read[0]));
     assert_int_equal(lost_count, lost_expected);
 }
 
