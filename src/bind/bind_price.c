@@ -52,7 +52,7 @@ static int64_t read_time(lua_State *L, const char *name)
     int64_t parsed;
     if (lua_type(L, -1) != LUA_TSTRING ||
         mw_time_parse(lua_tostring(L, -1), &parsed, NULL) != MW_OK)
-        option_error(L, name, "milliseconds or an ISO 8601 time in UTC");
+        return option_error(L, name, "milliseconds or an ISO 8601 time in UTC");
     return parsed;
 }
 

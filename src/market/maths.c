@@ -78,7 +78,7 @@ double mw_maths_std(const double *values, uint32_t count)
 static void fill_nan(double *out, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        out[i] = NAN;
+        out[i] = (double)NAN;
 }
 
 /* Cut the values into blocks of n. A window is the tail of one block and the head of the next:

@@ -39,7 +39,8 @@ void mw_vm_limit_time(struct mw_vm *vm, int64_t limit_ms);
 lua_State *mw_vm_state(struct mw_vm *vm);
 /* Makes whatever the vm runs, now or later, end with an error: within a thousand instructions at
  * first, then at every one, so that a script that catches its errors gets no further. Coroutines
- * are no way out; a C function that does not return, and a finaliser, are. Any thread. */
+ * are no way out. What runs without hooks is: a C function that does not return, a finaliser, and
+ * a message handler of xpcall that is called for this very error. Any thread. */
 void mw_vm_interrupt(struct mw_vm *vm);
 
 /* Bytes in use now. */

@@ -31,14 +31,20 @@ static const char good[] =
     "  },\n"
     "}\n";
 
-mw_status mw_protocol_file_load(const char *change, struct mw_protocol **out, struct mw_error *err)
+char *mw_protocol_file_write(const char *change, char path[MW_PROTOCOL_FILE_BYTES])
 {
-    char path[] = "/tmp/moonwick_protocol_XXXXXX.lua";
+    snprintf(path, MW_PROTOCOL_FILE_BYTES, "/tmp/moonwick_protocol_XXXXXX.lua");
     int fd = mkstemps(path, 4);
     MW_CHECK(fd >= 0);
     MW_CHECK(dprintf(fd, "%s%s\nreturn p\n", good, change) > 0);
     close(fd);
-    mw_status status = mw_protocol_load(path, out, err);
+    return path;
+}
+
+mw_status mw_protocol_file_load(const char *change, struct mw_protocol **out, struct mw_error *err)
+{
+    char path[MW_PROTOCOL_FILE_BYTES];
+    mw_status status = mw_protocol_load(mw_protocol_file_write(change, path), out, err);
     unlink(path);
     return status;
 }

@@ -7,6 +7,11 @@
 
 #include "feed/protocol.h"
 
+enum { MW_PROTOCOL_FILE_BYTES = 40 };
+
+/* Writes the good protocol, changed, into a file. Returns `path`, which the caller unlinks. */
+char *mw_protocol_file_write(const char *change, char path[MW_PROTOCOL_FILE_BYTES]);
+
 /* Loads the good protocol after `change` was run on its table `p`. As mw_protocol_load. */
 MW_MUST_USE mw_status mw_protocol_file_load(const char *change, struct mw_protocol **out,
                                             struct mw_error *err);
