@@ -239,7 +239,7 @@ mw_status mw_engine_subscribe(struct mw_engine *engine, const char *feed, const 
 mw_status mw_engine_unsubscribe(struct mw_engine *engine, const char *feed, const char *symbol,
                                 struct mw_timeframe timeframe, struct mw_error *err)
 {
-    struct mw_connection *chosen;
+    struct mw_connection *chosen = NULL;
     mw_status status = choose_feed(engine, feed, symbol, &chosen, err);
     return status == MW_OK ? mw_connection_unsubscribe(chosen, symbol, timeframe, err) : status;
 }

@@ -65,7 +65,8 @@ static uint32_t read_fields(lua_State *L)
     for (lua_Integer i = 1; i <= count; i++) {
         int column = lua_geti(L, -1, i) == LUA_TSTRING ? mw_frame_column(lua_tostring(L, -1)) : -1;
         if (column < 0)
-            option_error(L, "fields", "time open high low close volume turnover or trades");
+            return (uint32_t)option_error(L, "fields",
+                                          "time open high low close volume turnover or trades");
         mask |= 1u << column;
         lua_pop(L, 1);
     }

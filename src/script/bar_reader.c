@@ -105,6 +105,7 @@ bool mw_bar_reader_take(struct mw_bar_reader *reader, struct mw_event *event)
             return true;
         }
     }
+    MW_CHECK(reader->current != NULL); /* bars are left of it */
     *event = event_of(reader->current, MW_EVENT_BAR);
     event->candle = reader->bars[reader->bar_at++];
     return true;

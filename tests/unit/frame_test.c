@@ -30,7 +30,7 @@ static struct mw_candle row(double open, double close, uint32_t i, bool forming)
                               .low = fmin(open, close) - 1,
                               .close = close,
                               .volume = 0.5 * i,
-                              .turnover = NAN,
+                              .turnover = (double)NAN,
                               .trades = i,
                               .state = forming ? MW_CANDLE_FORMING : MW_CANDLE_CLOSED,
                               .closed_by = forming ? MW_CLOSED_BY_NOBODY : MW_CLOSED_BY_EXCHANGE,

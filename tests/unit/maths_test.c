@@ -60,9 +60,9 @@ static void sums_keep_what_plain_addition_loses(void **state)
     (void)state;
     const double values[] = {1, 1e100, 1, -1e100};
     assert_true(mw_maths_sum(values, 4) == 2);
-    const double infinite[] = {1, INFINITY, 2};
+    const double infinite[] = {1, (double)INFINITY, 2};
     assert_true(mw_maths_sum(infinite, 3) == (double)INFINITY);
-    const double both[] = {INFINITY, -INFINITY};
+    const double both[] = {(double)INFINITY, -(double)INFINITY};
     assert_true(isnan(mw_maths_sum(both, 2)));
 }
 
@@ -71,7 +71,7 @@ static void a_nan_anywhere_reaches_every_total(void **state)
     (void)state;
     for (size_t at = 0; at < 3; at++) {
         double values[] = {3, 1, 2};
-        values[at] = NAN;
+        values[at] = (double)NAN;
         assert_true(isnan(mw_maths_sum(values, 3)) && isnan(mw_maths_mean(values, 3)));
         assert_true(isnan(mw_maths_min(values, 3)) && isnan(mw_maths_max(values, 3)));
         assert_true(isnan(mw_maths_std(values, 3)));
@@ -110,7 +110,7 @@ static double plain_std(const double *values, size_t count)
 
 static void check_averages(const double *values, size_t count, uint32_t n)
 {
-    double sma[VALUES_MAX], ema[VALUES_MAX], want = NAN;
+    double sma[VALUES_MAX], ema[VALUES_MAX], want = (double)NAN;
     size_t first = 0;
     mw_maths_sma(values, (uint32_t)count, n, sma);
     mw_maths_ema(values, (uint32_t)count, n, ema);
@@ -140,7 +140,7 @@ static void random_rows_agree_with_plain_formulas(void **state)
         assert_near(mw_maths_mean(values, (uint32_t)count), (double)plain_mean(values, count),
                     1e-15);
         if (round % 3 != 0) /* a warm-up at the front, and a hole somewhere */
-            values[0] = values[mw_random_next(&random) % count] = NAN;
+            values[0] = values[mw_random_next(&random) % count] = (double)NAN;
         for (uint32_t n = 1; n <= count + 2; n++)
             check_averages(values, count, n);
     }
@@ -149,7 +149,7 @@ static void random_rows_agree_with_plain_formulas(void **state)
 static void an_sma_recovers_once_a_nan_has_left_the_window(void **state)
 {
     (void)state;
-    const double values[] = {1, 2, 3, NAN, 5, 6, 7, INFINITY, 9, 10, 11};
+    const double values[] = {1, 2, 3, (double)NAN, 5, 6, 7, (double)INFINITY, 9, 10, 11};
     double out[MW_COUNT(values)];
     mw_maths_sma(values, MW_COUNT(values), 3, out);
     assert_true(isnan(out[1]) && out[2] == 2);
@@ -160,7 +160,7 @@ static void an_sma_recovers_once_a_nan_has_left_the_window(void **state)
 static void an_ema_counts_from_the_end_of_the_warm_up(void **state)
 {
     (void)state;
-    const double values[] = {NAN, NAN, 1, 2, 3, 5, NAN, 7};
+    const double values[] = {(double)NAN, (double)NAN, 1, 2, 3, 5, (double)NAN, 7};
     double out[MW_COUNT(values)];
     mw_maths_ema(values, MW_COUNT(values), 3, out);
     assert_true(isnan(out[0]) && isnan(out[3]) && out[4] == 2 && out[5] == 3.5);

@@ -65,7 +65,7 @@ static void makes_a_five_minute_bar_of_five_one_minute_bars(void **state)
             int64_t open_ms = some_day_ms + i * 5 * MW_MS_PER_MINUTE;
             struct mw_candle five, one[5];
             mw_price_candle(&model, five_minutes, open_ms, &five);
-            double high = 0, low = INFINITY;
+            double high = 0, low = (double)INFINITY;
             int64_t volume = 0, turnover = 0, trades = 0;
             for (int64_t j = 0; j < 5; j++) {
                 mw_price_candle(&model, one_minute, open_ms + j * MW_MS_PER_MINUTE, &one[j]);
