@@ -172,7 +172,7 @@ function get_price(symbol, options) end
 ---What a strategy's hooks get first. Read-only but for what is inside `state`.
 ---@class moonwick.context
 ---@field name string the strategy's
----@field now integer wall clock, ms since 1970 UTC
+---@field now integer engine time, ms since 1970 UTC: in handle_bar when the bar closed
 ---@field params table the script's parameters with the configured ones over them
 ---@field state table the strategy's own; empty at the start
 local context = {}

@@ -295,16 +295,21 @@ int mw_bind_get_price(lua_State *L, struct mw_engine *engine, int memo, int firs
     if (series == NULL)
         return answer_nothing(L, symbol, timeframe);
 
-    uint32_t room = mw_series_count(series);
-    if (query.count > 0 && query.count < room)
-        room = query.count;
-    struct mw_frame *frame = mw_frame_new(L, room);
-    frame->key = *mw_series_key(series);
+    struct mw_frame *frame;
+    uint32_t count = mw_series_count(series), room;
+    int top = lua_gettop(L);
+    do { /* bars may come between counting and reading: then there is not enough room */
+        lua_settop(L, top);
+        room = query.count > 0 && query.count < count ? query.count : count;
+        frame = mw_frame_new(L, room);
+        frame->key = *mw_series_key(series);
+        if (now_ms == INT64_MAX)
+            read_bars(series, &query, frame);
+        else
+            read_bars_until(series, &query, now_ms, frame);
+        count = mw_series_count(series);
+    } while (frame->count == room && room != query.count && room < count);
     frame->fields = query.fields;
-    if (now_ms == INT64_MAX)
-        read_bars(series, &query, frame);
-    else
-        read_bars_until(series, &query, now_ms, frame);
     frame->reason = find_reason(engine, &query, frame, series);
     frame->complete = frame->reason == NULL;
     return 1;

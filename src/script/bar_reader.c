@@ -32,7 +32,7 @@ static struct mw_cursor *cursor_get(struct mw_bar_reader *reader, struct mw_seri
     uint32_t id = mw_series_note(series)->id;
     if (id >= reader->cursor_count) {
         uint32_t places = id + 64;
-        reader->cursors = mw_realloc_array(reader->cursors, places, sizeof(struct mw_cursor *));
+        reader->cursors = mw_realloc_array(reader->cursors, places, sizeof(*reader->cursors));
         for (uint32_t i = reader->cursor_count; i < places; i++)
             reader->cursors[i] = NULL;
         reader->cursor_count = places;
@@ -105,7 +105,7 @@ bool mw_bar_reader_take(struct mw_bar_reader *reader, struct mw_event *event)
             return true;
         }
     }
-    MW_CHECK(reader->current != NULL);
+    MW_CHECK(reader->current != NULL); /* bars are left of it */
     *event = event_of(reader->current, MW_EVENT_BAR);
     event->candle = reader->bars[reader->bar_at++];
     return true;

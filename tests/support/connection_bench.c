@@ -17,7 +17,7 @@
 
 #include "protocol_file.h"
 
-enum { WAIT_S = 20, WAIT_MS = WAIT_S * 1000 };
+static const int64_t wait_ms = 20000;
 
 const char mw_bench_bar[] = "{\"k\":\"bar\",\"s\":\"BTC\",\"f\":\"1m\",\"t\":60000,\"o\":1,\"h\":1,"
                             "\"l\":1,\"c\":1,\"v\":1,\"x\":true}";
@@ -47,10 +47,10 @@ void mw_bench_begin(struct mw_bench *bench, const struct mw_bench_setup *setup)
         .name = "demo",
         .endpoints = setup->endpoints,
         .endpoint_count = setup->endpoint_count,
-        .connect_ms = WAIT_MS,
-        .tls_ms = WAIT_MS,
-        .upgrade_ms = WAIT_MS,
-        .confirm_ms = setup->confirm_ms > 0 ? setup->confirm_ms : WAIT_MS,
+        .connect_ms = wait_ms,
+        .tls_ms = wait_ms,
+        .upgrade_ms = wait_ms,
+        .confirm_ms = setup->confirm_ms > 0 ? setup->confirm_ms : wait_ms,
         .frame_bytes_max = 1 << 16,
         .reconnect = {.attempts = setup->attempt_count,
                       .base_s = setup->wait_s,
@@ -75,7 +75,7 @@ struct mw_bench_told mw_bench_next_told(struct mw_bench *bench)
 {
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += WAIT_S;
+    until.tv_sec += wait_ms / 1000;
     pthread_mutex_lock(&bench->lock);
     while (bench->told_count == bench->seen_count)
         if (pthread_cond_timedwait(&bench->changed, &bench->lock, &until) == ETIMEDOUT)

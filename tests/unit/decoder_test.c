@@ -381,10 +381,10 @@ static void nesting_is_bounded(void **state)
     struct bench bench;
     begin(&bench, mw_protocol_file_get(""));
     static char text[1 << 20];
-    for (size_t depth = MW_JSON_DEPTH_MAX - 2; depth <= MW_JSON_DEPTH_MAX + 2; depth++) {
-        memset(text, '[', depth);
-        memset(text + depth, ']', depth);
-        text[2 * depth] = '\0';
+    for (int depth = MW_JSON_DEPTH_MAX - 2; depth <= MW_JSON_DEPTH_MAX + 2; depth++) {
+        memset(text, '[', (size_t)depth);
+        memset(text + depth, ']', (size_t)depth);
+        text[(size_t)depth * 2] = '\0';
         mw_decoded_kind kind = decode(&bench, text)->kind;
         if (depth < MW_JSON_DEPTH_MAX - 1)
             assert_int_equal(kind, MW_DECODED_OTHER);

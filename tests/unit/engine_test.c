@@ -140,7 +140,7 @@ static void bars_that_only_a_strategy_asked_for_are_told(void **state)
     start(&bench);
     int64_t next_ms = MW_MS_PER_MINUTE;
     bool eth = false;
-    while (!eth || next_ms <= INT64_C(2) * MW_MS_PER_MINUTE) {
+    while (!eth || next_ms <= (int64_t)2 * MW_MS_PER_MINUTE) {
         struct mw_event event = next_event(&bench, MW_EVENT_BAR, NULL);
         assert_string_equal(event.feed, "demo");
         if (strcmp(event.key.symbol, "ETH") == 0) {

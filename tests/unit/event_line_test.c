@@ -11,7 +11,7 @@
 #include "base/check.h"
 #include "cli/event_line.h"
 
-static const int64_t time_ms = 1792692900123; /* 2026-10-22T18:15:00.123Z */
+static const int64_t time_ms_shown = 1792692900123; /* 2026-10-22T18:15:00.123Z */
 
 /* The line of `event`, valid until the next call. */
 static const char *line_of(const struct mw_event *event, const char *endpoint, bool colours)
@@ -29,7 +29,7 @@ static const char *line_of(const struct mw_event *event, const char *endpoint, b
 static struct mw_event bar_event(void)
 {
     return (struct mw_event){.kind = MW_EVENT_BAR,
-                             .time_ms = time_ms,
+                             .time_ms = time_ms_shown,
                              .key = {.feed = "demo", .symbol = "BTCUSDT", .timeframe = {1, 'm'}},
                              .candle = {.open_ms = 1792692840000,
                                         .open = 64117,
@@ -43,7 +43,7 @@ static void shows_states_with_their_endpoint_or_reason(void **state)
 {
     (void)state;
     struct mw_event event = {.kind = MW_EVENT_STATE,
-                             .time_ms = time_ms,
+                             .time_ms = time_ms_shown,
                              .feed = "demo",
                              .state = MW_CONNECTION_CONFIRMED};
     assert_string_equal(line_of(&event, "ws://127.0.0.1:1/x", false),
