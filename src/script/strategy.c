@@ -28,6 +28,7 @@ struct mw_strategy {
     lua_State *L;     /* its main state */
     struct mw_strategy_setup setup;
     int64_t bar_time_ms; /* when the bar closed that is being handled; 0 for none */
+    _Atomic bool busy;   /* a hook is running */
     _Atomic uint64_t bars, ticks, signals, errors, lost;
     _Atomic size_t memory_bytes;
 };
@@ -190,8 +191,10 @@ static void invoke(const struct invocation *call)
     if (strategy->setup.hooks[call->hook] == LUA_NOREF)
         return;
     struct mw_event event = event_of(strategy, MW_EVENT_ERROR);
+    atomic_store_explicit(&strategy->busy, true, memory_order_relaxed);
     mw_status status = mw_call_protected(strategy->L, invoke_protected, (void *)(uintptr_t)call,
                                          MW_ESTRATEGY, &event.error);
+    atomic_store_explicit(&strategy->busy, false, memory_order_relaxed);
     atomic_store_explicit(&strategy->memory_bytes, mw_vm_bytes(strategy->vm), memory_order_relaxed);
     if (status == MW_OK)
         return;
@@ -231,6 +234,11 @@ void mw_strategy_handle_state(struct mw_strategy *strategy, const struct mw_even
 void mw_strategy_stop(struct mw_strategy *strategy)
 {
     invoke(&(struct invocation){.strategy = strategy, .hook = MW_HOOK_STOP});
+}
+
+bool mw_strategy_is_busy(const struct mw_strategy *strategy)
+{
+    return atomic_load_explicit(&strategy->busy, memory_order_relaxed);
 }
 
 void mw_strategy_interrupt(struct mw_strategy *strategy)

@@ -79,6 +79,8 @@ void mw_strategy_stop(struct mw_strategy *strategy);
 /* Ends the hook that is running, if any, with an error, and every later one too: for a script that
  * does not come back. Any thread. */
 void mw_strategy_interrupt(struct mw_strategy *strategy);
+/* Whether a hook is running. Any thread. */
+bool mw_strategy_is_busy(const struct mw_strategy *strategy);
 
 /* Engine time while a bar is being handled, which is when that bar closed; 0 at all other times.
  * What a hook asks for while it handles a bar must not lie after it, however far the feed is ahead.

@@ -8,8 +8,9 @@
 #include "script/cursor.h"
 
 enum {
-    BATCH = 64,         /* closed bars copied at once; 4 KiB on the stack */
-    STOP_WAIT_MS = 400, /* what a running hook gets before it is interrupted */
+    BATCH = 64,             /* closed bars copied at once; 4 KiB on the stack */
+    STOP_WAIT_MS = 300,     /* what a running hook gets before it is interrupted */
+    STOP_WAIT_ALL_MS = 500, /* and all the others */
 };
 
 /* One strategy's place in one series. */
@@ -26,7 +27,7 @@ struct mw_worker {
     struct mw_wake wake;
     struct mw_event_queue events; /* for handle_state */
     _Atomic bool stopping;
-    int64_t interrupt_at_ms; /* monotonic; the owner's, once it is stopping */
+    int64_t stopping_since_ms; /* monotonic; the owner's, once it is stopping */
 
     pthread_mutex_t lock;       /* covers the two below */
     struct mw_series **offered; /* owns; series that are new */
@@ -219,8 +220,23 @@ void mw_worker_stop_begin(struct mw_worker *worker)
 {
     if (atomic_exchange(&worker->stopping, true))
         return;
-    worker->interrupt_at_ms = mw_clock_monotonic_ms() + STOP_WAIT_MS;
+    worker->stopping_since_ms = mw_clock_monotonic_ms();
     mw_wake_raise(&worker->wake);
+}
+
+/* Joins, within this time since the first word of stopping. */
+static bool join_until(struct mw_worker *worker, int64_t limit_ms)
+{
+    int64_t left_ms = worker->stopping_since_ms + limit_ms - mw_clock_monotonic_ms();
+    return mw_thread_join_for(&worker->thread, left_ms > 0 ? left_ms : 0);
+}
+
+/* Interrupts the strategy that holds the others up, or all of them. */
+static void interrupt(struct mw_worker *worker, bool all)
+{
+    for (uint32_t i = 0; i < worker->strategy_count; i++)
+        if (all || mw_strategy_is_busy(worker->strategies[i]))
+            mw_strategy_interrupt(worker->strategies[i]);
 }
 
 void mw_worker_stop(struct mw_worker *worker)
@@ -228,11 +244,12 @@ void mw_worker_stop(struct mw_worker *worker)
     if (!worker->thread.running)
         return;
     mw_worker_stop_begin(worker);
-    int64_t left_ms = worker->interrupt_at_ms - mw_clock_monotonic_ms();
-    if (mw_thread_join_for(&worker->thread, left_ms > 0 ? left_ms : 0))
+    if (join_until(worker, STOP_WAIT_MS))
         return;
-    for (uint32_t i = 0; i < worker->strategy_count; i++)
-        mw_strategy_interrupt(worker->strategies[i]);
+    interrupt(worker, false);
+    if (join_until(worker, STOP_WAIT_ALL_MS))
+        return;
+    interrupt(worker, true);
     mw_thread_join(&worker->thread);
 }
 

@@ -29,8 +29,8 @@ void mw_worker_watch(struct mw_worker *worker, struct mw_strategy *strategy,
 /* Starts the thread: init of each strategy, then deliveries. Errors: MW_ELIMIT. */
 MW_MUST_USE mw_status mw_worker_start(struct mw_worker *worker, uint32_t number,
                                       struct mw_error *err);
-/* Runs the stop hooks and joins. What does not come back within 400 ms of the first word of
- * stopping is interrupted. Idempotent. */
+/* Runs the stop hooks and joins. A hook that does not come back within 300 ms of the first word of
+ * stopping is interrupted, all that is left after 500 ms. Idempotent. */
 void mw_worker_stop(struct mw_worker *worker);
 /* Tells it to stop and returns at once, so that many can stop at the same time. */
 void mw_worker_stop_begin(struct mw_worker *worker);

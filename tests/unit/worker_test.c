@@ -329,6 +329,24 @@ static void comes_back_from_every_loop(void **state)
     }
 }
 
+static void a_stuck_strategy_does_not_cost_others_their_stop_hook(void **state)
+{
+    (void)state;
+    struct bench bench;
+    begin(&bench, 8);
+    load(&bench, "return { stop = function(context) context:signal('first') end }\n");
+    load(&bench, "return { init = function(context) context:signal('in')\n"
+                 "  while true do pcall(function() while true do end end) end end }\n");
+    load(&bench, "return { stop = function(context) context:signal('last') end }\n");
+    start(&bench);
+    expect_signal(&bench, "in");
+    mw_worker_stop(bench.worker);
+    expect_error(&bench, "interrupted by the engine");
+    expect_signal(&bench, "first");
+    expect_signal(&bench, "last");
+    end(&bench);
+}
+
 static void stuck_workers_stop_together(void **state)
 {
     (void)state;
@@ -366,6 +384,7 @@ int main(void)
         cmocka_unit_test(gives_new_series_to_those_who_want_all),
         cmocka_unit_test(passes_events_on_and_goes_on_after_errors),
         cmocka_unit_test(comes_back_from_every_loop),
+        cmocka_unit_test(a_stuck_strategy_does_not_cost_others_their_stop_hook),
         cmocka_unit_test(stuck_workers_stop_together),
     };
     return cmocka_run_group_tests(tests, be_quiet, NULL);
