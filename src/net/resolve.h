@@ -4,7 +4,9 @@
  * lookup runs in a detached thread of its own, which shares the result with whoever asked; the
  * last of the two to let go frees it. Freeing a lookup that is still running only forgets it.
  *
- * Names that end in ".invalid" are refused at once, as RFC 6761, section 6.4, asks.
+ * As RFC 6761, sections 6.3 and 6.4, asks, the resolver never hears of two kinds of names:
+ * "localhost" and what ends in it is this machine, also where there is no /etc/hosts, and
+ * ".invalid" is nothing.
  *
  * Threads: one thread owns a lookup; only `wake` is called from the lookup's thread.
  */
