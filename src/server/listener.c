@@ -226,8 +226,6 @@ static struct lws_context *make_context(struct mw_listener *listener)
     if (listener->options.tls)
         info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
     info.fd_limit_per_thread = MW_SIMULATOR_SESSIONS_MAX + SPARE_FDS;
-    info.gid = -1; /* stay who we are */
-    info.uid = -1;
     info.user = listener;
     return lws_create_context(&info);
 }
