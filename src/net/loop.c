@@ -1,12 +1,9 @@
 /* loop.c - making, driving and freeing libwebsockets contexts. */
 #include "net/loop.h"
 
-#include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/limits.h"
-#include "base/log.h"
 #include "net/lws_global.h"
 
 enum {
@@ -17,19 +14,6 @@ enum {
      * HTTP client's headers are held for as long as it is connected. */
     HEADERS_HELD_S = 10 * 365 * 86400,
 };
-
-static pthread_once_t log_once = PTHREAD_ONCE_INIT;
-
-static void log_line(int level, const char *line)
-{
-    mw_log(level & LLL_ERR ? MW_LOG_ERROR : MW_LOG_WARN, "libwebsockets: %.*s",
-           (int)strcspn(line, "\n"), line);
-}
-
-static void log_begin(void)
-{
-    lws_set_log_level(LLL_ERR | LLL_WARN, log_line);
-}
 
 static struct lws_vhost *make_vhost(struct mw_loop *loop, struct lws_context_creation_info *info,
                                     const char *name, const char *proxy)
@@ -60,7 +44,6 @@ mw_status mw_loop_init(struct mw_loop *loop, const struct lws_protocols *protoco
 #endif
     const char *proxy = getenv("http_proxy");
     mw_lws_lock();
-    pthread_once(&log_once, log_begin);
     loop->context = lws_create_context(&info);
     if (loop->context != NULL) {
         loop->direct = make_vhost(loop, &info, "direct", "none:0"); /* port 0: no proxy */

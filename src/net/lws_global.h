@@ -2,7 +2,8 @@
  *
  * Making and destroying a context or a vhost touches state that all contexts share: the set-up of
  * OpenSSL, the log level and its function. Whoever does one of these holds this lock; running a
- * context needs none.
+ * context needs none. The first to take it sends the warnings and errors of libwebsockets to our
+ * log.
  *
  * Threads: any thread.
  */

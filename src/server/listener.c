@@ -8,7 +8,6 @@
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/thread.h"
 #include "net/lws_global.h"
 #include "server/session.h"
@@ -53,12 +52,6 @@ struct mw_listener {
     bool draining;
     lws_sorted_usec_list_t drain_timer;
 };
-
-static void log_lws(int level, const char *line)
-{
-    mw_log(level == LLL_ERR ? MW_LOG_ERROR : MW_LOG_WARN, "libwebsockets: %.*s",
-           (int)strcspn(line, "\n"), line);
-}
 
 static struct mw_listener *listener_of(struct lws *wsi)
 {
@@ -219,7 +212,6 @@ static const struct lws_protocols protocols[] = {
 
 static struct lws_context *make_context(struct mw_listener *listener)
 {
-    lws_set_log_level(LLL_ERR | LLL_WARN, log_lws);
     struct lws_context_creation_info info = {0};
     info.port = CONTEXT_PORT_NO_LISTEN;
     info.options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS;
