@@ -239,6 +239,18 @@ mw_status mw_reader_keys(struct mw_reader *reader, const struct mw_key *keys, vo
     return MW_OK;
 }
 
+mw_status mw_reader_each(struct mw_reader *reader, uint32_t count, mw_entry_fn read, void *user,
+                         struct mw_error *err)
+{
+    mw_status status = MW_OK;
+    for (uint32_t i = 1; status == MW_OK && i <= count; i++) {
+        size_t mark = mw_reader_enter(reader, i);
+        status = read(reader, user, err);
+        mw_reader_leave(reader, mark);
+    }
+    return status;
+}
+
 mw_status mw_reader_count(struct mw_reader *reader, double least, double most, uint32_t *count,
                           struct mw_error *err)
 {

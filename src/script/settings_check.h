@@ -99,6 +99,12 @@ MW_MUST_USE mw_status mw_reader_count(struct mw_reader *reader, double least, do
 size_t mw_reader_enter(struct mw_reader *reader, uint32_t position);
 void mw_reader_leave(struct mw_reader *reader, size_t mark);
 
+/* Reads the `count` entries of the list on top, in order and up to the first that fails: each is on
+ * top while `read` is called. */
+typedef mw_status (*mw_entry_fn)(struct mw_reader *reader, void *user, struct mw_error *err);
+MW_MUST_USE mw_status mw_reader_each(struct mw_reader *reader, uint32_t count, mw_entry_fn read,
+                                     void *user, struct mw_error *err);
+
 /* The same for the value under `name` of the table on top; false, and nothing pushed, when there is
  * none. */
 bool mw_reader_enter_key(struct mw_reader *reader, const char *name, size_t *mark);

@@ -68,16 +68,24 @@ static void free_texts(char ***texts, uint32_t *count)
     *count = 0;
 }
 
-/* Checks one URL; `alone` says whether it is the only one, as the simulator must be. */
-static mw_status add_endpoint(struct mw_reader *reader, struct mw_feed_settings *feed, bool alone,
-                              struct mw_error *err)
+/* The list that is being read into a feed. */
+struct list {
+    struct mw_feed_settings *feed;
+    uint32_t count;     /* entries of it in all */
+    struct mw_map seen; /* symbols so far, to their place in the feed */
+};
+
+/* Checks one URL; the simulator must be the only one. */
+static mw_status add_endpoint(struct mw_reader *reader, void *user, struct mw_error *err)
 {
+    const struct list *list = user;
+    struct mw_feed_settings *feed = list->feed;
     const char *text = NULL;
     mw_status status = mw_reader_text(reader, 1, MW_URL_BYTES_MAX, &text, err);
     if (status != MW_OK)
         return status;
     bool simulator = strcmp(text, simulator_endpoint) == 0;
-    if (simulator && !alone)
+    if (simulator && list->count > 1)
         return mw_reader_refuse(reader, err, "want it to be the only endpoint");
     if (!simulator && strncmp(text, "ws://", 5) != 0 && strncmp(text, "wss://", 6) != 0)
         return mw_reader_refuse(reader, err, "want ws://..., wss://... or \"%s\"",
@@ -93,7 +101,8 @@ static mw_status read_endpoint(struct mw_reader *reader, const struct mw_key *ke
     struct mw_feed_settings *feed = target;
     free_texts(&feed->endpoints, &feed->endpoint_count);
     feed->endpoints = mw_alloc_zero(sizeof(*feed->endpoints));
-    return add_endpoint(reader, feed, true, err);
+    struct list list = {.feed = feed, .count = 1};
+    return add_endpoint(reader, &list, err);
 }
 
 static mw_status read_endpoints(struct mw_reader *reader, const struct mw_key *key, void *target,
@@ -106,18 +115,15 @@ static mw_status read_endpoints(struct mw_reader *reader, const struct mw_key *k
         return status;
     free_texts(&feed->endpoints, &feed->endpoint_count);
     feed->endpoints = mw_alloc_zero(count * sizeof(*feed->endpoints));
-    for (uint32_t i = 1; status == MW_OK && i <= count; i++) {
-        size_t mark = mw_reader_enter(reader, i);
-        status = add_endpoint(reader, feed, count == 1, err);
-        mw_reader_leave(reader, mark);
-    }
-    return status;
+    struct list list = {.feed = feed, .count = count};
+    return mw_reader_each(reader, count, add_endpoint, &list, err);
 }
 
-/* Adds the symbol on top; `seen` maps the ones before to their place in the feed. */
-static mw_status add_symbol(struct mw_reader *reader, struct mw_feed_settings *feed,
-                            struct mw_map *seen, struct mw_error *err)
+/* Adds the symbol on top. */
+static mw_status add_symbol(struct mw_reader *reader, void *user, struct mw_error *err)
 {
+    struct list *list = user;
+    struct mw_feed_settings *feed = list->feed;
     const char *text = NULL;
     mw_status status = mw_reader_text(reader, 1, MW_SYMBOL_BYTES_MAX, &text, err);
     if (status != MW_OK)
@@ -126,13 +132,13 @@ static mw_status add_symbol(struct mw_reader *reader, struct mw_feed_settings *f
     for (size_t i = 0; i < length; i++)
         if (text[i] <= ' ' || text[i] > '~')
             return mw_reader_refuse(reader, err, "want printable ASCII without blanks");
-    char **before = mw_map_find(seen, text, length);
+    char **before = mw_map_find(&list->seen, text, length);
     if (before != NULL)
         return mw_reader_refuse(reader, err, "want no symbol twice, [%d] is the same",
                                 (int)(before - feed->symbols) + 1);
     char **place = &feed->symbols[feed->symbol_count++];
     *place = mw_strdup(text);
-    mw_map_set(seen, text, length, place);
+    mw_map_set(&list->seen, text, length, place);
     return MW_OK;
 }
 
@@ -144,21 +150,17 @@ static mw_status read_symbols(struct mw_reader *reader, const struct mw_key *key
     mw_status status = mw_reader_count(reader, key->least, key->most, &count, err);
     if (status != MW_OK)
         return status;
-    struct mw_map seen = MW_MAP_INIT;
+    struct list list = {.feed = feed, .count = count};
     free_texts(&feed->symbols, &feed->symbol_count);
     feed->symbols = mw_alloc_zero(count * sizeof(*feed->symbols));
-    for (uint32_t i = 1; status == MW_OK && i <= count; i++) {
-        size_t mark = mw_reader_enter(reader, i);
-        status = add_symbol(reader, feed, &seen, err);
-        mw_reader_leave(reader, mark);
-    }
-    mw_map_deinit(&seen);
+    status = mw_reader_each(reader, count, add_symbol, &list, err);
+    mw_map_deinit(&list.seen);
     return status;
 }
 
-static mw_status add_timeframe(struct mw_reader *reader, struct mw_feed_settings *feed,
-                               struct mw_error *err)
+static mw_status add_timeframe(struct mw_reader *reader, void *user, struct mw_error *err)
 {
+    struct mw_feed_settings *feed = user;
     const char *text = NULL;
     struct mw_timeframe timeframe;
     mw_status status = mw_reader_text(reader, 1, MW_TIMEFRAME_BYTES_MAX - 1, &text, err);
@@ -186,12 +188,7 @@ static mw_status read_timeframes(struct mw_reader *reader, const struct mw_key *
     mw_free(feed->timeframes);
     feed->timeframes = mw_alloc_zero(count * sizeof(*feed->timeframes));
     feed->timeframe_count = 0;
-    for (uint32_t i = 1; status == MW_OK && i <= count; i++) {
-        size_t mark = mw_reader_enter(reader, i);
-        status = add_timeframe(reader, feed, err);
-        mw_reader_leave(reader, mark);
-    }
-    return status;
+    return mw_reader_each(reader, count, add_timeframe, feed, err);
 }
 
 /* A number, "60x", or "max". */
@@ -336,9 +333,11 @@ static mw_status default_name(struct mw_reader *reader, struct mw_feed_settings 
 }
 
 /* Reads the feed on top. */
-static mw_status read_feed(struct mw_reader *reader, struct mw_settings *settings,
-                           struct mw_feed_settings *feed, struct mw_error *err)
+static mw_status read_feed(struct mw_reader *reader, void *user, struct mw_error *err)
 {
+    struct mw_settings *settings = user;
+    struct mw_feed_settings *feed = &settings->feeds[settings->feed_count++];
+    mw_feed_settings_init(feed);
     mw_status status = mw_reader_keys(reader, feed_keys, feed, err);
     if (status != MW_OK)
         return status;
@@ -367,12 +366,5 @@ mw_status mw_setting_feeds(struct mw_reader *reader, const struct mw_key *key, v
     if (status != MW_OK)
         return status;
     settings->feeds = mw_alloc_zero(count * sizeof(*settings->feeds));
-    for (uint32_t i = 1; status == MW_OK && i <= count; i++) {
-        struct mw_feed_settings *feed = &settings->feeds[settings->feed_count++];
-        mw_feed_settings_init(feed);
-        size_t mark = mw_reader_enter(reader, i);
-        status = read_feed(reader, settings, feed, err);
-        mw_reader_leave(reader, mark);
-    }
-    return status;
+    return mw_reader_each(reader, count, read_feed, settings, err);
 }

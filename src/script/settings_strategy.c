@@ -65,12 +65,20 @@ static const struct mw_key strategy_keys[] = {
     MW_KEYS_END,
 };
 
-/* Reads the strategy on top: a file, or a table. `names` has the strategies that were given a
- * name. */
-static mw_status read_strategy(struct mw_reader *reader, struct mw_settings *settings,
-                               struct mw_map *names, struct mw_error *err)
+/* The list that is being read. */
+struct list {
+    struct mw_settings *settings;
+    struct mw_map names; /* those that were given, to their strategy */
+};
+
+/* Reads the strategy on top: a file, or a table. */
+static mw_status read_strategy(struct mw_reader *reader, void *user, struct mw_error *err)
 {
-    struct mw_strategy_settings *strategy = &settings->strategies[settings->strategy_count - 1];
+    struct list *list = user;
+    struct mw_settings *settings = list->settings;
+    struct mw_map *names = &list->names;
+    struct mw_strategy_settings *strategy = &settings->strategies[settings->strategy_count++];
+    strategy->params = LUA_NOREF;
     if (lua_type(reader->L, -1) == LUA_TSTRING)
         return mw_setting_path(reader, &strategy_keys[0], strategy, err);
     if (!lua_istable(reader->L, -1))
@@ -115,19 +123,14 @@ mw_status mw_setting_strategies(struct mw_reader *reader, const struct mw_key *k
     mw_status status = mw_reader_count(reader, key->least, key->most, &count, err);
     if (status != MW_OK)
         return status;
-    struct mw_map names = MW_MAP_INIT;
+    struct list list = {.settings = settings};
     settings->strategies = mw_alloc_zero(count * sizeof(*settings->strategies));
-    for (uint32_t i = 1; status == MW_OK && i <= count; i++) {
-        settings->strategies[settings->strategy_count++].params = LUA_NOREF;
-        size_t mark = mw_reader_enter(reader, i);
-        status = read_strategy(reader, settings, &names, err);
-        mw_reader_leave(reader, mark);
-    }
+    status = mw_reader_each(reader, count, read_strategy, &list, err);
     /* Names that were given come first; the others keep clear of them. */
     for (uint32_t i = 0; status == MW_OK && i < count; i++)
         if (settings->strategies[i].name == NULL)
-            default_name(&settings->strategies[i], &names);
-    mw_map_deinit(&names);
+            default_name(&settings->strategies[i], &list.names);
+    mw_map_deinit(&list.names);
     return status;
 }
 
