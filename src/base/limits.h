@@ -22,6 +22,7 @@ enum {
     /* The cache. 1000 bars is a day of minutes less a third; a ring of 2^20 is two years. */
     MW_SERIES_CANDLES_DEFAULT = 1000,
     MW_SERIES_CANDLES_MAX = 1 << 20,
+    MW_SERIES_REVISIONS_MAX = 64, /* remembered; a venue corrects one bar now and then */
     MW_SERIES_MAX = 65536, /* 2,000 symbols in 16 timeframes, twice; 64 bits a word in dirty sets */
     MW_WATCHERS_MAX = 64,  /* workers and event readers; one bit each in a series */
 
@@ -45,6 +46,12 @@ enum {
     /* Time-outs and back-off, in milliseconds. */
     MW_PHASE_MS_DEFAULT = 10000,
     MW_PHASE_MS_MAX = 3600000,
+    MW_PING_MS_DEFAULT = 15000,     /* venues close after 20 to 60 s of silence */
+    MW_PONG_MS_DEFAULT = 10000,     /* the longest that a venue documents */
+    MW_STALL_MS_DEFAULT = 10000,    /* venues push an active series every 1 to 2 s */
+    MW_GRACE_MS_DEFAULT = 2000,     /* the last update of a bar is seen up to 2 s after its end */
+    MW_GAP_WAIT_MS_DEFAULT = 10000, /* a request with two retries takes a few seconds */
+    MW_SETTLE_MS_DEFAULT = 10000,   /* data flowing this long: the next failure is a new one */
 
     /* Scripts. */
     MW_STRATEGIES_MAX = 1024,

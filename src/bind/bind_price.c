@@ -230,7 +230,7 @@ static bool reaches_back(const struct query *query, const struct mw_frame *frame
 static const char *find_reason(struct mw_engine *engine, const struct query *query,
                                const struct mw_frame *frame, const struct mw_series *series)
 {
-    if (!mw_series_is_live(series))
+    if (mw_series_get_health(series) == MW_SERIES_IDLE)
         return "unsubscribed";
     if (!reaches_back(query, frame)) {
         /* What lies before the oldest bar does not come by waiting. */

@@ -215,7 +215,7 @@ mw_status mw_connection_subscribe(struct mw_connection *connection, const char *
         status = mw_cache_add(connection->options.cache, &key, &command.series, err);
     if (status == MW_OK && is_new) {
         mw_map_set(&connection->wanted, text, length, command.series);
-        mw_series_set_live(command.series, true);
+        mw_series_set_health(command.series, MW_SERIES_LIVE);
         queue_command(connection, &command);
     }
     pthread_mutex_unlock(&connection->lock);
@@ -241,7 +241,7 @@ mw_status mw_connection_unsubscribe(struct mw_connection *connection, const char
         status = mw_fail(err, MW_EINVAL, "feed %s: %s %s is not subscribed", connection->name,
                          symbol, command.timeframe_code);
     } else {
-        mw_series_set_live(series, false);
+        mw_series_set_health(series, MW_SERIES_IDLE);
         queue_command(connection, &command);
     }
     pthread_mutex_unlock(&connection->lock);

@@ -127,7 +127,7 @@ static void unwant(struct mw_connection *connection, const struct mw_subscriptio
                                strcmp(command->timeframe_code, refused->timeframe_code) != 0))
         command = command->next;
     if (command == NULL && mw_map_remove(&connection->wanted, key, length) != NULL)
-        mw_series_set_live(refused->series, false);
+        mw_series_set_health(refused->series, MW_SERIES_IDLE);
     pthread_mutex_unlock(&connection->lock);
 }
 

@@ -31,8 +31,10 @@ struct mw_cache {
     _Atomic uint32_t series_count; /* published after the entry */
     struct mw_series **series;     /* owns; MW_SERIES_MAX places */
     _Atomic(struct mw_watcher *)
-        watchers[MW_WATCHERS_MAX]; /* owns; set once, reused after detach */
-    _Atomic uint64_t attached;     /* one bit per watcher in use */
+        watchers[MW_WATCHERS_MAX];                        /* owns; set once, reused after detach */
+    _Atomic uint64_t attached;                            /* one bit per watcher in use */
+    void (*on_gap)(void *user, struct mw_series *series); /* immutable once puts begin */
+    void *gap_user;
 };
 
 struct mw_cache *mw_cache_new(uint32_t bars)
@@ -165,18 +167,33 @@ static void mark(struct mw_watcher *watcher, uint32_t id)
     atomic_store_explicit(&watcher->marked, true, memory_order_release);
 }
 
-mw_put mw_cache_put(struct mw_cache *cache, struct mw_series *series,
-                    const struct mw_candle *candle, int64_t now_ms, mw_fault *fault)
+void mw_cache_on_gap(struct mw_cache *cache, void (*on_gap)(void *user, struct mw_series *series),
+                     void *user)
 {
-    mw_put put = mw_series_put(series, candle, now_ms, fault);
-    if (put > MW_PUT_REVISED)
-        return put; /* nothing changed */
+    cache->on_gap = on_gap;
+    cache->gap_user = user;
+}
+
+void mw_cache_touch(struct mw_cache *cache, struct mw_series *series)
+{
     struct mw_series_note *note = mw_series_note(series);
     uint64_t bits = atomic_load_explicit(&note->watchers, memory_order_acquire);
     for (; bits != 0; bits &= bits - 1) {
         unsigned index = (unsigned)__builtin_ctzll(bits);
         mark(atomic_load_explicit(&cache->watchers[index], memory_order_relaxed), note->id);
     }
+}
+
+mw_put mw_cache_put(struct mw_cache *cache, struct mw_series *series,
+                    const struct mw_candle *candle, int64_t now_ms, mw_fault *fault)
+{
+    uint64_t version = mw_series_gap_version(series);
+    mw_put put = mw_series_put(series, candle, now_ms, fault);
+    bool holes = mw_series_gap_version(series) != version;
+    if (put <= MW_PUT_REVISED || holes)
+        mw_cache_touch(cache, series);
+    if (holes && cache->on_gap != NULL)
+        cache->on_gap(cache->gap_user, series);
     return put;
 }
 

@@ -40,6 +40,14 @@ uint32_t mw_cache_series_count(const struct mw_cache *cache);
 /* The series with number `index` in the order they were added; index < mw_cache_series_count. */
 struct mw_series *mw_cache_series_get(const struct mw_cache *cache, uint32_t index);
 
+/* Calls `on_gap(user, series)` from whichever thread puts when the holes of a series have changed;
+ * it must not block. Set before anything is put; NULL for nobody. */
+void mw_cache_on_gap(struct mw_cache *cache, void (*on_gap)(void *user, struct mw_series *series),
+                     void *user);
+
+/* Marks `series` for its watchers: something besides a put changed (holes, health). */
+void mw_cache_touch(struct mw_cache *cache, struct mw_series *series);
+
 /* mw_series_put, and marks the series for its watchers when something changed. */
 mw_put mw_cache_put(struct mw_cache *cache, struct mw_series *series,
                     const struct mw_candle *candle, int64_t now_ms, mw_fault *fault);

@@ -33,7 +33,15 @@ enum {
     MW_SOURCE_FILL,      /* made for a bucket in which nothing was traded */
 };
 
-enum { MW_CANDLE_REVISED = 1 }; /* flags: changed after it had been delivered as closed */
+/* Flags. */
+enum {
+    MW_CANDLE_REVISED = 1, /* its values changed after it had closed */
+    MW_CANDLE_FLAGGED =
+        2, /* the venue says itself when this bar closes; nobody else's word is good */
+    /* Updates may be missing: a feed was interrupted while it formed, or it was closed by somebody
+     * else than the venue that says so itself. A newer update or the venue's history clears it. */
+    MW_CANDLE_UNPROVEN = 4,
+};
 
 struct mw_candle {
     int64_t open_ms;               /* start of the bucket, UTC */
@@ -44,7 +52,7 @@ struct mw_candle {
     uint8_t state;                 /* MW_CANDLE_FORMING or _CLOSED */
     uint8_t closed_by;             /* MW_CLOSED_BY_ */
     uint8_t source;                /* MW_SOURCE_ */
-    uint8_t flags;                 /* MW_CANDLE_REVISED */
+    uint8_t flags;                 /* MW_CANDLE_REVISED, _FLAGGED, _UNPROVEN */
 };
 
 static_assert(sizeof(struct mw_candle) == 64, "a candle is one cache line");

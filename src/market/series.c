@@ -2,22 +2,29 @@
  *
  * Merging rules, all in put_locked and below:
  *
- *   bucket newer than the newest   append; the newest is closed (SUCCESSOR) if it was forming
+ *   bucket newer than the newest   append; the newest is closed (SUCCESSOR) if it was forming;
+ *                                  buckets between the two are a hole
  *   bucket there, forming          replace
- *   bucket there, closed           only a closed candle from the exchange or from back-fill changes
- *                                  it, which makes it REVISED; the rest is late and ignored
+ *   bucket there, closed           changed, which makes it REVISED, by the exchange's last word; by
+ *                                  history, unless the exchange's word is there; by a late update
+ *                                  that can follow, if it was closed on somebody else's word and
+ *                                  the venue does not say itself when bars close; the rest is late
+ *                                  and ignored
  *   bucket missing, older          insert in order if the ring still reaches there
  *
  * Only the newest candle may be forming: one that is inserted before another is closed.
+ *
+ * A bar whose venue says itself when it closes (FLAGGED), or whose updates were interrupted
+ * (UNPROVEN), and that is closed by its successor or the clock, is there and is a hole too: its
+ * last update may be missing. The exchange's word, live or from history, ends that.
  *
  * Slots have absolute numbers that only grow; number n lives at n % slot_count. `total` is the
  * number after the newest, so the visible ones are total - count .. total - 1. An insertion moves
  * the older candles down by one, so that numbers of newer ones stay.
  */
-#include "market/series.h"
+#include "market/series_parts.h"
 
 #include <math.h>
-#include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +32,6 @@
 #include "base/check.h"
 
 enum {
-    CANDLE_WORDS = sizeof(struct mw_candle) / sizeof(uint64_t),
     SPARE_SLOTS = 8, /* bars that may be appended during one read before it starts again */
     COUNT_BITS = 21, /* of span; MW_SERIES_CANDLES_MAX is 2^20 */
     SPINS_MAX = 64,  /* retries before a reader gives the writer its core */
@@ -34,34 +40,11 @@ enum {
 /* Numbers start here, so that candles older than the first ever put still have one. */
 static const uint64_t number_base = (uint64_t)MW_SERIES_CANDLES_MAX * 2;
 
-struct slot {
-    _Alignas(64) _Atomic uint64_t words[CANDLE_WORDS];
-};
-
-struct mw_series {
-    struct mw_series_key key;
-    struct mw_series_note note;
-    uint32_t capacity, slot_count;
-    struct slot *slots; /* owns */
-
-    pthread_mutex_t lock; /* serialises writers */
-    /* On a line of their own: readers poll them. */
-    _Alignas(64) _Atomic uint64_t span; /* total << COUNT_BITS | count */
-    _Atomic uint64_t newest_seq;        /* odd while the newest candle is being written */
-    _Atomic uint64_t repair_seq;        /* odd while any other candle is being written */
-};
-
-/* What was visible at one moment. */
-struct span {
-    uint64_t total;
-    uint32_t count;
-};
-
 struct mw_series *mw_series_new(const struct mw_series_key *key, uint32_t capacity)
 {
     MW_CHECK(capacity >= 1 && capacity <= MW_SERIES_CANDLES_MAX);
     void *memory = aligned_alloc(64, sizeof(struct mw_series));
-    void *slots = aligned_alloc(64, (size_t)(capacity + SPARE_SLOTS) * sizeof(struct slot));
+    void *slots = aligned_alloc(64, (size_t)(capacity + SPARE_SLOTS) * sizeof(struct mw_slot));
     MW_CHECK(memory != NULL && slots != NULL);
     struct mw_series *series = memset(memory, 0, sizeof(*series));
     series->key = *key;
@@ -70,6 +53,8 @@ struct mw_series *mw_series_new(const struct mw_series_key *key, uint32_t capaci
     series->slots = slots;
     pthread_mutex_init(&series->lock, NULL);
     atomic_init(&series->span, number_base << COUNT_BITS);
+    atomic_init(&series->first_live_ms, INT64_MAX);
+    atomic_init(&series->dropped_ms, INT64_MIN);
     return series;
 }
 
@@ -78,6 +63,8 @@ void mw_series_free(struct mw_series *series)
     if (series == NULL)
         return;
     pthread_mutex_destroy(&series->lock);
+    mw_gaps_deinit(&series->gaps);
+    mw_free(series->revisions);
     free(series->slots);
     free(series);
 }
@@ -92,52 +79,42 @@ struct mw_series_note *mw_series_note(struct mw_series *series)
     return &series->note;
 }
 
-void mw_series_set_live(struct mw_series *series, bool live)
-{
-    atomic_store_explicit(&series->note.live, live, memory_order_relaxed);
-}
-
-bool mw_series_is_live(const struct mw_series *series)
-{
-    return atomic_load_explicit(&series->note.live, memory_order_relaxed);
-}
-
 size_t mw_series_bytes(const struct mw_series *series)
 {
-    return sizeof(*series) + series->slot_count * sizeof(struct slot);
+    return sizeof(*series) + series->slot_count * sizeof(struct mw_slot);
 }
 
-static struct span span_load(const struct mw_series *series)
+struct mw_span mw_series_span(const struct mw_series *series)
 {
     uint64_t packed = atomic_load_explicit(&series->span, memory_order_acquire);
-    return (struct span){.total = packed >> COUNT_BITS,
-                         .count = (uint32_t)(packed & ((1u << COUNT_BITS) - 1))};
+    return (struct mw_span){.total = packed >> COUNT_BITS,
+                            .count = (uint32_t)(packed & ((1u << COUNT_BITS) - 1))};
 }
 
-static void span_store(struct mw_series *series, struct span span)
+static void span_store(struct mw_series *series, struct mw_span span)
 {
     atomic_store_explicit(&series->span, span.total << COUNT_BITS | span.count,
                           memory_order_release);
 }
 
-static struct slot *slot_of(const struct mw_series *series, uint64_t number)
+static struct mw_slot *slot_of(const struct mw_series *series, uint64_t number)
 {
     return &series->slots[number % series->slot_count];
 }
 
-static void slot_load(const struct slot *slot, struct mw_candle *candle)
+static void slot_load(const struct mw_slot *slot, struct mw_candle *candle)
 {
-    uint64_t words[CANDLE_WORDS];
-    for (size_t i = 0; i < CANDLE_WORDS; i++)
+    uint64_t words[MW_CANDLE_WORDS];
+    for (size_t i = 0; i < MW_CANDLE_WORDS; i++)
         words[i] = atomic_load_explicit(&slot->words[i], memory_order_acquire);
     memcpy(candle, words, sizeof(words));
 }
 
-static void slot_store(struct slot *slot, const struct mw_candle *candle)
+static void slot_store(struct mw_slot *slot, const struct mw_candle *candle)
 {
-    uint64_t words[CANDLE_WORDS];
+    uint64_t words[MW_CANDLE_WORDS];
     memcpy(words, candle, sizeof(words));
-    for (size_t i = 0; i < CANDLE_WORDS; i++)
+    for (size_t i = 0; i < MW_CANDLE_WORDS; i++)
         atomic_store_explicit(&slot->words[i], words[i], memory_order_release);
 }
 
@@ -161,8 +138,7 @@ static void seq_end(_Atomic uint64_t *seq)
                           memory_order_release);
 }
 
-/* The first number in [total - count, total) whose open_ms is at least `open_ms`, or total. */
-static uint64_t lower_bound(const struct mw_series *series, struct span span, int64_t open_ms)
+uint64_t mw_series_lower_bound(const struct mw_series *series, struct mw_span span, int64_t open_ms)
 {
     uint64_t from = span.total - span.count, to = span.total;
     while (from < to) {
@@ -175,6 +151,11 @@ static uint64_t lower_bound(const struct mw_series *series, struct span span, in
     return from;
 }
 
+void mw_series_load(const struct mw_series *series, uint64_t number, struct mw_candle *candle)
+{
+    slot_load(slot_of(series, number), candle);
+}
+
 /* --- writers --------------------------------------------------------------------------------- */
 
 static bool values_equal(const struct mw_candle *a, const struct mw_candle *b)
@@ -185,8 +166,8 @@ static bool values_equal(const struct mw_candle *a, const struct mw_candle *b)
            a->volume == b->volume && turnover_equal && trades_equal;
 }
 
-static void rewrite(struct mw_series *series, struct span span, uint64_t number,
-                    const struct mw_candle *candle)
+void mw_series_rewrite(struct mw_series *series, struct mw_span span, uint64_t number,
+                       const struct mw_candle *candle)
 {
     _Atomic uint64_t *seq = number == span.total - 1 ? &series->newest_seq : &series->repair_seq;
     seq_begin(seq);
@@ -194,44 +175,104 @@ static void rewrite(struct mw_series *series, struct span span, uint64_t number,
     seq_end(seq);
 }
 
-static mw_put merge(struct mw_series *series, struct span span, uint64_t number,
-                    const struct mw_candle *candle)
+/* Whether `next` can be what came after `old` in the life of one bar: nothing that only grows has
+ * shrunk. */
+static bool can_follow(const struct mw_candle *old, const struct mw_candle *next)
 {
-    struct mw_candle old, next = *candle;
-    slot_load(slot_of(series, number), &old);
-    bool same = values_equal(&old, &next);
-    if (old.state == MW_CANDLE_FORMING) {
-        if (same && next.state == MW_CANDLE_FORMING)
-            return MW_PUT_SAME;
-        rewrite(series, span, number, &next);
-        return MW_PUT_UPDATED;
-    }
-    if (next.state == MW_CANDLE_FORMING)
-        return MW_PUT_LATE;
-    bool authority = next.closed_by == MW_CLOSED_BY_EXCHANGE || next.source == MW_SOURCE_BACKFILL;
-    if (same || !authority) {
-        if (!authority || old.closed_by == next.closed_by)
-            return same ? MW_PUT_SAME : MW_PUT_LATE;
-        old.closed_by = next.closed_by; /* what the successor or the clock closed is confirmed */
-        rewrite(series, span, number, &old);
-        return MW_PUT_SAME;
-    }
-    next.flags = old.flags | MW_CANDLE_REVISED;
-    rewrite(series, span, number, &next);
-    return MW_PUT_REVISED;
+    return next->open == old->open && next->high >= old->high && next->low <= old->low &&
+           next->volume >= old->volume;
 }
 
-static void append(struct mw_series *series, struct span span, const struct mw_candle *candle)
+/* A closed bar that is there already. */
+static mw_put merge_closed(struct mw_series *series, struct mw_span span, uint64_t number,
+                           const struct mw_candle *old, const struct mw_candle *candle)
+{
+    struct mw_candle next = *candle;
+    bool same = values_equal(old, &next);
+    bool certain = old->closed_by == MW_CLOSED_BY_EXCHANGE;
+    if (next.state == MW_CANDLE_FORMING) {
+        /* The last update was late; it says more than the clock or the successor knew. */
+        if (same || certain || (old->flags & MW_CANDLE_FLAGGED) || !can_follow(old, &next))
+            return MW_PUT_LATE;
+        next.state = MW_CANDLE_CLOSED;
+        next.closed_by = old->closed_by;
+    } else if (next.closed_by != MW_CLOSED_BY_EXCHANGE ||
+               (certain && next.source == MW_SOURCE_BACKFILL)) {
+        return same ? MW_PUT_SAME : MW_PUT_LATE;
+    }
+    if (same && certain)
+        return MW_PUT_SAME;
+    if (same) { /* what the successor or the clock closed is confirmed */
+        next = *old;
+        next.closed_by = MW_CLOSED_BY_EXCHANGE;
+        next.flags &= (uint8_t)~MW_CANDLE_UNPROVEN;
+    } else {
+        bool unproven = next.closed_by != MW_CLOSED_BY_EXCHANGE;
+        next.flags |= old->flags & (MW_CANDLE_REVISED | (unproven ? MW_CANDLE_UNPROVEN : 0));
+        next.flags |= MW_CANDLE_REVISED;
+    }
+    mw_series_rewrite(series, span, number, &next);
+    if (!same)
+        mw_series_note_revision(series, next.open_ms);
+    if (next.closed_by == MW_CLOSED_BY_EXCHANGE)
+        mw_series_close_gap(series, next.open_ms, next.open_ms);
+    return same ? MW_PUT_SAME : MW_PUT_REVISED;
+}
+
+static mw_put merge(struct mw_series *series, struct mw_span span, uint64_t number,
+                    const struct mw_candle *candle)
+{
+    struct mw_candle old;
+    mw_series_load(series, number, &old);
+    if (old.state == MW_CANDLE_CLOSED)
+        return merge_closed(series, span, number, &old, candle);
+    if (candle->state == MW_CANDLE_FORMING && old.flags == candle->flags &&
+        values_equal(&old, candle))
+        return MW_PUT_SAME;
+    mw_series_rewrite(series, span, number, candle);
+    return MW_PUT_UPDATED;
+}
+
+/* Closes the newest bar, if it forms, on somebody else's word than the venue's. Where that is not
+ * good enough, there is a hole. */
+static bool close_newest(struct mw_series *series, struct mw_span span, uint8_t closed_by)
+{
+    struct mw_candle newest;
+    mw_series_load(series, span.total - 1, &newest);
+    if (newest.state != MW_CANDLE_FORMING)
+        return false;
+    newest.state = MW_CANDLE_CLOSED;
+    newest.closed_by = closed_by;
+    if (newest.flags & (MW_CANDLE_FLAGGED | MW_CANDLE_UNPROVEN)) {
+        newest.flags |= MW_CANDLE_UNPROVEN;
+        mw_series_open_gap(series, newest.open_ms, newest.open_ms);
+    }
+    mw_series_rewrite(series, span, span.total - 1, &newest);
+    return true;
+}
+
+/* The oldest bar goes, and with it what is known of the time before the next. */
+static void drop_oldest(struct mw_series *series, struct mw_span span)
+{
+    uint64_t oldest = span.total - span.count;
+    atomic_store_explicit(&series->dropped_ms, slot_open_ms(series, oldest), memory_order_release);
+    if (series->gaps.count > 0 && span.count > 1)
+        mw_series_close_gap(
+            series, MW_CANDLE_OPEN_MS_MIN,
+            mw_timeframe_floor(series->key.timeframe, slot_open_ms(series, oldest + 1) - 1));
+}
+
+static void append(struct mw_series *series, struct mw_span span, const struct mw_candle *candle)
 {
     if (span.count > 0) {
-        struct mw_candle newest;
-        slot_load(slot_of(series, span.total - 1), &newest);
-        if (newest.state == MW_CANDLE_FORMING) {
-            newest.state = MW_CANDLE_CLOSED;
-            newest.closed_by = MW_CLOSED_BY_SUCCESSOR;
-            rewrite(series, span, span.total - 1, &newest);
-        }
+        close_newest(series, span, MW_CLOSED_BY_SUCCESSOR);
+        struct mw_timeframe timeframe = series->key.timeframe;
+        int64_t next_ms = mw_timeframe_next(timeframe, slot_open_ms(series, span.total - 1));
+        if (next_ms < candle->open_ms)
+            mw_series_open_gap(series, next_ms, mw_timeframe_floor(timeframe, candle->open_ms - 1));
     }
+    if (span.count == series->capacity)
+        drop_oldest(series, span);
     slot_store(slot_of(series, span.total), candle);
     span.total++;
     span.count += span.count < series->capacity;
@@ -239,15 +280,29 @@ static void append(struct mw_series *series, struct span span, const struct mw_c
 }
 
 /* Puts `candle` before number `before`; everything older moves down by one. */
-static void insert(struct mw_series *series, struct span span, uint64_t before,
+static void insert(struct mw_series *series, struct mw_span span, uint64_t before,
                    const struct mw_candle *candle)
 {
     struct mw_candle next = *candle;
+    bool certain = next.closed_by == MW_CLOSED_BY_EXCHANGE;
     if (next.state == MW_CANDLE_FORMING) {
         next.state = MW_CANDLE_CLOSED;
         next.closed_by = MW_CLOSED_BY_SUCCESSOR;
+        next.flags |= MW_CANDLE_UNPROVEN; /* it is out of order: others of its bucket may be lost */
     }
     bool full = span.count == series->capacity; /* then the oldest goes */
+    if (full)
+        drop_oldest(series, span);
+    bool oldest = before == span.total - span.count;
+    if (!certain)
+        mw_series_open_gap(series, next.open_ms, next.open_ms);
+    if (oldest) { /* between it and the one that was the oldest */
+        struct mw_timeframe timeframe = series->key.timeframe;
+        int64_t next_ms = mw_timeframe_next(timeframe, next.open_ms);
+        int64_t after_ms = slot_open_ms(series, before);
+        if (next_ms < after_ms)
+            mw_series_open_gap(series, next_ms, mw_timeframe_floor(timeframe, after_ms - 1));
+    }
     seq_begin(&series->repair_seq);
     for (uint64_t number = span.total - span.count + full; number < before; number++) {
         struct mw_candle moved;
@@ -258,18 +313,23 @@ static void insert(struct mw_series *series, struct span span, uint64_t before,
     span.count += !full;
     span_store(series, span);
     seq_end(&series->repair_seq);
+    if (certain)
+        mw_series_close_gap(series, next.open_ms, next.open_ms);
 }
 
 static mw_put put_locked(struct mw_series *series, const struct mw_candle *candle)
 {
-    struct span span = span_load(series);
+    struct mw_span span = mw_series_span(series);
+    if (candle->source == MW_SOURCE_LIVE &&
+        atomic_load_explicit(&series->first_live_ms, memory_order_relaxed) == INT64_MAX)
+        atomic_store_explicit(&series->first_live_ms, candle->open_ms, memory_order_release);
     if (span.count == 0 || candle->open_ms > slot_open_ms(series, span.total - 1)) {
         append(series, span, candle);
         return MW_PUT_APPENDED;
     }
     if (candle->open_ms == slot_open_ms(series, span.total - 1))
         return merge(series, span, span.total - 1, candle);
-    uint64_t number = lower_bound(series, span, candle->open_ms);
+    uint64_t number = mw_series_lower_bound(series, span, candle->open_ms);
     if (slot_open_ms(series, number) == candle->open_ms)
         return merge(series, span, number, candle);
     if (number == span.total - span.count && span.count == series->capacity)
@@ -293,16 +353,40 @@ mw_put mw_series_put(struct mw_series *series, const struct mw_candle *candle, i
     return put;
 }
 
+void mw_series_interrupt(struct mw_series *series)
+{
+    pthread_mutex_lock(&series->lock);
+    struct mw_span span = mw_series_span(series);
+    struct mw_candle newest = {.state = MW_CANDLE_CLOSED};
+    if (span.count > 0)
+        mw_series_load(series, span.total - 1, &newest);
+    if (newest.state == MW_CANDLE_FORMING && !(newest.flags & MW_CANDLE_UNPROVEN)) {
+        newest.flags |= MW_CANDLE_UNPROVEN;
+        mw_series_rewrite(series, span, span.total - 1, &newest);
+    }
+    pthread_mutex_unlock(&series->lock);
+}
+
+bool mw_series_close_newest(struct mw_series *series, int64_t open_ms)
+{
+    pthread_mutex_lock(&series->lock);
+    struct mw_span span = mw_series_span(series);
+    bool closed = span.count > 0 && slot_open_ms(series, span.total - 1) == open_ms &&
+                  close_newest(series, span, MW_CLOSED_BY_CLOCK);
+    pthread_mutex_unlock(&series->lock);
+    return closed;
+}
+
 /* --- readers --------------------------------------------------------------------------------- */
 
 uint32_t mw_series_count(const struct mw_series *series)
 {
-    return span_load(series).count;
+    return mw_series_span(series).count;
 }
 
 uint64_t mw_series_total(const struct mw_series *series)
 {
-    return span_load(series).total - number_base;
+    return mw_series_span(series).total - number_base;
 }
 
 static void pause_after(unsigned spins)
@@ -335,7 +419,7 @@ struct selection {
 
 /* One attempt: copies what `span` showed. Sets `first` to the oldest number that was looked at, and
  * `begin_number` to that of the first row copied. */
-static uint32_t select_rows(const struct mw_series *series, struct span span,
+static uint32_t select_rows(const struct mw_series *series, struct mw_span span,
                             const struct selection *selection, struct mw_candle *out,
                             uint64_t *first, uint64_t *begin_number)
 {
@@ -346,11 +430,11 @@ static uint32_t select_rows(const struct mw_series *series, struct span span,
     struct mw_candle newest;
     newest_load(series, span.total - 1, &newest);
     if (newest.open_ms > selection->until_ms)
-        end = lower_bound(series, span, selection->until_ms + 1);
+        end = mw_series_lower_bound(series, span, selection->until_ms + 1);
     else if (newest.state == MW_CANDLE_FORMING && !selection->forming)
         end--;
     if (selection->from_ms > INT64_MIN)
-        begin = lower_bound(series, span, selection->from_ms);
+        begin = mw_series_lower_bound(series, span, selection->from_ms);
     *begin_number = begin;
     if (end <= begin)
         return 0;
@@ -365,7 +449,7 @@ static uint32_t select_rows(const struct mw_series *series, struct span span,
         *first = begin; /* without a search only the rows copied have to be still there */
 
     uint32_t rows = (uint32_t)(end - begin);
-    const struct slot *slot = slot_of(series, begin), *past = series->slots + series->slot_count;
+    const struct mw_slot *slot = slot_of(series, begin), *past = series->slots + series->slot_count;
     for (uint32_t i = 0; i < rows; i++) {
         if (begin + i == span.total - 1)
             out[i] = newest;
@@ -385,9 +469,9 @@ static uint32_t read_rows(const struct mw_series *series, const struct selection
         if (repair % 2 == 0) {
             uint64_t first;
             uint32_t rows =
-                select_rows(series, span_load(series), selection, out, &first, begin_number);
+                select_rows(series, mw_series_span(series), selection, out, &first, begin_number);
             /* A writer may already be filling the slot after the newest. */
-            bool reached = span_load(series).total - first < series->slot_count;
+            bool reached = mw_series_span(series).total - first < series->slot_count;
             if (reached &&
                 atomic_load_explicit(&series->repair_seq, memory_order_relaxed) == repair)
                 return rows;

@@ -17,6 +17,11 @@
  *   - `repair_seq` does the same for everything else, which only repairs change;
  *   - a few spare slots let a long copy finish although bars are appended meanwhile.
  *
+ * A series also knows its holes (gaps.h): ranges of buckets that a bar may be missing from, or
+ * whose bar may lack its last updates. One appears when a bar is appended that is not the next one,
+ * or when a bar is closed without certainty; it goes when bars fill it, or when the venue's history
+ * says that there is nothing. So a bucket that is absent and in no hole is known to be quiet.
+ *
  * So a reader of 1,000 bars is not held up by a feed that updates the newest bar a million times a
  * second. The candle's words are atomics (acquire loads, release stores: plain moves on x86), which
  * ThreadSanitizer understands.
@@ -35,6 +40,7 @@
 #include "base/limits.h"
 #include "base/status.h"
 #include "market/candle.h"
+#include "market/gaps.h"
 #include "market/timeframe.h"
 
 struct mw_series; /* opaque */
@@ -63,26 +69,80 @@ void mw_series_free(struct mw_series *series);
 
 const struct mw_series_key *mw_series_key(const struct mw_series *series);
 
-/* The cache's note on a series: its number, whether it is live (below), the next one with the same
- * symbol and timeframe in another feed, and one bit for each watcher that wants to know of
- * changes. */
+/* How far what is in a series can be trusted to be the newest. */
+typedef enum mw_series_health {
+    MW_SERIES_IDLE,  /* nobody is asked to keep it up to date; it grows old */
+    MW_SERIES_STALE, /* subscribed, but updates may be missing since the newest bar */
+    MW_SERIES_LIVE,  /* subscribed, and updates flow, or it is known that nothing is traded */
+} mw_series_health;
+
+/* The cache's note on a series: its number, its health, how long readers wait for a hole to be
+ * filled before they go on without, the next series with the same symbol and timeframe in another
+ * feed, and one bit for each watcher that wants to know of changes. */
 struct mw_series_note {
     uint32_t id;
-    _Atomic bool live;
-    struct mw_series *next; /* guarded by the cache's lock */
+    _Atomic int health;          /* mw_series_health */
+    _Atomic int64_t gap_wait_ms; /* 0 where nobody fills holes */
+    struct mw_series *next;      /* guarded by the cache's lock */
     _Atomic uint64_t watchers;
 };
 struct mw_series_note *mw_series_note(struct mw_series *series);
 
-/* Whether somebody is asked to keep the series up to date: set by its feed while it is subscribed.
- * What is in a series that is not live stays, and grows old. False at first. */
-void mw_series_set_live(struct mw_series *series, bool live);
-bool mw_series_is_live(const struct mw_series *series);
+/* Set by its feed; MW_SERIES_IDLE at first. */
+void mw_series_set_health(struct mw_series *series, mw_series_health health);
+mw_series_health mw_series_get_health(const struct mw_series *series);
+
+/* Open time of the first bar that came live, or INT64_MAX before one has: what is older is history
+ * and was never anybody's to be told as it closed. */
+int64_t mw_series_first_live_ms(const struct mw_series *series);
 
 /* Merges one candle by the rules at the top of series.c. `now_ms` is the wall clock, for what lies
  * too far ahead. `fault` (may be NULL) says why when MW_PUT_REJECTED is returned. Copies. */
 mw_put mw_series_put(struct mw_series *series, const struct mw_candle *candle, int64_t now_ms,
                      mw_fault *fault);
+
+/* The feed may have missed updates: if the newest bar forms it is unproven until a newer update of
+ * it comes. What closes it meanwhile leaves a hole there. */
+void mw_series_interrupt(struct mw_series *series);
+
+/* Closes the newest bar (MW_CLOSED_BY_CLOCK) if it is the one of `open_ms` and forms. Returns
+ * whether it did. */
+bool mw_series_close_newest(struct mw_series *series, int64_t open_ms);
+
+/* --- holes ----------------------------------------------------------------------------------- */
+
+/* Changes whenever a hole appears, shrinks or goes. Whoever reads rows and then asks about holes
+ * has one answer if this is the same before the rows and after the question. */
+uint64_t mw_series_gap_version(const struct mw_series *series);
+
+/* The first hole that reaches into from_ms..to_ms (open times, inclusive), whole. False when there
+ * is none. Takes no lock when the series has no holes at all. `gap` may be NULL. */
+bool mw_series_find_gap(struct mw_series *series, int64_t from_ms, int64_t to_ms,
+                        struct mw_gap *gap);
+
+/* Copies up to `room` holes, oldest first. Returns how many there are. */
+uint32_t mw_series_copy_gaps(struct mw_series *series, struct mw_gap *out, uint32_t room);
+
+/* The venue's history has been asked for from_ms..to_ms and its bars were put: what is there is
+ * right, what is absent was quiet. */
+void mw_series_prove(struct mw_series *series, int64_t from_ms, int64_t to_ms);
+
+/* Nobody can fill the holes in from_ms..to_ms: they stay, and readers do not wait for them. */
+void mw_series_give_up(struct mw_series *series, int64_t from_ms, int64_t to_ms);
+
+/* --- revisions ------------------------------------------------------------------------------- */
+
+/* A closed bar that got other values. */
+struct mw_revision {
+    uint64_t number; /* from 1 on */
+    int64_t open_ms;
+};
+
+/* How many there were ever. */
+uint64_t mw_series_revision_count(const struct mw_series *series);
+/* Copies those after number `after`, oldest first; the last MW_SERIES_REVISIONS_MAX are kept. */
+uint32_t mw_series_read_revisions(struct mw_series *series, uint64_t after, uint32_t room,
+                                  struct mw_revision *out);
 
 /* How many candles there are now. */
 uint32_t mw_series_count(const struct mw_series *series);
@@ -106,6 +166,10 @@ uint32_t mw_series_read_from(const struct mw_series *series, int64_t from_ms, in
  * has dropped. */
 uint32_t mw_series_read_after(const struct mw_series *series, int64_t after_ms, uint32_t count,
                               struct mw_candle *out, uint64_t *first_number);
+
+/* Open time of the newest bar that was dropped because the ring was full; INT64_MIN before one
+ * was. */
+int64_t mw_series_dropped_ms(const struct mw_series *series);
 
 /* Bytes that the series takes, all in; for status and benches. */
 size_t mw_series_bytes(const struct mw_series *series);

@@ -19,6 +19,7 @@ struct mw_backoff_options {
     uint32_t attempts;    /* after a failure, in a row; MW_ATTEMPTS_FOREVER for no end */
     double base_s, cap_s; /* seconds */
     double jitter;        /* 0..1, the part of the wait that is random to either side */
+    double settle_s;      /* data that flowed this long makes the next failure the first again */
 };
 
 struct mw_backoff {

@@ -9,6 +9,7 @@
 #include <lauxlib.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "script/call.h"
 #include "script/settings_check.h"
 #include "script/settings_feed.h"
@@ -77,6 +78,7 @@ static const struct mw_key reconnect_keys[] = {
     {"base", mw_setting_seconds, RECONNECT(base_s), 1, MW_PHASE_MS_MAX, NULL, MW_SHOW_VALUE},
     {"cap", mw_setting_seconds, RECONNECT(cap_s), 1, MW_PHASE_MS_MAX, NULL, MW_SHOW_VALUE},
     {"jitter", mw_setting_double, RECONNECT(jitter), 0, 1, NULL, MW_SHOW_VALUE},
+    {"settle", mw_setting_seconds, RECONNECT(settle_s), 0, MW_PHASE_MS_MAX, NULL, MW_SHOW_VALUE},
     MW_KEYS_END,
 };
 
@@ -128,7 +130,11 @@ static mw_status settings_new(const char *path, struct mw_settings **out, struct
     *settings = (struct mw_settings){
         .path = mw_strdup(path),
         .folder = folder_of(path),
-        .reconnect = {.attempts = 3, .base_s = 1, .cap_s = 60, .jitter = 0.2},
+        .reconnect = {.attempts = 3,
+                      .base_s = 1,
+                      .cap_s = 60,
+                      .jitter = 0.2,
+                      .settle_s = (double)MW_SETTLE_MS_DEFAULT / MW_MS_PER_SECOND},
         .cache_bars = MW_SERIES_CANDLES_DEFAULT,
         .log_level = MW_LOG_INFO,
     };

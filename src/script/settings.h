@@ -33,6 +33,8 @@ struct mw_simulator_settings {
     double speed;      /* simulated seconds per second, 1 by default; 0 for "max" */
     int64_t start_ms;  /* 0 for the simulator's default */
     char *replay_file; /* owns; resolved against the configuration's folder; NULL for none */
+    char
+        *faults_file; /* owns; resolved; what goes wrong and when (server/fault.h); NULL for none */
 };
 
 struct mw_feed_settings {
@@ -50,6 +52,12 @@ struct mw_feed_settings {
     char *market_type;                                  /* owns; NULL for none */
     int64_t connect_ms, tls_ms, upgrade_ms, confirm_ms; /* MW_PHASE_MS_DEFAULT each */
     size_t frame_bytes_max;                             /* MW_FRAME_BYTES_DEFAULT */
+    int64_t ping_ms, pong_ms; /* silence before a ping, and before its answer is missed */
+    int64_t stall_ms;         /* silence of one series before it is looked into, at least */
+    int64_t grace_ms;         /* after a bucket's end before the clock closes its bar */
+    int64_t gap_wait_ms;      /* that newer bars wait for a hole to be filled; 0 for not at all */
+    bool backfill;            /* ask the venue's history for what is missing */
+    char *rest;               /* owns; where that is, instead of the protocol's; NULL for its own */
     struct mw_simulator_settings simulator;
 };
 

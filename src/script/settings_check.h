@@ -132,6 +132,8 @@ MW_MUST_USE mw_status mw_setting_size(struct mw_reader *reader, const struct mw_
                                       void *target, struct mw_error *err);
 MW_MUST_USE mw_status mw_setting_double(struct mw_reader *reader, const struct mw_key *key,
                                         void *target, struct mw_error *err);
+MW_MUST_USE mw_status mw_setting_bool(struct mw_reader *reader, const struct mw_key *key,
+                                      void *target, struct mw_error *err);
 /* Seconds, or a duration as text ("250ms"), into an int64_t of milliseconds or a double of seconds;
  * the key's range is in milliseconds. */
 MW_MUST_USE mw_status mw_setting_ms(struct mw_reader *reader, const struct mw_key *key,

@@ -244,6 +244,7 @@ static const struct mw_key simulator_keys[] = {
     {"speed", read_speed, 0, 0.001, MW_SIMULATOR_SPEED_MAX, NULL, MW_SHOW_VALUE},
     {"start", read_start, 0, 1, year_9999_ms, NULL, MW_SHOW_VALUE},
     {"replay", mw_setting_path, SIMULATOR(replay_file), 0, 0, NULL, MW_SHOW_VALUE},
+    {"faults", mw_setting_path, SIMULATOR(faults_file), 0, 0, NULL, MW_SHOW_VALUE},
     MW_KEYS_END,
 };
 
@@ -252,6 +253,13 @@ static const struct mw_key timeout_keys[] = {
     {"tls", mw_setting_ms, FEED(tls_ms), 1, MW_PHASE_MS_MAX, NULL, MW_SHOW_VALUE},
     {"upgrade", mw_setting_ms, FEED(upgrade_ms), 1, MW_PHASE_MS_MAX, NULL, MW_SHOW_VALUE},
     {"confirm", mw_setting_ms, FEED(confirm_ms), 1, MW_PHASE_MS_MAX, NULL, MW_SHOW_VALUE},
+    MW_KEYS_END,
+};
+
+static const struct mw_key liveness_keys[] = {
+    {"ping", mw_setting_ms, FEED(ping_ms), 1, MW_PHASE_MS_MAX, NULL, MW_SHOW_VALUE},
+    {"pong", mw_setting_ms, FEED(pong_ms), 1, MW_PHASE_MS_MAX, NULL, MW_SHOW_VALUE},
+    {"stall", mw_setting_ms, FEED(stall_ms), 1, MW_PHASE_MS_MAX, NULL, MW_SHOW_VALUE},
     MW_KEYS_END,
 };
 
@@ -269,6 +277,11 @@ static const struct mw_key feed_keys[] = {
     {"timeouts", mw_setting_table, 0, 0, 0, timeout_keys, MW_SHOW_VALUE},
     {"frame_bytes_max", mw_setting_size, FEED(frame_bytes_max), MW_FRAME_BYTES_MIN,
      MW_FRAME_BYTES_MAX, NULL, MW_SHOW_VALUE},
+    {"liveness", mw_setting_table, 0, 0, 0, liveness_keys, MW_SHOW_VALUE},
+    {"grace", mw_setting_ms, FEED(grace_ms), 0, MW_PHASE_MS_MAX, NULL, MW_SHOW_VALUE},
+    {"gap_wait", mw_setting_ms, FEED(gap_wait_ms), 0, MW_PHASE_MS_MAX, NULL, MW_SHOW_VALUE},
+    {"backfill", mw_setting_bool, FEED(backfill), 0, 0, NULL, MW_SHOW_VALUE},
+    {"rest", mw_setting_text, FEED(rest), 1, MW_URL_BYTES_MAX, NULL, MW_SHOW_URL},
     {"simulator", mw_setting_table, FEED(simulator), 0, 0, simulator_keys, MW_SHOW_VALUE},
     MW_KEYS_END,
 };
@@ -281,6 +294,12 @@ void mw_feed_settings_init(struct mw_feed_settings *feed)
         .upgrade_ms = MW_PHASE_MS_DEFAULT,
         .confirm_ms = MW_PHASE_MS_DEFAULT,
         .frame_bytes_max = MW_FRAME_BYTES_DEFAULT,
+        .ping_ms = MW_PING_MS_DEFAULT,
+        .pong_ms = MW_PONG_MS_DEFAULT,
+        .stall_ms = MW_STALL_MS_DEFAULT,
+        .grace_ms = MW_GRACE_MS_DEFAULT,
+        .gap_wait_ms = MW_GAP_WAIT_MS_DEFAULT,
+        .backfill = true,
         .simulator = {.seed = 1, .speed = 1},
         .timeframes = mw_alloc_zero(sizeof(*feed->timeframes)),
         .timeframe_count = 1,
@@ -298,6 +317,8 @@ void mw_feed_settings_deinit(struct mw_feed_settings *feed)
     mw_free(feed->csrf_token);
     mw_free(feed->market_type);
     mw_free(feed->simulator.replay_file);
+    mw_free(feed->simulator.faults_file);
+    mw_free(feed->rest);
 }
 
 mw_status mw_feed_settings_read(struct mw_reader *reader, const char *name,

@@ -92,6 +92,15 @@ static mw_status read_span(struct mw_reader *reader, const struct mw_key *key, d
     return MW_OK;
 }
 
+mw_status mw_setting_bool(struct mw_reader *reader, const struct mw_key *key, void *target,
+                          struct mw_error *err)
+{
+    if (!lua_isboolean(reader->L, -1))
+        return mw_reader_refuse(reader, err, "want true or false");
+    *(bool *)field_of(key, target) = lua_toboolean(reader->L, -1);
+    return MW_OK;
+}
+
 mw_status mw_setting_ms(struct mw_reader *reader, const struct mw_key *key, void *target,
                         struct mw_error *err)
 {

@@ -12,7 +12,8 @@
 static struct mw_backoff make(uint32_t attempts, double base_s, double cap_s, double jitter)
 {
     struct mw_backoff backoff;
-    struct mw_backoff_options options = {attempts, base_s, cap_s, jitter};
+    struct mw_backoff_options options = {
+        .attempts = attempts, .base_s = base_s, .cap_s = cap_s, .jitter = jitter};
     mw_backoff_init(&backoff, &options, 7);
     return backoff;
 }

@@ -239,7 +239,7 @@ static void a_refusal_after_confirmation_ends_only_what_was_refused(void **state
         mw_connection_get_status(bench.connection, &status);
         assert_int_equal(status.subscription_count, 1);
         assert_int_equal(status.state, MW_CONNECTION_CONFIRMED);
-        assert_false(mw_series_is_live(series));
+        assert_int_equal(mw_series_get_health(series), MW_SERIES_IDLE);
         struct mw_error err;
         assert_int_equal(
             mw_connection_unsubscribe(bench.connection, "BAD", (struct mw_timeframe){1, 'm'}, &err),

@@ -187,7 +187,7 @@ static void a_series_subscribed_later_reaches_everybody(void **state)
     assert_int_equal(mw_cache_find(mw_engine_cache(bench.engine), "demo", "BTC",
                                    (struct mw_timeframe){1, 'm'}, &series),
                      1);
-    assert_false(mw_series_is_live(series));
+    assert_int_equal(mw_series_get_health(series), MW_SERIES_IDLE);
     assert_int_equal(mw_series_count(series), 2); /* what was there stays */
     end(&bench);
 }

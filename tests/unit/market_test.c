@@ -192,7 +192,6 @@ static void a_closed_bar_changes_only_on_authority(void **state)
     struct mw_candle rows[10];
     put(series, forming(0, 100));
     put(series, forming(1, 100));
-    assert_int_equal(put(series, forming(0, 90)), MW_PUT_LATE);
     assert_int_equal(put(series, bar(0, 90, MW_CLOSED_BY_CLOCK)), MW_PUT_LATE);
     /* The venue confirms what the successor closed: final now, and no revision. */
     assert_int_equal(put(series, closed(0, 100)), MW_PUT_SAME);
@@ -200,11 +199,12 @@ static void a_closed_bar_changes_only_on_authority(void **state)
     assert_int_equal(rows[0].closed_by, MW_CLOSED_BY_EXCHANGE);
     assert_int_equal(rows[0].flags, 0);
     assert_int_equal(put(series, closed(0, 95)), MW_PUT_REVISED);
-    struct mw_candle backfilled = bar(0, 96, MW_CLOSED_BY_SUCCESSOR);
+    assert_int_equal(put(series, forming(0, 97)), MW_PUT_LATE);
+    struct mw_candle backfilled = closed(0, 96);
     backfilled.source = MW_SOURCE_BACKFILL;
-    assert_int_equal(put(series, backfilled), MW_PUT_REVISED);
+    assert_int_equal(put(series, backfilled), MW_PUT_LATE); /* live wins */
     read_all(series, rows);
-    assert_true(rows[0].close == 96);
+    assert_true(rows[0].close == 95);
     assert_int_equal(rows[0].flags, MW_CANDLE_REVISED);
     /* The newest one too. */
     assert_int_equal(put(series, closed(1, 100)), MW_PUT_UPDATED);
@@ -296,10 +296,15 @@ static void model_put(struct model *model, struct mw_candle candle)
         if (old->state == MW_CANDLE_FORMING) {
             *old = candle;
         } else if (candle.state == MW_CANDLE_CLOSED) {
+            candle.flags = old->flags & MW_CANDLE_REVISED;
             if (old->close != candle.close)
-                candle.flags = MW_CANDLE_REVISED;
-            else
-                candle.flags = old->flags;
+                candle.flags |= MW_CANDLE_REVISED;
+            *old = candle;
+        } else if (old->closed_by == MW_CLOSED_BY_SUCCESSOR && candle.close != old->close &&
+                   candle.high >= old->high && candle.low <= old->low) {
+            candle.state = old->state;
+            candle.closed_by = old->closed_by;
+            candle.flags = old->flags | MW_CANDLE_REVISED;
             *old = candle;
         }
         return;
@@ -309,6 +314,7 @@ static void model_put(struct model *model, struct mw_candle candle)
     if (at < model->count && candle.state == MW_CANDLE_FORMING) {
         candle.state = MW_CANDLE_CLOSED;
         candle.closed_by = MW_CLOSED_BY_SUCCESSOR;
+        candle.flags = MW_CANDLE_UNPROVEN;
     }
     if (at == model->count && at > 0 && model->rows[at - 1].state == MW_CANDLE_FORMING) {
         model->rows[at - 1].state = MW_CANDLE_CLOSED;

@@ -1,0 +1,127 @@
+/* series_gaps.c - holes, revisions and health of a series. */
+#include "market/series_parts.h"
+
+#include "base/check.h"
+
+void mw_series_set_health(struct mw_series *series, mw_series_health health)
+{
+    atomic_store_explicit(&series->note.health, (int)health, memory_order_relaxed);
+}
+
+mw_series_health mw_series_get_health(const struct mw_series *series)
+{
+    return (mw_series_health)atomic_load_explicit(&series->note.health, memory_order_relaxed);
+}
+
+int64_t mw_series_first_live_ms(const struct mw_series *series)
+{
+    return atomic_load_explicit(&series->first_live_ms, memory_order_acquire);
+}
+
+int64_t mw_series_dropped_ms(const struct mw_series *series)
+{
+    return atomic_load_explicit(&series->dropped_ms, memory_order_acquire);
+}
+
+/* The rows that are published after this, with a release, carry it along. */
+static void publish(struct mw_series *series)
+{
+    atomic_store_explicit(&series->gap_count, series->gaps.count, memory_order_relaxed);
+    atomic_fetch_add_explicit(&series->gap_version, 1, memory_order_acq_rel);
+}
+
+void mw_series_open_gap(struct mw_series *series, int64_t from_ms, int64_t to_ms)
+{
+    if (mw_gaps_add(&series->gaps, series->key.timeframe, from_ms, to_ms))
+        publish(series);
+}
+
+void mw_series_close_gap(struct mw_series *series, int64_t from_ms, int64_t to_ms)
+{
+    if (series->gaps.count > 0 &&
+        mw_gaps_remove(&series->gaps, series->key.timeframe, from_ms, to_ms))
+        publish(series);
+}
+
+uint64_t mw_series_gap_version(const struct mw_series *series)
+{
+    return atomic_load_explicit(&series->gap_version, memory_order_acquire);
+}
+
+bool mw_series_find_gap(struct mw_series *series, int64_t from_ms, int64_t to_ms,
+                        struct mw_gap *gap)
+{
+    if (atomic_load_explicit(&series->gap_count, memory_order_acquire) == 0)
+        return false;
+    pthread_mutex_lock(&series->lock);
+    const struct mw_gap *found = mw_gaps_find(&series->gaps, from_ms, to_ms);
+    if (found != NULL && gap != NULL)
+        *gap = *found;
+    pthread_mutex_unlock(&series->lock);
+    return found != NULL;
+}
+
+uint32_t mw_series_copy_gaps(struct mw_series *series, struct mw_gap *out, uint32_t room)
+{
+    pthread_mutex_lock(&series->lock);
+    uint32_t count = series->gaps.count;
+    for (uint32_t i = 0; i < count && i < room; i++)
+        out[i] = series->gaps.list[i];
+    pthread_mutex_unlock(&series->lock);
+    return count;
+}
+
+void mw_series_prove(struct mw_series *series, int64_t from_ms, int64_t to_ms)
+{
+    pthread_mutex_lock(&series->lock);
+    struct mw_span span = mw_series_span(series);
+    struct mw_candle candle;
+    for (uint64_t number = mw_series_lower_bound(series, span, from_ms); number < span.total;
+         number++) {
+        mw_series_load(series, number, &candle);
+        if (candle.open_ms > to_ms || candle.state == MW_CANDLE_FORMING)
+            break;
+        if (candle.flags & MW_CANDLE_UNPROVEN) {
+            candle.flags &= (uint8_t)~MW_CANDLE_UNPROVEN;
+            mw_series_rewrite(series, span, number, &candle);
+        }
+    }
+    mw_series_close_gap(series, from_ms, to_ms);
+    pthread_mutex_unlock(&series->lock);
+}
+
+void mw_series_give_up(struct mw_series *series, int64_t from_ms, int64_t to_ms)
+{
+    pthread_mutex_lock(&series->lock);
+    if (mw_gaps_give_up(&series->gaps, series->key.timeframe, from_ms, to_ms))
+        publish(series);
+    pthread_mutex_unlock(&series->lock);
+}
+
+void mw_series_note_revision(struct mw_series *series, int64_t open_ms)
+{
+    uint64_t number = atomic_load_explicit(&series->revision_count, memory_order_relaxed) + 1;
+    if (series->revisions == NULL)
+        series->revisions = mw_alloc_zero(MW_SERIES_REVISIONS_MAX * sizeof(*series->revisions));
+    series->revisions[number % MW_SERIES_REVISIONS_MAX] =
+        (struct mw_revision){.number = number, .open_ms = open_ms};
+    atomic_store_explicit(&series->revision_count, number, memory_order_release);
+}
+
+uint64_t mw_series_revision_count(const struct mw_series *series)
+{
+    return atomic_load_explicit(&series->revision_count, memory_order_acquire);
+}
+
+uint32_t mw_series_read_revisions(struct mw_series *series, uint64_t after, uint32_t room,
+                                  struct mw_revision *out)
+{
+    uint32_t copied = 0;
+    pthread_mutex_lock(&series->lock);
+    uint64_t last = atomic_load_explicit(&series->revision_count, memory_order_relaxed);
+    uint64_t number = last > MW_SERIES_REVISIONS_MAX ? last - MW_SERIES_REVISIONS_MAX : 0;
+    for (number = number > after ? number : after; number < last && copied < room; number++)
+        out[copied++] = series->revisions[(number + 1) % MW_SERIES_REVISIONS_MAX];
+    pthread_mutex_unlock(&series->lock);
+    return copied;
+}
