@@ -32,6 +32,8 @@
 #include "market/cache.h"
 #include "net/backoff.h"
 
+struct mw_capture;
+
 struct mw_connection; /* opaque */
 
 /* X(name, text as scripts see it) */
@@ -69,7 +71,17 @@ struct mw_connection_options {
     const char *ca_file, *csrf_token, *market_type; /* NULL for none */
     int64_t connect_ms, tls_ms, upgrade_ms, confirm_ms;
     size_t frame_bytes_max;
+    int64_t ping_ms, pong_ms; /* silence before a ping; before its answer is missed */
+    int64_t stall_ms;         /* silence of one series before it is looked into, at least */
+    int64_t grace_ms;         /* after a bucket's end before the clock closes its bar */
     struct mw_backoff_options reconnect;
+    struct mw_capture *capture; /* where to record what goes over the wire; NULL for nowhere */
+    /* A series is silent although others are not, or all are: finds out whether anything is missed
+     * (mw_connection_on_probe). From the feed thread, must not block; NULL where nobody can. */
+    void (*probe)(void *user, struct mw_series *series);
+    /* The connection will not last: its lifetime is nearly over, or the venue said so. From the
+     * feed thread, once per connection that was made; NULL: it is left to happen. */
+    void (*on_expiring)(void *user);
     struct mw_cache *cache; /* borrows until mw_connection_free */
     void (*on_event)(void *user, const struct mw_feed_event *event);
     void *user;
@@ -105,6 +117,13 @@ MW_MUST_USE mw_status mw_connection_subscribe(struct mw_connection *connection, 
 MW_MUST_USE mw_status mw_connection_unsubscribe(struct mw_connection *connection,
                                                 const char *symbol, struct mw_timeframe timeframe,
                                                 struct mw_error *err);
+
+/* Starts again after it failed, or tries now instead of waiting. */
+void mw_connection_reconnect(struct mw_connection *connection);
+
+/* Of a silent series: `missed` when there was something newer than it has. Any thread. */
+void mw_connection_on_probe(struct mw_connection *connection, struct mw_series *series,
+                            bool missed);
 
 const char *mw_connection_name(const struct mw_connection *connection);
 mw_connection_state mw_connection_get_state(const struct mw_connection *connection);

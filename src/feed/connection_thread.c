@@ -192,6 +192,10 @@ static void on_message(void *user, bool text, const char *data, size_t length)
     case MW_DECODED_ERROR:
         refused(connection, &decoded);
         break;
+    case MW_DECODED_SNAPSHOT:
+    case MW_DECODED_PING:
+    case MW_DECODED_PONG:
+    case MW_DECODED_NOTICE:
     case MW_DECODED_OTHER:
         count(&connection->other, 1);
         break;

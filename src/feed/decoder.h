@@ -55,6 +55,10 @@ typedef enum mw_decoded_kind {
     MW_DECODED_CANDLES,  /* rows */
     MW_DECODED_OK,       /* the venue confirms a request: has_id, id */
     MW_DECODED_ERROR,    /* the venue refuses something: has_id, id, message, code */
+    MW_DECODED_SNAPSHOT, /* rows that are history */
+    MW_DECODED_PING,     /* wants an answer: ping_index, see mw_protocol_build_answer */
+    MW_DECODED_PONG,     /* answers our heartbeat */
+    MW_DECODED_NOTICE,   /* the venue is going to end the connection */
     MW_DECODED_OTHER,    /* valid, and nothing that the protocol describes */
     MW_DECODED_REJECTED, /* reject */
 } mw_decoded_kind;
@@ -73,7 +77,14 @@ struct mw_decoded {
     struct mw_text message; /* the venue's words; empty where it has none */
     int code;
     mw_reject reject;
+    uint32_t ping_index;
 };
+
+/* Decodes the answer of a venue's history: CANDLES (which may be none), ERROR or REJECTED. Rows are
+ * in the order of the answer, forming as far as they tell; `symbol` and `timeframe_code` are
+ * empty. Any row that cannot be read rejects the whole answer. */
+void mw_decoder_decode_history(struct mw_decoder *decoder, const char *data, size_t length,
+                               struct mw_decoded *decoded);
 
 /* Decodes one text message, which MW_MESSAGE_PADDING readable bytes follow. */
 void mw_decoder_decode(struct mw_decoder *decoder, const char *data, size_t length,

@@ -86,15 +86,53 @@ enum {
     MW_FIELD_COUNT,
 };
 
+struct mw_reply_pattern {
+    struct mw_pattern when;
+    struct mw_locator id, message, code;
+};
+
 struct mw_candle_pattern {
     struct mw_pattern when;
     struct mw_locator fields[MW_FIELD_COUNT];
     double open_time_ms; /* milliseconds per unit of open_time: 1 for ms, 1000 for s, 1e-6 for ns */
+    struct mw_pattern
+        snapshot; /* of these messages the rows are history; none without conditions */
+    /* The array of rows that the fields are looked up in, then in the message. No keys and not
+     * `has_rows`: the message is the row. */
+    bool has_rows;
+    struct mw_path rows;
 };
 
-struct mw_reply_pattern {
+/* A message of the venue's that wants an answer at once: `answer` is called with the message as a
+ * Lua value and returns what to send. */
+struct mw_ping_pattern {
     struct mw_pattern when;
-    struct mw_locator id, message, code;
+    char *text; /* owns; the message is this text and no JSON; NULL: `when` */
+    int answer; /* reference in the registry */
+};
+
+/* What keeps a connection alive besides WebSocket pings. */
+struct mw_heartbeat {
+    int64_t every_ms; /* this often something is sent, at the latest; 0: the feed's own setting */
+    int send;         /* reference to text or a function that returns what to send; LUA_NOREF: a
+                         WebSocket ping */
+    char *reply_text; /* owns; the venue's answer when it is no JSON ("pong"); NULL for none */
+    struct mw_pattern reply; /* or when it is; no conditions: none */
+    struct mw_ping_pattern pings[MW_REPLIES_MAX];
+    uint32_t ping_count;
+};
+
+/* A venue's REST for candles. Rows are arrays or objects, oldest or newest first. */
+struct mw_history_pattern {
+    bool known;             /* the protocol has one */
+    char *base;             /* owns; "https://api.example.com"; NULL: the WebSocket's host */
+    int request;            /* reference to the function that builds the rest of the URL */
+    uint32_t row_count_max; /* rows in one answer */
+    double requests_per_second;
+    struct mw_candle_pattern rows; /* fields but symbol and timeframe; `when` has no conditions, or
+                                      tells a good answer */
+    struct mw_reply_pattern error[MW_REPLIES_MAX];
+    uint32_t error_count;
 };
 
 struct mw_protocol {
@@ -113,7 +151,13 @@ struct mw_protocol {
     uint32_t messages_per_second; /* that may be sent; 0 for no limit */
     uint32_t batch_count_max;     /* series in one message; 0 for no limit */
 
+    int64_t lifetime_ms; /* the venue ends connections that are older; 0: it does not */
+
     struct mw_candle_pattern candles;
+    struct mw_heartbeat heartbeat;
+    struct mw_history_pattern history;
+    struct mw_pattern notices[MW_REPLIES_MAX]; /* the venue is going to end the connection */
+    uint32_t notice_count;
     struct mw_reply_pattern ok[MW_REPLIES_MAX], error[MW_REPLIES_MAX];
     uint32_t ok_count, error_count;
 
@@ -158,5 +202,29 @@ MW_MUST_USE mw_status mw_protocol_build(struct mw_protocol *protocol,
                                         const struct mw_protocol_request *request,
                                         void (*add)(void *user, const char *text, size_t length),
                                         void *user, struct mw_error *err);
+
+/* What a history request asks for. */
+struct mw_protocol_history_request {
+    struct mw_protocol_series series;
+    int64_t from_ms, to_ms; /* open times, inclusive; INT64_MIN and INT64_MAX for no bound */
+    uint32_t count;         /* rows at most */
+    const struct mw_protocol_feed *feed;
+};
+
+/* Runs the protocol's function. `*url` is what comes after the base, or a whole URL; `*body` NULL
+ * for a GET. Both are owned by the caller. Errors: MW_ECONFIG. */
+MW_MUST_USE mw_status mw_protocol_build_history(struct mw_protocol *protocol,
+                                                const struct mw_protocol_history_request *request,
+                                                char **url, char **body, struct mw_error *err);
+
+/* Builds the heartbeat that is due, or the answer to the venue's ping number `index`, whose text is
+ * `message`, and calls `add` with it. Errors: MW_ECONFIG. */
+MW_MUST_USE mw_status mw_protocol_build_heartbeat(struct mw_protocol *protocol,
+                                                  void (*add)(void *user, const char *text,
+                                                              size_t length),
+                                                  void *user, struct mw_error *err);
+MW_MUST_USE mw_status mw_protocol_build_answer(
+    struct mw_protocol *protocol, uint32_t index, const char *message, size_t length,
+    void (*add)(void *user, const char *text, size_t length), void *user, struct mw_error *err);
 
 #endif
