@@ -233,9 +233,9 @@ static mw_put merge_closed(struct mw_series *series, struct mw_span span, uint64
     else
         next.flags |= MW_CANDLE_REVISED;
     doubt(series, &next);
-    mw_series_rewrite(series, span, number, &next);
     if (!same)
         mw_series_note_revision(series, next.open_ms);
+    mw_series_rewrite(series, span, number, &next);
     if (next.closed_by == MW_CLOSED_BY_EXCHANGE)
         mw_series_close_gap(series, next.open_ms, next.open_ms);
     return same ? MW_PUT_SAME : MW_PUT_REVISED;
@@ -283,20 +283,11 @@ static void open_gap_between(struct mw_series *series, int64_t older_ms, int64_t
         mw_series_open_gap(series, next_ms, mw_timeframe_floor(timeframe, newer_ms - 1));
 }
 
-/* Before the oldest bar drops out: whoever reads rows and then asks this sees that. */
-static void drop_begin(struct mw_series *series, struct mw_span span)
+/* The oldest bar goes; told before the rows without it are. */
+static void drop_oldest(struct mw_series *series, struct mw_span span)
 {
     atomic_store_explicit(&series->dropped_ms, slot_open_ms(series, span.total - span.count),
                           memory_order_release);
-}
-
-/* Once it cannot be read any more: what was known of the time before the oldest goes with it. */
-static void drop_end(struct mw_series *series, struct mw_span span)
-{
-    int64_t oldest_ms = slot_open_ms(series, span.total - span.count);
-    if (series->gaps.count > 0 && series->gaps.list[0].from_ms < oldest_ms)
-        mw_series_close_gap(series, series->gaps.list[0].from_ms,
-                            mw_timeframe_floor(series->key.timeframe, oldest_ms - 1));
 }
 
 static void append(struct mw_series *series, struct mw_span span, const struct mw_candle *candle)
@@ -310,13 +301,13 @@ static void append(struct mw_series *series, struct mw_span span, const struct m
         doubt(series, &next);
     bool full = span.count == series->capacity;
     if (full)
-        drop_begin(series, span);
+        drop_oldest(series, span);
     slot_store(slot_of(series, span.total), &next);
     span.total++;
     span.count += !full;
     span_store(series, span);
     if (full)
-        drop_end(series, span);
+        mw_series_forget_gaps(series);
 }
 
 /* Puts `candle` before number `before`; everything older moves down by one. */
@@ -329,12 +320,15 @@ static void insert(struct mw_series *series, struct mw_span span, uint64_t befor
         next.closed_by = MW_CLOSED_BY_SUCCESSOR;
         next.flags |= MW_CANDLE_UNPROVEN; /* it is out of order: others of its bucket may be lost */
     }
-    doubt(series, &next);
     if (before == span.total - span.count)
         open_gap_between(series, next.open_ms, slot_open_ms(series, before));
-    bool full = span.count == series->capacity; /* then the oldest goes */
+    else if (mw_gaps_find(&series->gaps, next.open_ms, next.open_ms) == NULL)
+        mw_series_note_revision(series, next.open_ms); /* it was known to be quiet */
+    doubt(series, &next);
+    mw_series_open_gap(series, next.open_ms, next.open_ms); /* readers look again */
+    bool full = span.count == series->capacity;             /* then the oldest goes */
     if (full)
-        drop_begin(series, span);
+        drop_oldest(series, span);
     seq_begin(&series->repair_seq);
     for (uint64_t number = span.total - span.count + full; number < before; number++) {
         struct mw_candle moved;
@@ -348,7 +342,7 @@ static void insert(struct mw_series *series, struct mw_span span, uint64_t befor
     if (!(next.flags & MW_CANDLE_UNPROVEN))
         mw_series_close_gap(series, next.open_ms, next.open_ms);
     if (full)
-        drop_end(series, span);
+        mw_series_forget_gaps(series);
 }
 
 /* The first bar that comes live; published before its row. */

@@ -5,12 +5,12 @@
 
 void mw_series_set_health(struct mw_series *series, mw_series_health health)
 {
-    atomic_store_explicit(&series->note.health, (int)health, memory_order_relaxed);
+    atomic_store_explicit(&series->note.health, (int)health, memory_order_release);
 }
 
 mw_series_health mw_series_get_health(const struct mw_series *series)
 {
-    return (mw_series_health)atomic_load_explicit(&series->note.health, memory_order_relaxed);
+    return (mw_series_health)atomic_load_explicit(&series->note.health, memory_order_acquire);
 }
 
 int64_t mw_series_first_live_ms(const struct mw_series *series)
@@ -135,6 +135,27 @@ void mw_series_give_up(struct mw_series *series, int64_t from_ms, int64_t to_ms)
         mw_gaps_give_up(&series->gaps, series->key.timeframe, from_ms, to_ms))
         publish(series);
     pthread_mutex_unlock(&series->lock);
+}
+
+void mw_series_forget_gaps(struct mw_series *series)
+{
+    struct mw_span span = mw_series_span(series);
+    int64_t dropped_ms = atomic_load_explicit(&series->dropped_ms, memory_order_relaxed);
+    if (series->gaps.count == 0 || dropped_ms == INT64_MIN)
+        return;
+    struct mw_timeframe timeframe = series->key.timeframe;
+    int64_t first_ms = series->gaps.list[0].from_ms,
+            next_ms = mw_timeframe_next(timeframe, dropped_ms);
+    bool changed =
+        first_ms <= dropped_ms && mw_gaps_remove(&series->gaps, timeframe, first_ms, dropped_ms);
+    struct mw_candle oldest;
+    mw_series_load(series, span.total - span.count, &oldest);
+    if (next_ms < oldest.open_ms &&
+        mw_gaps_give_up(&series->gaps, timeframe, next_ms,
+                        mw_timeframe_floor(timeframe, oldest.open_ms - 1)))
+        changed = true;
+    if (changed)
+        publish(series);
 }
 
 void mw_series_note_revision(struct mw_series *series, int64_t open_ms)

@@ -97,8 +97,11 @@ static void model_drop(struct model *model)
 {
     model->dropped_ms = model->cells[model->oldest].candle.open_ms;
     model->cells[model->oldest].present = false;
-    while (!model->cells[model->oldest].present)
-        model->cells[model->oldest++].doubt = CERTAIN;
+    for (int i = 0; i <= model->oldest; i++)
+        model->cells[i].doubt = CERTAIN;
+    while (!model->cells[++model->oldest].present)
+        if (model->cells[model->oldest].doubt == OPEN)
+            model->cells[model->oldest].doubt = GIVEN_UP;
     model->count--;
 }
 
@@ -114,6 +117,11 @@ static void model_add(struct model *model, int index, struct mw_candle candle)
         candle.state = MW_CANDLE_CLOSED;
         candle.closed_by = MW_CLOSED_BY_SUCCESSOR;
         candle.flags |= MW_CANDLE_UNPROVEN;
+    }
+    if (model->count > 0 && index > model->oldest && index < model->newest &&
+        model->cells[index].doubt == CERTAIN) { /* it was quiet */
+        model->revision_count++;
+        model->revised = index;
     }
     for (; from <= to; from++)
         model->cells[from].doubt = OPEN;
