@@ -166,10 +166,10 @@ void mw_connection_run_commands(struct mw_connection *connection) MW_ON(mw_feed_
         memcpy(gone.symbol, command->symbol, sizeof(gone.symbol));
         memcpy(gone.timeframe_code, command->timeframe_code, sizeof(gone.timeframe_code));
         if (command->subscribe) {
-            mw_subscriptions_add(&connection->intake.subscriptions, command->symbol,
-                                 command->timeframe_code, command->series);
-        } else if (mw_subscriptions_remove(&connection->intake.subscriptions, command->symbol,
-                                           command->timeframe_code) &&
+            mw_intake_subscribe(&connection->intake, command->symbol, command->timeframe_code,
+                                command->series);
+        } else if (mw_intake_unsubscribe(&connection->intake, command->symbol,
+                                         command->timeframe_code) &&
                    mw_client_is_open(connection->client) && !connection->protocol->replaces) {
             struct mw_subscription *one = &gone;
             request_list(connection, false, &one, 1);
