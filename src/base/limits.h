@@ -53,6 +53,12 @@ enum {
     MW_GAP_WAIT_MS_DEFAULT = 10000, /* a request with two retries takes a few seconds */
     MW_SETTLE_MS_DEFAULT = 10000,   /* data flowing this long: the next failure is a new one */
 
+    /* Protocols. A request for 2,000 topics is built in 1 ms. */
+    MW_PROTOCOL_MS_MAX = 1000,        /* one call of a protocol's function */
+    MW_PING_BYTES_MAX = 1024,         /* a heartbeat or its answer; venues use up to 80 */
+    MW_HISTORY_ROWS_MAX = 10000,      /* in one message or answer; the most that a venue gives */
+    MW_HISTORY_BODY_BYTES_MAX = 4096, /* what is posted to ask for them */
+
     /* Scripts. */
     MW_STRATEGIES_MAX = 1024,
     MW_WORKERS_MAX = 32,             /* fewer than MW_WATCHERS_MAX, so that readers have room */
