@@ -29,7 +29,8 @@
     X(RECEIVED, "data: a text message")                                                            \
     X(RECEIVED_BINARY, "data: a binary message")                                                   \
     X(SENT, "size, data: a message, or its size alone where it may hold secrets")                  \
-    X(CLOSED, "data: why; updates may be missing from now on (mw_intake_interrupt)")               \
+    X(CLOSED, "data: why; every series may miss updates from now on (mw_intake_interrupt)")        \
+    X(INTERRUPT, "symbol, timeframe, code: that series may (mw_intake_interrupt_series)")          \
     X(CLOCK, "open_ms, symbol, timeframe: the clock closed that bar")                              \
     X(HISTORY, "from_ms, to_ms, asked_ms, symbol, timeframe, data: the answer's body")
 
