@@ -66,13 +66,12 @@ mw_status mw_connection_new(const struct mw_connection_options *options,
     connection->csrf_token = copy_text(options->csrf_token);
     connection->market_type = copy_text(options->market_type);
     connection->protocol = protocol;
-    connection->decoder = mw_decoder_new(protocol);
+    mw_intake_init(&connection->intake, connection->name, protocol, options->cache);
     connection->retry_at = connection->confirm_at = MW_NEVER;
     connection->send_at = connection->stop_at = MW_NEVER;
     connection->last_command = &connection->first_command;
     connection->last_outgoing = &connection->first_outgoing;
     pthread_mutex_init(&connection->lock, NULL);
-    mw_subscriptions_init(&connection->subscriptions);
     uint64_t seed;
     mw_random_bytes(&seed, sizeof(seed));
     mw_backoff_init(&connection->backoff, &options->reconnect, seed);
@@ -99,9 +98,8 @@ void mw_connection_free(struct mw_connection *connection)
         mw_free(command);
     }
     free_endpoints(connection);
-    mw_subscriptions_deinit(&connection->subscriptions);
+    mw_intake_deinit(&connection->intake);
     mw_map_deinit(&connection->wanted);
-    mw_decoder_free(connection->decoder);
     mw_protocol_free(connection->protocol);
     pthread_mutex_destroy(&connection->lock);
     mw_free(connection->ca_file);
@@ -267,16 +265,17 @@ static uint64_t counted(const _Atomic uint64_t *counter)
 
 void mw_connection_get_status(struct mw_connection *connection, struct mw_connection_status *status)
 {
-    *status = (struct mw_connection_status){.state = mw_connection_get_state(connection),
-                                            .frames = counted(&connection->frames),
-                                            .bytes = counted(&connection->bytes),
-                                            .candles = counted(&connection->candles),
-                                            .late = counted(&connection->late),
-                                            .other = counted(&connection->other),
-                                            .unsubscribed = counted(&connection->unsubscribed),
-                                            .reconnects = counted(&connection->reconnects)};
+    *status =
+        (struct mw_connection_status){.state = mw_connection_get_state(connection),
+                                      .frames = counted(&connection->intake.frames),
+                                      .bytes = counted(&connection->intake.bytes),
+                                      .candles = counted(&connection->intake.candles),
+                                      .late = counted(&connection->intake.late),
+                                      .other = counted(&connection->intake.other),
+                                      .unsubscribed = counted(&connection->intake.unsubscribed),
+                                      .reconnects = counted(&connection->reconnects)};
     for (int i = 0; i < MW_REJECT_COUNT; i++)
-        status->rejects[i] = counted(&connection->rejects[i]);
+        status->rejects[i] = counted(&connection->intake.rejects[i]);
     pthread_mutex_lock(&connection->lock);
     memcpy(status->endpoint, connection->endpoint_shown, sizeof(status->endpoint));
     status->has_error = connection->has_error;

@@ -1,7 +1,7 @@
 /* connection_parts.h - the inside of a connection, shared by its three source files.
  *
  *     connection.c           what other threads call
- *     connection_thread.c    the feed thread: attempts, states, frames to candles
+ *     connection_thread.c    the feed thread: attempts, states, answers
  *     connection_request.c   what is sent: subscriptions, within the venue's rate
  *
  * Everything from `client` down in the struct belongs to the feed thread. It has one timer, armed
@@ -22,11 +22,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/log.h"
 #include "base/map.h"
 #include "base/thread.h"
 #include "feed/connection.h"
-#include "feed/subscription.h"
+#include "feed/intake.h"
 #include "net/client.h"
 
 #define MW_NEVER INT64_MAX /* a deadline that is not set */
@@ -57,8 +56,7 @@ struct mw_connection {
     struct mw_thread thread;
     _Atomic bool stopping;
     _Atomic int state; /* mw_connection_state */
-    _Atomic uint64_t frames, bytes, candles, late, other, unsubscribed, reconnects;
-    _Atomic uint64_t rejects[MW_REJECT_COUNT];
+    _Atomic uint64_t reconnects;
 
     pthread_mutex_t lock; /* covers the six below */
     struct mw_command *first_command, **last_command;
@@ -69,8 +67,7 @@ struct mw_connection {
     struct mw_client *waker; /* borrows; the client while there is one to wake */
 
     struct mw_client *client; /* owns */
-    struct mw_decoder *decoder;
-    struct mw_subscriptions subscriptions;
+    struct mw_intake intake;
     struct mw_backoff backoff;
     uint32_t endpoint_index, failure_count; /* attempts that failed in a row */
     bool open, opened_once;                 /* from on_open to on_closed; since the start */
@@ -80,8 +77,7 @@ struct mw_connection {
     struct mw_map pending; /* ids of requests that the venue has not answered */
     struct mw_outgoing *first_outgoing, **last_outgoing;
     int64_t retry_at, confirm_at, send_at, stop_at; /* monotonic ms, or never */
-    int64_t now_ms; /* wall clock at the start of this read; 0: not asked yet */
-    struct mw_log_gate gates[MW_REJECT_COUNT];
+    bool time_known; /* the clocks were read for this read from the socket */
 };
 
 /* The whole life of the feed thread; `user` is the connection. */

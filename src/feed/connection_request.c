@@ -107,7 +107,7 @@ void mw_connection_request_wanted(struct mw_connection *connection, bool changed
     bool replaces = connection->protocol->replaces;
     uint32_t list_count;
     struct mw_subscription **list =
-        mw_subscriptions_list(&connection->subscriptions, replaces, &list_count);
+        mw_subscriptions_list(&connection->intake.subscriptions, replaces, &list_count);
     if (list_count > 0 || (replaces && changed))
         request_list(connection, true, list, list_count);
     mw_free(list);
@@ -135,13 +135,14 @@ void mw_connection_drop_refused(struct mw_connection *connection, const int64_t 
 {
     uint32_t list_count;
     struct mw_subscription **list =
-        mw_subscriptions_list(&connection->subscriptions, true, &list_count);
+        mw_subscriptions_list(&connection->intake.subscriptions, true, &list_count);
     for (uint32_t i = 0; i < list_count; i++) {
         if (list[i]->confirmed || !list[i]->requested || (id != NULL && list[i]->request_id != *id))
             continue;
         unwant(connection, list[i]);
         const struct mw_subscription gone = *list[i];
-        mw_subscriptions_remove(&connection->subscriptions, gone.symbol, gone.timeframe_code);
+        mw_subscriptions_remove(&connection->intake.subscriptions, gone.symbol,
+                                gone.timeframe_code);
     }
     mw_free(list);
 }
@@ -165,10 +166,10 @@ void mw_connection_run_commands(struct mw_connection *connection) MW_ON(mw_feed_
         memcpy(gone.symbol, command->symbol, sizeof(gone.symbol));
         memcpy(gone.timeframe_code, command->timeframe_code, sizeof(gone.timeframe_code));
         if (command->subscribe) {
-            mw_subscriptions_add(&connection->subscriptions, command->symbol,
-                                 command->timeframe_code, command->series);
-        } else if (mw_subscriptions_remove(&connection->subscriptions, command->symbol,
-                                           command->timeframe_code) &&
+            mw_intake_subscribe(&connection->intake, command->symbol, command->timeframe_code,
+                                command->series);
+        } else if (mw_intake_unsubscribe(&connection->intake, command->symbol,
+                                         command->timeframe_code) &&
                    mw_client_is_open(connection->client) && !connection->protocol->replaces) {
             struct mw_subscription *one = &gone;
             request_list(connection, false, &one, 1);

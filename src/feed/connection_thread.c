@@ -1,4 +1,4 @@
-/* connection_thread.c - a feed's thread: attempts, states, frames to candles. */
+/* connection_thread.c - a feed's thread: attempts, states, answers. */
 #include "feed/connection_parts.h"
 
 #include <string.h>
@@ -10,7 +10,6 @@
 enum {
     CLOSE_NORMAL = 1000,
     CLOSE_GOING_AWAY = 1001,
-    SHOWN_BYTES = 120,   /* of a rejected message, in the log */
     CLOSE_WAIT_MS = 300, /* the peer's time to answer a close when we stop */
 };
 
@@ -64,52 +63,6 @@ void mw_connection_give_up(struct mw_connection *connection, const struct mw_err
     mw_client_close(connection->client, CLOSE_NORMAL, "");
 }
 
-static void reject(struct mw_connection *connection, mw_reject reason, const char *data,
-                   size_t length)
-{
-    count(&connection->rejects[reason], 1);
-    uint64_t held;
-    if (!mw_log_gate_pass(&connection->gates[reason], mw_clock_monotonic_ms(), &held))
-        return;
-    int shown = length < SHOWN_BYTES ? (int)length : SHOWN_BYTES;
-    if (held > 0)
-        mw_log(MW_LOG_WARN, "feed %s: message rejected: %s (and %llu before it): %.*s",
-               connection->name, mw_reject_text(reason), (unsigned long long)held, shown, data);
-    else
-        mw_log(MW_LOG_WARN, "feed %s: message rejected: %s: %.*s", connection->name,
-               mw_reject_text(reason), shown, data);
-}
-
-static void put_row(struct mw_connection *connection, const struct mw_decoded_row *row,
-                    const char *data, size_t length)
-{
-    struct mw_subscription *subscription = mw_subscriptions_find(&connection->subscriptions, row);
-    if (subscription == NULL) {
-        if (mw_subscriptions_has_symbol(&connection->subscriptions, row->symbol))
-            count(&connection->unsubscribed, 1);
-        else
-            reject(connection, MW_REJECT_UNKNOWN_SYMBOL, data, length);
-        return;
-    }
-    if (connection->now_ms == 0)
-        connection->now_ms = mw_clock_wall_ms();
-    mw_fault fault;
-    mw_put put = mw_cache_put(connection->options.cache, subscription->series, &row->candle,
-                              connection->now_ms, &fault);
-    if (put == MW_PUT_REJECTED) {
-        reject(connection, mw_reject_of_fault(fault), data, length);
-        return;
-    }
-    subscription->confirmed = true;
-    count(&connection->candles, 1);
-    if (put == MW_PUT_LATE)
-        count(&connection->late, 1);
-    if (connection->failure_count > 0) { /* data flows: the next failure is the first again */
-        connection->failure_count = 0;
-        mw_backoff_reset(&connection->backoff);
-    }
-}
-
 static void confirm(struct mw_connection *connection)
 {
     if (mw_connection_get_state(connection) == MW_CONNECTION_CONNECTED)
@@ -134,7 +87,8 @@ static void answered(struct mw_connection *connection, const struct mw_decoded *
 static void agreed(struct mw_connection *connection, const struct mw_decoded *decoded)
     MW_ON(mw_feed_thread)
 {
-    mw_subscriptions_confirm(&connection->subscriptions, decoded->has_id ? &decoded->id : NULL);
+    mw_subscriptions_confirm(&connection->intake.subscriptions,
+                             decoded->has_id ? &decoded->id : NULL);
     answered(connection, decoded);
     if (connection->pending.count == 0)
         confirm(connection);
@@ -167,22 +121,35 @@ static void refused(struct mw_connection *connection, const struct mw_decoded *d
     }
 }
 
+/* Both clocks are read once for all messages of a read. */
+static void note_time(struct mw_connection *connection)
+{
+    if (!connection->time_known)
+        mw_intake_set_time(&connection->intake, mw_clock_wall_ms(), mw_clock_monotonic_ms());
+    connection->time_known = true;
+}
+
+/* Data flows: the next failure is the first again. */
+static void settle(struct mw_connection *connection)
+{
+    connection->failure_count = 0;
+    mw_backoff_reset(&connection->backoff);
+}
+
 static void on_message(void *user, bool text, const char *data, size_t length)
 {
     mw_role_assert(&mw_feed_thread);
     struct mw_connection *connection = user;
-    count(&connection->frames, 1);
-    count(&connection->bytes, length);
-    if (!text) {
-        reject(connection, MW_REJECT_BINARY, "", 0);
-        return;
-    }
+    struct mw_intake *intake = &connection->intake;
+    note_time(connection);
+    uint64_t before = atomic_load_explicit(&intake->candles, memory_order_relaxed);
     struct mw_decoded decoded;
-    mw_decoder_decode(connection->decoder, data, length, &decoded);
+    mw_intake_message(intake, text, data, length, &decoded);
     switch (decoded.kind) {
     case MW_DECODED_CANDLES:
-        for (uint32_t i = 0; i < decoded.row_count; i++)
-            put_row(connection, &decoded.rows[i], data, length);
+        if (connection->failure_count > 0 &&
+            atomic_load_explicit(&intake->candles, memory_order_relaxed) != before)
+            settle(connection);
         if (connection->protocol->ok_count == 0)
             confirm(connection);
         break;
@@ -192,15 +159,8 @@ static void on_message(void *user, bool text, const char *data, size_t length)
     case MW_DECODED_ERROR:
         refused(connection, &decoded);
         break;
-    case MW_DECODED_SNAPSHOT:
-    case MW_DECODED_PING:
-    case MW_DECODED_PONG:
-    case MW_DECODED_NOTICE:
-    case MW_DECODED_OTHER:
-        count(&connection->other, 1);
+    default:
         break;
-    case MW_DECODED_REJECTED:
-        reject(connection, decoded.reject, data, length);
     }
 }
 
@@ -208,7 +168,7 @@ static void on_read_end(void *user)
 {
     mw_role_assert(&mw_feed_thread);
     struct mw_connection *connection = user;
-    connection->now_ms = 0;
+    connection->time_known = false;
     mw_cache_flush(connection->options.cache);
 }
 
@@ -241,7 +201,7 @@ static void on_open(void *user)
         count(&connection->reconnects, 1);
     connection->opened_once = true;
     mw_connection_set_state(connection, MW_CONNECTION_CONNECTED, NULL);
-    mw_subscriptions_forget_requests(&connection->subscriptions);
+    mw_subscriptions_forget_requests(&connection->intake.subscriptions);
     connection->send_at = MW_NEVER;
     mw_connection_request_wanted(connection, true);
 }
