@@ -255,8 +255,8 @@ void mw_capture_put(const struct mw_capture_tap *tap, mw_capture_kind kind, int6
 
 /* --- feeds, connections, the end -------------------------------------------------------------- */
 
-mw_status mw_capture_add_feed(struct mw_capture *capture, const char *name, const char *protocol,
-                              uint32_t bars, uint8_t *number, struct mw_error *err)
+mw_status mw_capture_add_feed(struct mw_capture *capture, const struct mw_capture_fields *feed,
+                              uint8_t *number, struct mw_error *err)
 {
     pthread_mutex_lock(&capture->lock);
     uint32_t index = capture->feed_count;
@@ -268,10 +268,7 @@ mw_status mw_capture_add_feed(struct mw_capture *capture, const char *name, cons
                        MW_CAPTURE_FEEDS_MAX);
     *number = (uint8_t)index;
     const struct mw_capture_record record = {
-        .kind = MW_CAPTURE_FEED,
-        .feed = *number,
-        .time_ms = mw_clock_wall_ms(),
-        .fields = {.bars = bars, .name = name, .protocol = protocol}};
+        .kind = MW_CAPTURE_FEED, .feed = *number, .time_ms = mw_clock_wall_ms(), .fields = *feed};
     put(capture, &record);
     return MW_OK;
 }

@@ -42,10 +42,10 @@ MW_MUST_USE mw_status mw_capture_open(const char *path, struct mw_capture **out,
  * that happened since the start. */
 mw_status mw_capture_close(struct mw_capture *capture, struct mw_error *err);
 
-/* Announces a feed whose cache has series of `bars` candles; its records carry `*number`. Errors:
+/* Announces a feed, with the fields of a FEED record; its records carry `*number`. Errors:
  * MW_ELIMIT past MW_CAPTURE_FEEDS_MAX. */
-MW_MUST_USE mw_status mw_capture_add_feed(struct mw_capture *capture, const char *name,
-                                          const char *protocol, uint32_t bars, uint8_t *number,
+MW_MUST_USE mw_status mw_capture_add_feed(struct mw_capture *capture,
+                                          const struct mw_capture_fields *feed, uint8_t *number,
                                           struct mw_error *err);
 
 /* Whose records they are. Zero: nobody records. */

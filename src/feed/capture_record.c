@@ -39,7 +39,8 @@ enum { FIELDS_MAX = 7 }; /* of one kind, and an end */
 #define FIELD_CODE      FIELD_TEXT(code, MW_TIMEFRAME_BYTES_MAX - 1)
 
 static const struct field layouts[MW_CAPTURE_KIND_COUNT][FIELDS_MAX] = {
-    [MW_CAPTURE_FEED] = {FIELD_NUMBER(bars), FIELD_TEXT(name, MW_FEED_NAME_BYTES_MAX),
+    [MW_CAPTURE_FEED] = {FIELD_NUMBER(bars), FIELD_NUMBER(gap_wait_ms),
+                         FIELD_TEXT(name, MW_FEED_NAME_BYTES_MAX),
                          FIELD_TEXT(protocol, MW_PATH_BYTES_MAX)},
     [MW_CAPTURE_SUBSCRIBE] = {FIELD_SYMBOL, FIELD_TIMEFRAME, FIELD_CODE},
     [MW_CAPTURE_UNSUBSCRIBE] = {FIELD_SYMBOL, FIELD_TIMEFRAME, FIELD_CODE},

@@ -22,7 +22,7 @@
 /* X(name, its fields). A FEED record with number 0 begins a section: a recording that was started
  * anew. What it says of feeds takes the place of all before, and no connection is left open. */
 #define MW_CAPTURE_KIND_LIST(X)                                                                    \
-    X(FEED, "bars, name, protocol: a feed, before the first record of it")                         \
+    X(FEED, "bars, gap_wait_ms, name, protocol: a feed, before the first record of it")            \
     X(SUBSCRIBE, "symbol, timeframe, code: the connection takes what comes of that series")        \
     X(UNSUBSCRIBE, "symbol, timeframe, code: and does not any more")                               \
     X(OPEN, "data: the endpoint, without secrets")                                                 \
@@ -48,6 +48,7 @@ const char *mw_capture_kind_name(mw_capture_kind kind);
  * record that was read they are good until the next read. */
 struct mw_capture_fields {
     int64_t bars;           /* candles in each series of the cache */
+    int64_t gap_wait_ms;    /* that readers wait for a hole to be filled */
     int64_t size;           /* of the message in `data`, if that is there */
     int64_t open_ms;        /* of the bar */
     int64_t from_ms, to_ms; /* what was asked for, see struct mw_protocol_history_request */

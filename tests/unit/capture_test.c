@@ -67,9 +67,11 @@ static struct mw_capture *open_capture(uint64_t cut_wanted)
 
 static struct mw_capture_tap add_feed(struct mw_capture *capture, const char *name)
 {
-    uint8_t feed = 0;
-    assert_int_equal(mw_capture_add_feed(capture, name, "wealthdata", 1000, &feed, NULL), MW_OK);
-    return mw_capture_tap(capture, feed);
+    const struct mw_capture_fields feed = {
+        .bars = 1000, .gap_wait_ms = 10000, .name = name, .protocol = "wealthdata"};
+    uint8_t number = 0;
+    assert_int_equal(mw_capture_add_feed(capture, &feed, &number, NULL), MW_OK);
+    return mw_capture_tap(capture, number);
 }
 
 static void put_data(const struct mw_capture_tap *tap, const char *data, size_t length)
@@ -156,6 +158,7 @@ static void what_is_put_is_read(void **state)
         assert_string_equal(record.fields.name, feed == 0 ? "other" : "demo");
         assert_string_equal(record.fields.protocol, "wealthdata");
         assert_int_equal(record.fields.bars, 1000);
+        assert_int_equal(record.fields.gap_wait_ms, 10000);
     }
     for (int kind = MW_CAPTURE_SUBSCRIBE; kind < MW_CAPTURE_KIND_COUNT; kind++) {
         assert_true(mw_capture_read(reader, &record));
@@ -189,11 +192,12 @@ static void the_bytes_are_those_of_the_manual(void **state)
 {
     (void)state;
     static const char wanted[] = "MWCAP\0\1\0"
-                                 "\31\0\0\0"          /* length */
+                                 "\41\0\0\0"          /* length */
                                  "\0\0\0\0"           /* crc, not looked at here */
                                  "\0\0\0\0"           /* FEED, feed, link */
                                  "\0\0\0\0\0\0\0\0"   /* time, not looked at */
                                  "\xe8\3\0\0\0\0\0\0" /* bars */
+                                 "\0\0\0\0\0\0\0\0"   /* gap_wait_ms */
                                  "d\0we\0"            /* name, protocol */
                                  "\15\0\0\0"          /* length */
                                  "\xfd\x82\xf1\x30"   /* crc of the rest, by other means */
@@ -202,7 +206,8 @@ static void the_bytes_are_those_of_the_manual(void **state)
                                  "x";
     struct mw_capture *capture = open_capture(0);
     uint8_t feed = 1;
-    assert_int_equal(mw_capture_add_feed(capture, "d", "we", 1000, &feed, NULL), MW_OK);
+    const struct mw_capture_fields fields = {.bars = 1000, .name = "d", .protocol = "we"};
+    assert_int_equal(mw_capture_add_feed(capture, &fields, &feed, NULL), MW_OK);
     struct mw_capture_tap tap = mw_capture_tap(capture, feed);
     mw_capture_put(&tap, MW_CAPTURE_RECEIVED, 0x0102030405060708,
                    &(struct mw_capture_fields){.data = "x", .length = 1});
@@ -455,13 +460,14 @@ static void there_are_as_many_feeds_as_numbers(void **state)
 {
     (void)state;
     struct mw_capture *capture = open_capture(0);
+    const struct mw_capture_fields feed = {.name = "a", .protocol = "b"};
     uint8_t number = 0;
     for (int i = 0; i < MW_CAPTURE_FEEDS_MAX; i++) {
-        assert_int_equal(mw_capture_add_feed(capture, "a", "b", 1, &number, NULL), MW_OK);
+        assert_int_equal(mw_capture_add_feed(capture, &feed, &number, NULL), MW_OK);
         assert_int_equal(number, i);
     }
     struct mw_error err;
-    assert_int_equal(mw_capture_add_feed(capture, "a", "b", 1, &number, &err), MW_ELIMIT);
+    assert_int_equal(mw_capture_add_feed(capture, &feed, &number, &err), MW_ELIMIT);
     assert_int_equal(number, MW_CAPTURE_FEEDS_MAX - 1);
     close_capture(capture);
 }
