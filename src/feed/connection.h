@@ -76,6 +76,7 @@ struct mw_connection_options {
     int64_t grace_ms;         /* after a bucket's end before the clock closes its bar */
     struct mw_backoff_options reconnect;
     struct mw_capture *capture; /* where to record what goes over the wire; NULL for nowhere */
+    uint8_t capture_feed;       /* the feed's number there */
     /* A series is silent although others are not, or all are: finds out whether anything is missed
      * (mw_connection_on_probe). From the feed thread, must not block; NULL where nobody can. */
     void (*probe)(void *user, struct mw_series *series);
