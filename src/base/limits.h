@@ -43,6 +43,10 @@ enum {
     MW_RECEIVE_BYTES = 64 << 10,       /* one read from a socket; about 180 frames of 352 bytes */
     MW_JSON_DEPTH_MAX = 64,
 
+    /* HTTP. One request a feed at a time. */
+    MW_HTTP_REQUESTS_MAX = 64,
+    MW_HTTP_RETRY_AFTER_S_MAX = 86400, /* bans of venues last up to three days; ask again daily */
+
     /* Time-outs and back-off, in milliseconds. */
     MW_PHASE_MS_DEFAULT = 10000,
     MW_PHASE_MS_MAX = 3600000,
