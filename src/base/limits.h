@@ -57,6 +57,16 @@ enum {
     MW_GAP_WAIT_MS_DEFAULT = 10000, /* a request with two retries takes a few seconds */
     MW_SETTLE_MS_DEFAULT = 10000,   /* data flowing this long: the next failure is a new one */
 
+    /* A venue's history. */
+    MW_BACKFILL_ANSWER_BYTES_MAX = 8 << 20, /* 1,500 rows of 200 bytes are 300 KB */
+    MW_BACKFILL_ATTEMPTS_MAX = 5,           /* 8 s with the back-off below: less than a gap_wait */
+    MW_BACKFILL_BASE_MS = 500,              /* a history lags behind its stream by up to a second */
+    MW_BACKFILL_CAP_MS = 10000,
+    MW_BACKFILL_RETRY_MS = 60000,     /* holes that were given up are asked for this often */
+    MW_BACKFILL_SETTLE_MS = 5000,     /* after the end of a bucket its row is final */
+    MW_BACKFILL_BAN_MS_MAX = 3600000, /* however long a venue asks us to stay away */
+    MW_BACKFILL_TIMEOUT_MS = 10000,   /* one request */
+
     /* Scripts. */
     MW_STRATEGIES_MAX = 1024,
     MW_WORKERS_MAX = 32,             /* fewer than MW_WATCHERS_MAX, so that readers have room */
