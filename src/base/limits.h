@@ -31,6 +31,7 @@ enum {
     MW_FEED_SYMBOLS_MAX = 4096,
     MW_FEED_TIMEFRAMES_MAX = 32,
     MW_FEED_ENDPOINTS_MAX = 16,
+    MW_FEED_CONNECTIONS_MAX = 64,  /* a thread each; 64 of 200 streams is 12,800 */
     MW_MARKET_TYPE_BYTES_MAX = 64, /* "spot", "linear" */
     MW_TOKEN_BYTES_MAX = 4096,     /* a CSRF token is 64 bytes, a signed one a few hundred */
 

@@ -83,15 +83,17 @@ static void note_forming(struct mw_intake *intake, struct mw_subscription *subsc
 }
 
 /* A candle was pushed as it happened. */
-static void note_push(const struct mw_intake *intake, struct mw_subscription *subscription)
+static void note_push(struct mw_intake *intake, struct mw_subscription *subscription)
 {
     int64_t gap_ms = intake->mono_ms - subscription->candle_at;
-    if (!subscription->flows)
+    if (!subscription->flows) {
         subscription->flows = true;
-    else if (subscription->cadence_ms == 0 && gap_ms >= BURST_MS)
+        intake->flow_count++;
+    } else if (subscription->cadence_ms == 0 && gap_ms >= BURST_MS) {
         subscription->cadence_ms = gap_ms;
-    else if (gap_ms >= BURST_MS)
+    } else if (gap_ms >= BURST_MS) {
         subscription->cadence_ms += (gap_ms - subscription->cadence_ms) / CADENCE_WEIGHT;
+    }
     subscription->candle_at = intake->mono_ms;
     subscription->look_count = 0;
 }
