@@ -31,6 +31,7 @@ enum {
     MW_FEED_SYMBOLS_MAX = 4096,
     MW_FEED_TIMEFRAMES_MAX = 32,
     MW_FEED_ENDPOINTS_MAX = 16,
+    MW_FEED_CONNECTIONS_MAX = 64,  /* a thread each; 64 of 200 streams is 12,800 */
     MW_MARKET_TYPE_BYTES_MAX = 64, /* "spot", "linear" */
     MW_TOKEN_BYTES_MAX = 4096,     /* a CSRF token is 64 bytes, a signed one a few hundred */
 
@@ -40,8 +41,13 @@ enum {
     MW_FRAME_BYTES_MAX = 64 << 20,
     MW_FRAME_BYTES_MIN = 1024,         /* any candle and any reply to a subscription fits */
     MW_SEND_QUEUE_BYTES_MAX = 1 << 20, /* subscriptions of 2,000 topics are 60 KB */
+    MW_URGENT_MAX = 16, /* answers to pings that wait for the venue's rate; the rest is dropped */
     MW_RECEIVE_BYTES = 64 << 10,       /* one read from a socket; about 180 frames of 352 bytes */
     MW_JSON_DEPTH_MAX = 64,
+
+    /* HTTP. One request a feed at a time. */
+    MW_HTTP_REQUESTS_MAX = 64,
+    MW_HTTP_RETRY_AFTER_S_MAX = 86400, /* bans of venues last up to three days; ask again daily */
 
     /* Time-outs and back-off, in milliseconds. */
     MW_PHASE_MS_DEFAULT = 10000,
@@ -52,6 +58,21 @@ enum {
     MW_GRACE_MS_DEFAULT = 2000,     /* the last update of a bar is seen up to 2 s after its end */
     MW_GAP_WAIT_MS_DEFAULT = 10000, /* a request with two retries takes a few seconds */
     MW_SETTLE_MS_DEFAULT = 10000,   /* data flowing this long: the next failure is a new one */
+
+    /* A venue's history. */
+    MW_BACKFILL_ANSWER_BYTES_MAX = 8 << 20, /* 1,500 rows of 200 bytes are 300 KB */
+    MW_BACKFILL_ATTEMPTS_MAX = 5,           /* 8 s with the back-off below: less than a gap_wait */
+    MW_BACKFILL_BASE_MS = 500,              /* a history lags behind its stream by up to a second */
+    MW_BACKFILL_CAP_MS = 10000,
+    MW_BACKFILL_RETRY_MS = 60000,     /* holes that were given up are asked for this often */
+    MW_BACKFILL_SETTLE_MS = 5000,     /* after the end of a bucket its row is final */
+    MW_BACKFILL_BAN_MS_MAX = 3600000, /* however long a venue asks us to stay away */
+    MW_BACKFILL_TIMEOUT_MS = 10000,   /* one request */
+    /* Protocols. A request for 2,000 topics is built in 1 ms. */
+    MW_PROTOCOL_MS_MAX = 1000,        /* one call of a protocol's function */
+    MW_PING_BYTES_MAX = 1024,         /* a heartbeat or its answer; venues use up to 80 */
+    MW_HISTORY_ROWS_MAX = 10000,      /* in one message or answer; the most that a venue gives */
+    MW_HISTORY_BODY_BYTES_MAX = 4096, /* what is posted to ask for them */
 
     /* Scripts. */
     MW_STRATEGIES_MAX = 1024,
@@ -73,6 +94,11 @@ enum {
 
     /* CSV. A row of six numbers is 80 bytes. */
     MW_CSV_LINE_BYTES_MAX = 4096,
+
+    /* Captures. A payload is a message, or an answer of a venue's history and its question. */
+    MW_CAPTURE_PAYLOAD_BYTES_MAX = MW_FRAME_BYTES_MAX + (8 << 10),
+    MW_CAPTURE_FEEDS_MAX = 255,          /* numbers of one byte; more than MW_FEEDS_MAX */
+    MW_CAPTURE_BUFFER_BYTES = 256 << 10, /* of records before they are written, twice */
 
     /* Simulator. A million is a day in 90 ms, more than any socket takes. */
     MW_SIMULATOR_SPEED_MAX = 1000000,
