@@ -4,7 +4,7 @@ max_cyclomatic_complexity = 12
 self = false
 ignore = { "21./_.*" }                                  -- unused names that start with _
 exclude_files = { "build" }
-files["lua/moonwick/protocols"] = { read_globals = { "ANY", "NULL", "json" } }
+files["lua/moonwick/protocols"] = { read_globals = { "ANY", "NULL", "json", "urlencode" } }
 files["config.lua"] = { read_globals = { "env" } }
 files["strategies"] = { read_globals = { "moonwick", "get_price", "log", "json" } }
 files["tests/spec"] = { std = "+busted" }

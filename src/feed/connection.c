@@ -66,9 +66,12 @@ mw_status mw_connection_new(const struct mw_connection_options *options,
     connection->csrf_token = copy_text(options->csrf_token);
     connection->market_type = copy_text(options->market_type);
     connection->protocol = protocol;
+    connection->tap = mw_capture_tap(options->capture, options->capture_feed);
     mw_intake_init(&connection->intake, connection->name, protocol, options->cache);
-    connection->retry_at = connection->confirm_at = MW_NEVER;
-    connection->send_at = connection->stop_at = MW_NEVER;
+    connection->retry_at = connection->confirm_at = connection->send_at = MW_NEVER;
+    connection->stop_at = connection->clock_at = MW_NEVER;
+    connection->clock_ends_ms = INT64_MAX;
+    mw_connection_end_liveness(connection);
     connection->last_command = &connection->first_command;
     connection->last_outgoing = &connection->first_outgoing;
     pthread_mutex_init(&connection->lock, NULL);
@@ -113,6 +116,7 @@ mw_status mw_connection_start(struct mw_connection *connection, struct mw_error 
     if (connection->thread.running)
         return mw_fail(err, MW_EINVAL, "feed %s is started already", connection->name);
     atomic_store(&connection->stopping, false);
+    atomic_store(&connection->retired, false);
     return mw_thread_start(&connection->thread, connection->name, &mw_feed_thread,
                            mw_connection_run, connection, err);
 }
@@ -128,6 +132,18 @@ static void wake(struct mw_connection *connection)
 void mw_connection_stop_begin(struct mw_connection *connection)
 {
     atomic_store(&connection->stopping, true);
+    wake(connection);
+}
+
+void mw_connection_retire(struct mw_connection *connection)
+{
+    atomic_store(&connection->retired, true);
+    mw_connection_stop_begin(connection);
+}
+
+void mw_connection_reconnect(struct mw_connection *connection)
+{
+    atomic_store(&connection->hurried, true);
     wake(connection);
 }
 
@@ -193,7 +209,7 @@ mw_status mw_connection_subscribe(struct mw_connection *connection, const char *
                                   struct mw_timeframe timeframe, struct mw_series **series,
                                   struct mw_error *err)
 {
-    struct mw_command command = {.subscribe = true};
+    struct mw_command command = {.kind = MW_COMMAND_SUBSCRIBE};
     mw_status status = resolve(connection, symbol, timeframe, &command, err);
     if (status != MW_OK)
         return status;
@@ -213,7 +229,8 @@ mw_status mw_connection_subscribe(struct mw_connection *connection, const char *
         status = mw_cache_add(connection->options.cache, &key, &command.series, err);
     if (status == MW_OK && is_new) {
         mw_map_set(&connection->wanted, text, length, command.series);
-        mw_series_set_health(command.series, MW_SERIES_LIVE);
+        if (mw_series_get_health(command.series) == MW_SERIES_IDLE) /* nobody else brings it */
+            mw_series_set_health(command.series, MW_SERIES_STALE);
         queue_command(connection, &command);
     }
     pthread_mutex_unlock(&connection->lock);
@@ -227,7 +244,7 @@ mw_status mw_connection_subscribe(struct mw_connection *connection, const char *
 mw_status mw_connection_unsubscribe(struct mw_connection *connection, const char *symbol,
                                     struct mw_timeframe timeframe, struct mw_error *err)
 {
-    struct mw_command command = {.subscribe = false};
+    struct mw_command command = {.kind = MW_COMMAND_UNSUBSCRIBE};
     mw_status status = resolve(connection, symbol, timeframe, &command, err);
     if (status != MW_OK)
         return status;
@@ -246,6 +263,17 @@ mw_status mw_connection_unsubscribe(struct mw_connection *connection, const char
     if (status == MW_OK)
         wake(connection);
     return status;
+}
+
+void mw_connection_on_probe(struct mw_connection *connection, struct mw_series *series, bool missed)
+{
+    if (!missed)
+        return; /* the market is quiet, and the history thread has said so to the series */
+    const struct mw_command command = {.kind = MW_COMMAND_MISSED, .series = series};
+    pthread_mutex_lock(&connection->lock);
+    queue_command(connection, &command);
+    pthread_mutex_unlock(&connection->lock);
+    wake(connection);
 }
 
 const char *mw_connection_name(const struct mw_connection *connection)
@@ -271,9 +299,11 @@ void mw_connection_get_status(struct mw_connection *connection, struct mw_connec
                                       .bytes = counted(&connection->intake.bytes),
                                       .candles = counted(&connection->intake.candles),
                                       .late = counted(&connection->intake.late),
+                                      .revised = counted(&connection->intake.revised),
                                       .other = counted(&connection->intake.other),
                                       .unsubscribed = counted(&connection->intake.unsubscribed),
-                                      .reconnects = counted(&connection->reconnects)};
+                                      .reconnects = counted(&connection->reconnects),
+                                      .resubscribes = counted(&connection->resubscribes)};
     for (int i = 0; i < MW_REJECT_COUNT; i++)
         status->rejects[i] = counted(&connection->intake.rejects[i]);
     pthread_mutex_lock(&connection->lock);

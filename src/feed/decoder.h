@@ -32,6 +32,8 @@ void mw_decoder_free(struct mw_decoder *decoder);
     X(MISSING_FIELD, "missing_field") /* a candle without one of its fields */                     \
     X(WRONG_TYPE, "wrong_type")       /* a field that is no text or number, as it should be */     \
     X(NOT_A_NUMBER, "not_a_number")   /* text where a decimal should be; "NaN" too */              \
+    X(TOO_MANY_ROWS, "too_many_rows") /* more than MW_HISTORY_ROWS_MAX */                          \
+    X(UNEXPECTED, "unexpected")       /* a history's answer that is none */                        \
     X(UNKNOWN_SYMBOL, "unknown_symbol")
 
 typedef enum mw_reject {
@@ -52,10 +54,13 @@ struct mw_text {
 };
 
 typedef enum mw_decoded_kind {
-    MW_DECODED_CANDLES,  /* rows */
-    MW_DECODED_OK,       /* the venue confirms a request: has_id, id */
-    MW_DECODED_ERROR,    /* the venue refuses something: has_id, id, message, code */
-    MW_DECODED_SNAPSHOT, /* rows that are history */
+    MW_DECODED_CANDLES, /* rows, which may be none */
+    MW_DECODED_OK,      /* the venue confirms a request: has_id, id */
+    MW_DECODED_ERROR,   /* the venue refuses something: has_id, id, message, code */
+    /* Rows that are history: closed by the exchange and of MW_SOURCE_BACKFILL, but the newest of
+     * each series, which forms and is of MW_SOURCE_LIVE. Where a row says itself whether it is
+     * closed, that counts. */
+    MW_DECODED_SNAPSHOT,
     MW_DECODED_PING,     /* wants an answer: ping_index, see mw_protocol_build_answer */
     MW_DECODED_PONG,     /* answers our heartbeat */
     MW_DECODED_NOTICE,   /* the venue is going to end the connection */
@@ -65,7 +70,8 @@ typedef enum mw_decoded_kind {
 
 struct mw_decoded_row {
     struct mw_text symbol, timeframe_code;
-    struct mw_candle candle; /* source MW_SOURCE_LIVE; not checked for making sense */
+    struct mw_candle candle; /* source MW_SOURCE_LIVE, in an answer of a history MW_SOURCE_BACKFILL;
+                                not checked for making sense */
 };
 
 struct mw_decoded {
@@ -80,9 +86,10 @@ struct mw_decoded {
     uint32_t ping_index;
 };
 
-/* Decodes the answer of a venue's history: CANDLES (which may be none), ERROR or REJECTED. Rows are
- * in the order of the answer, forming as far as they tell; `symbol` and `timeframe_code` are
- * empty. Any row that cannot be read rejects the whole answer. */
+/* Decodes the answer of a venue's history: CANDLES, ERROR or REJECTED. Rows are in the order of the
+ * answer, forming as far as they tell. `symbol` and `timeframe_code` are empty unless the protocol
+ * says where an answer has them, and then ought to be what was asked for. Any row that cannot be
+ * read rejects the whole answer, as it does a message. MW_MESSAGE_PADDING readable bytes follow. */
 void mw_decoder_decode_history(struct mw_decoder *decoder, const char *data, size_t length,
                                struct mw_decoded *decoded);
 

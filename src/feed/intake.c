@@ -82,7 +82,8 @@ static void note_forming(struct mw_intake *intake, struct mw_subscription *subsc
         intake->ends_ms = end_ms;
 }
 
-static void note_live(struct mw_intake *intake, struct mw_subscription *subscription)
+/* A candle was pushed as it happened. */
+static void note_push(const struct mw_intake *intake, struct mw_subscription *subscription)
 {
     int64_t gap_ms = intake->mono_ms - subscription->candle_at;
     if (!subscription->flows)
@@ -93,12 +94,10 @@ static void note_live(struct mw_intake *intake, struct mw_subscription *subscrip
         subscription->cadence_ms += (gap_ms - subscription->cadence_ms) / CADENCE_WEIGHT;
     subscription->candle_at = intake->mono_ms;
     subscription->look_count = 0;
-    set_health(intake, subscription->series, MW_SERIES_LIVE);
 }
 
-/* Returns NULL, and counts it, when nobody wants the row. */
-static struct mw_subscription *find(struct mw_intake *intake, const struct mw_decoded_row *row,
-                                    const char *data, size_t length)
+static void put_row(struct mw_intake *intake, const struct mw_decoded_row *row, bool snapshot,
+                    const char *data, size_t length)
 {
     struct mw_subscription *subscription = mw_subscriptions_find(&intake->subscriptions, row);
     if (subscription == NULL) {
@@ -106,71 +105,28 @@ static struct mw_subscription *find(struct mw_intake *intake, const struct mw_de
             count(&intake->unsubscribed, 1);
         else
             reject(intake, MW_REJECT_UNKNOWN_SYMBOL, data, length);
+        return;
     }
-    return subscription;
-}
-
-static void put(struct mw_intake *intake, struct mw_subscription *subscription,
-                const struct mw_candle *candle, const char *data, size_t length)
-{
     mw_fault fault;
-    mw_put result =
-        mw_cache_put(intake->cache, subscription->series, candle, intake->wall_ms, &fault);
-    if (result == MW_PUT_REJECTED) {
+    mw_put put =
+        mw_cache_put(intake->cache, subscription->series, &row->candle, intake->wall_ms, &fault);
+    if (put == MW_PUT_REJECTED) {
         reject(intake, mw_reject_of_fault(fault), data, length);
         return;
     }
     subscription->confirmed = true;
     count(&intake->candles, 1);
-    if (result == MW_PUT_LATE)
+    if (put == MW_PUT_LATE)
         count(&intake->late, 1);
-    if (result == MW_PUT_REVISED)
+    else if (put == MW_PUT_REVISED)
         count(&intake->revised, 1);
-    if (candle->source != MW_SOURCE_LIVE)
+    if (row->candle.source != MW_SOURCE_LIVE)
         return;
-    note_live(intake, subscription);
-    if (result == MW_PUT_APPENDED || result == MW_PUT_UPDATED || result == MW_PUT_SAME)
-        note_forming(intake, subscription, candle);
-}
-
-static void put_live(struct mw_intake *intake, const struct mw_decoded *decoded, const char *data,
-                     size_t length)
-{
-    for (uint32_t i = 0; i < decoded->row_count; i++) {
-        struct mw_subscription *subscription = find(intake, &decoded->rows[i], data, length);
-        if (subscription != NULL)
-            put(intake, subscription, &decoded->rows[i].candle, data, length);
-    }
-}
-
-/* A row that another of its series follows has closed, whatever it says of itself. */
-static void put_snapshot(struct mw_intake *intake, const struct mw_decoded *decoded,
-                         const char *data, size_t length)
-{
-    for (int pass = 0; pass < 3; pass++) {
-        for (uint32_t i = 0; i < decoded->row_count; i++) {
-            const struct mw_decoded_row *row = &decoded->rows[i];
-            struct mw_subscription *subscription =
-                pass == 2 ? find(intake, row, data, length)
-                          : mw_subscriptions_find(&intake->subscriptions, row);
-            if (subscription == NULL)
-                continue;
-            struct mw_candle candle = row->candle;
-            if (pass == 0) {
-                subscription->snapshot_ms = INT64_MIN;
-            } else if (pass == 1) {
-                if (candle.open_ms > subscription->snapshot_ms)
-                    subscription->snapshot_ms = candle.open_ms;
-            } else {
-                candle.source = MW_SOURCE_BACKFILL;
-                if (candle.open_ms < subscription->snapshot_ms) {
-                    candle.state = MW_CANDLE_CLOSED;
-                    candle.closed_by = MW_CLOSED_BY_EXCHANGE;
-                }
-                put(intake, subscription, &candle, data, length);
-            }
-        }
-    }
+    set_health(intake, subscription->series, MW_SERIES_LIVE);
+    if (!snapshot)
+        note_push(intake, subscription);
+    if (put == MW_PUT_APPENDED || put == MW_PUT_UPDATED || put == MW_PUT_SAME)
+        note_forming(intake, subscription, &row->candle);
 }
 
 void mw_intake_subscribe(struct mw_intake *intake, const char *symbol, const char *timeframe_code,
@@ -254,10 +210,9 @@ void mw_intake_message(struct mw_intake *intake, bool text, const char *data, si
     mw_decoder_decode(intake->decoder, data, length, decoded);
     switch (decoded->kind) {
     case MW_DECODED_CANDLES:
-        put_live(intake, decoded, data, length);
-        break;
     case MW_DECODED_SNAPSHOT:
-        put_snapshot(intake, decoded, data, length);
+        for (uint32_t i = 0; i < decoded->row_count; i++)
+            put_row(intake, &decoded->rows[i], decoded->kind == MW_DECODED_SNAPSHOT, data, length);
         break;
     case MW_DECODED_OK:
     case MW_DECODED_ERROR:

@@ -6,8 +6,9 @@
  *
  *     mw_intake_set_time, mw_intake_message x many, mw_cache_flush        once per read
  *
- * Rows of a snapshot are history: they prove and fill, and are nobody's live close. A series is
- * LIVE from its first live candle on, until it is interrupted or no longer subscribed.
+ * A series is LIVE from its first live candle on, until it is interrupted or no longer subscribed.
+ * Rows of a snapshot are history, but for the newest, which still forms: that one says how things
+ * are, and nothing of whether more will come.
  *
  * The clock closes a bar that a live update showed forming before its end by the wall clock, when
  * that end and a grace have gone by. Time in a simulated feed may run anywhere, so that about

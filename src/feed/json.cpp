@@ -12,6 +12,9 @@ namespace dom = simdjson::dom;
 struct mw_json {
     dom::parser parser;
     dom::element root;
+    dom::element row;                       /* that is looked in */
+    dom::array::iterator next_row, row_end; /* when rows are elements of an array */
+    bool single;                            /* the row is an object, and still to come */
 };
 
 /* The parser keeps the depth it is first given. */
@@ -72,17 +75,72 @@ static void fill(const dom::element &element, struct mw_json_value *value)
     }
 }
 
+/* Follows `path` from `element`. */
+static bool follow(dom::element &element, const struct mw_path *path)
+{
+    for (uint32_t i = 0; i < path->key_count; i++) {
+        if (path->keys[i].text != nullptr) {
+            dom::object object;
+            std::string_view key(path->keys[i].text, path->keys[i].length);
+            if (element.get(object) != simdjson::SUCCESS ||
+                object.at_key(key).get(element) != simdjson::SUCCESS)
+                return false;
+        } else {
+            dom::array array;
+            if (element.get(array) != simdjson::SUCCESS ||
+                array.at(path->keys[i].length).get(element) != simdjson::SUCCESS)
+                return false;
+        }
+    }
+    return true;
+}
+
 bool mw_json_find(const struct mw_json *json, const struct mw_path *path,
                   struct mw_json_value *value)
 {
     dom::element element = json->root;
-    for (uint32_t i = 0; i < path->key_count; i++) {
-        dom::object object;
-        std::string_view key(path->keys[i].text, path->keys[i].length);
-        if (element.get(object) != simdjson::SUCCESS ||
-            object.at_key(key).get(element) != simdjson::SUCCESS)
-            return false;
+    if (!follow(element, path))
+        return false;
+    fill(element, value);
+    return true;
+}
+
+bool mw_json_begin_rows(struct mw_json *json, const struct mw_path *path)
+{
+    dom::element element = json->root;
+    dom::array array;
+    json->single = false;
+    if (!follow(element, path))
+        return false;
+    if (element.get(array) == simdjson::SUCCESS) {
+        json->next_row = array.begin();
+        json->row_end = array.end();
+        return true;
     }
+    json->next_row = json->row_end = dom::array::iterator();
+    json->row = element;
+    return json->single = element.is_object();
+}
+
+bool mw_json_next_row(struct mw_json *json)
+{
+    if (json->single) {
+        json->single = false;
+        return true;
+    }
+    if (json->next_row == json->row_end)
+        return false;
+    json->row = *json->next_row;
+    ++json->next_row;
+    return true;
+}
+
+bool mw_json_find_in_row(const struct mw_json *json, const struct mw_path *path,
+                         struct mw_json_value *value)
+{
+    dom::element element = json->row;
+    if (!follow(element, path))
+        return false;
     fill(element, value);
     return true;
 }

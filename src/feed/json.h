@@ -42,9 +42,19 @@ struct mw_json_value {
     size_t length;
 };
 
-/* Finds the value at `path`. False when a key is missing or something on the way is no object. */
+/* Finds the value at `path`. False when a key or element is missing, or what is on the way is of
+ * another kind. */
 bool mw_json_find(const struct mw_json *json, const struct mw_path *path,
                   struct mw_json_value *value);
+
+/* The rows of a message: the elements of the array at `path`, or the one object that is there in
+ * place of it. False when nothing is there, or something else. */
+bool mw_json_begin_rows(struct mw_json *json, const struct mw_path *path);
+/* Makes the next row, the first at first, the one that is looked in. False at the end. */
+bool mw_json_next_row(struct mw_json *json);
+/* As mw_json_find, from the row. */
+bool mw_json_find_in_row(const struct mw_json *json, const struct mw_path *path,
+                         struct mw_json_value *value);
 
 #ifdef __cplusplus
 }

@@ -1,4 +1,4 @@
-/* protocol.c - loading protocols and building their requests.
+/* protocol.c - loading protocols and giving them up.
  *
  * The whole of loading runs in one protected Lua call that fills a struct owned outside of it, so
  * that an error anywhere, Lua's own or ours, leaves nothing behind.
@@ -16,8 +16,33 @@
 #include "base/embedded.h"
 #include "base/limits.h"
 #include "feed/protocol_compile.h"
+#include "feed/protocol_run.h"
 
 static const char any_marker; /* its address is ANY in protocol files; NULL is cjson's null, 0 */
+
+/* urlencode(text) -> text: everything but letters, digits and "-._~" as %XX. */
+static int url_encode(lua_State *L)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    size_t length;
+    const char *text = luaL_checklstring(L, 1, &length);
+    luaL_Buffer out;
+    luaL_buffinit(L, &out);
+    for (size_t i = 0; i < length; i++) {
+        unsigned char c = (unsigned char)text[i];
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                     (c != '\0' && strchr("-._~", c) != NULL);
+        if (plain) {
+            luaL_addchar(&out, (char)c);
+        } else {
+            luaL_addchar(&out, '%');
+            luaL_addchar(&out, digits[c >> 4]);
+            luaL_addchar(&out, digits[c & 15]);
+        }
+    }
+    luaL_pushresult(&out);
+    return 1;
+}
 
 static void open_libraries(lua_State *L)
 {
@@ -38,6 +63,8 @@ static void open_libraries(lua_State *L)
     lua_setglobal(L, "NULL");
     lua_pushlightuserdata(L, (void *)(uintptr_t)&any_marker);
     lua_setglobal(L, "ANY");
+    lua_pushcfunction(L, url_encode);
+    lua_setglobal(L, "urlencode");
 }
 
 /* What the protected load works on. */
@@ -115,19 +142,13 @@ mw_status mw_protocol_load(const char *name_or_path, struct mw_protocol **out, s
         return status;
     }
     struct mw_protocol *protocol = load.protocol = mw_alloc_zero(sizeof(*protocol));
-    protocol->subscribe = protocol->unsubscribe = LUA_NOREF;
     protocol->L = luaL_newstate();
     MW_CHECK(protocol->L != NULL);
-    lua_pushcfunction(protocol->L, load_protected);
-    lua_pushlightuserdata(protocol->L, &load);
-    if (lua_pcall(protocol->L, 1, 0, 0) != LUA_OK) {
-        const char *message = lua_tostring(protocol->L, -1);
-        status = mw_fail(err, MW_ECONFIG, "protocol %s: %s", name_or_path,
-                         message != NULL ? message : "raised an error that is no text");
-        mw_protocol_free(protocol);
-    } else {
+    status = mw_protocol_run(protocol, load_protected, &load, MW_LOAD_MS_MAX, name_or_path, err);
+    if (status == MW_OK)
         *out = protocol;
-    }
+    else
+        mw_protocol_free(protocol);
     mw_str_deinit(&file);
     return status;
 }
@@ -162,6 +183,25 @@ static void reply_deinit(struct mw_reply_pattern *reply)
     locator_deinit(&reply->code);
 }
 
+static void candles_deinit(struct mw_candle_pattern *candles)
+{
+    pattern_deinit(&candles->when);
+    pattern_deinit(&candles->snapshot);
+    path_deinit(&candles->rows);
+    for (int field = 0; field < MW_FIELD_COUNT; field++)
+        locator_deinit(&candles->fields[field]);
+}
+
+static void heartbeat_deinit(struct mw_heartbeat *heartbeat)
+{
+    mw_free(heartbeat->reply_text);
+    pattern_deinit(&heartbeat->reply);
+    for (uint32_t i = 0; i < heartbeat->ping_count; i++) {
+        mw_free(heartbeat->pings[i].text);
+        pattern_deinit(&heartbeat->pings[i].when);
+    }
+}
+
 void mw_protocol_free(struct mw_protocol *protocol)
 {
     if (protocol == NULL)
@@ -170,12 +210,15 @@ void mw_protocol_free(struct mw_protocol *protocol)
         mw_free(protocol->endpoints[i]);
     for (uint32_t i = 0; i < protocol->timeframe_count; i++)
         mw_free(protocol->timeframes[i].code);
-    pattern_deinit(&protocol->candles.when);
-    for (int field = 0; field < MW_FIELD_COUNT; field++)
-        locator_deinit(&protocol->candles.fields[field]);
+    candles_deinit(&protocol->candles);
+    heartbeat_deinit(&protocol->heartbeat);
+    candles_deinit(&protocol->history.rows);
+    mw_free(protocol->history.base);
     for (uint32_t i = 0; i < MW_REPLIES_MAX; i++) {
         reply_deinit(&protocol->ok[i]);
         reply_deinit(&protocol->error[i]);
+        reply_deinit(&protocol->history.error[i]);
+        pattern_deinit(&protocol->notices[i]);
     }
     lua_close(protocol->L);
     mw_free(protocol->timeframes);
@@ -198,87 +241,4 @@ bool mw_protocol_timeframe_code(const struct mw_protocol *protocol, struct mw_ti
         }
     }
     return false;
-}
-
-/* What the protected build works on. */
-struct build {
-    const struct mw_protocol_request *request;
-    int function;
-    void (*add)(void *user, const char *text, size_t length);
-    void *user;
-};
-
-static void push_series(lua_State *L, const struct mw_protocol_request *request)
-{
-    lua_createtable(L, (int)request->series_count, 0);
-    for (uint32_t i = 0; i < request->series_count; i++) {
-        lua_createtable(L, 0, 2);
-        lua_pushstring(L, request->series[i].symbol);
-        lua_setfield(L, -2, "symbol");
-        lua_pushstring(L, request->series[i].timeframe_code);
-        lua_setfield(L, -2, "timeframe");
-        lua_seti(L, -2, (lua_Integer)i + 1);
-    }
-}
-
-static void push_feed(lua_State *L, const struct mw_protocol_feed *feed)
-{
-    lua_createtable(L, 0, 3);
-    lua_pushstring(L, feed->name);
-    lua_setfield(L, -2, "name");
-    lua_pushstring(L, feed->csrf_token);
-    lua_setfield(L, -2, "csrf_token");
-    lua_pushstring(L, feed->market_type);
-    lua_setfield(L, -2, "market_type");
-}
-
-static int build_protected(lua_State *L)
-{
-    struct build *build = lua_touserdata(L, 1);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, build->function);
-    push_series(L, build->request);
-    lua_pushinteger(L, build->request->id);
-    push_feed(L, build->request->feed);
-    lua_call(L, 3, 1);
-    if (!lua_istable(L, -1))
-        return luaL_error(L, "want a list of messages, got %s", luaL_typename(L, -1));
-    lua_Integer count = luaL_len(L, -1);
-    for (lua_Integer i = 1; i <= count; i++) {
-        if (lua_geti(L, -1, i) == LUA_TTABLE) {
-            lua_getglobal(L, "json");
-            lua_getfield(L, -1, "encode");
-            lua_pushvalue(L, -3);
-            lua_call(L, 1, 1);
-        } else if (lua_type(L, -1) != LUA_TSTRING) {
-            return luaL_error(L, "message %I: want a table or text, got %s", i,
-                              luaL_typename(L, -1));
-        }
-        size_t length;
-        const char *text = lua_tolstring(L, -1, &length);
-        build->add(build->user, text, length);
-        lua_settop(L, 2); /* the request and the list of messages */
-    }
-    return 0;
-}
-
-mw_status mw_protocol_build(struct mw_protocol *protocol, const struct mw_protocol_request *request,
-                            void (*add)(void *user, const char *text, size_t length), void *user,
-                            struct mw_error *err)
-{
-    struct build build = {.request = request, .add = add, .user = user};
-    build.function = request->subscribe ? protocol->subscribe : protocol->unsubscribe;
-    if (build.function == LUA_NOREF)
-        return MW_OK;
-    lua_State *L = protocol->L;
-    lua_pushcfunction(L, build_protected);
-    lua_pushlightuserdata(L, &build);
-    mw_status status = MW_OK;
-    if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
-        const char *message = lua_tostring(L, -1);
-        status = mw_fail(err, MW_ECONFIG, "protocol %s: %s: %s", protocol->name,
-                         request->subscribe ? "subscribe" : "unsubscribe",
-                         message != NULL ? message : "raised an error that is no text");
-        lua_pop(L, 1);
-    }
-    return status;
 }

@@ -21,17 +21,18 @@
 struct lua_State;
 
 enum {
-    MW_PATH_KEYS_MAX = 8,    /* nesting of a field; venues use up to 3 */
-    MW_ALTERNATIVES_MAX = 4, /* paths of one field, or values of one condition */
-    MW_CONDITIONS_MAX = 8,   /* of one pattern */
-    MW_REPLIES_MAX = 8,      /* patterns of one kind of reply */
+    MW_PATH_KEYS_MAX = 8,     /* nesting of a field; venues use up to 3 */
+    MW_ALTERNATIVES_MAX = 4,  /* paths of one field, or values of one condition */
+    MW_CONDITIONS_MAX = 8,    /* of one pattern */
+    MW_REPLIES_MAX = 8,       /* patterns of one kind of reply */
+    MW_PATH_ELEMENT_MAX = 64, /* the last element of a row that counts; venues send up to 12 */
 };
 
-/* "data.k.o": the keys to follow from the root of a message. */
+/* "data.k.o": the keys to follow from the root of a message, or from a row of it. */
 struct mw_path {
     struct {
-        char *text; /* owns */
-        size_t length;
+        char *text;    /* owns; NULL: an element of an array */
+        size_t length; /* of the text, or the element's index */
     } keys[MW_PATH_KEYS_MAX];
     uint32_t key_count;
 };
@@ -162,6 +163,7 @@ struct mw_protocol {
     uint32_t ok_count, error_count;
 
     struct lua_State *L;        /* owns */
+    int64_t until_ms;           /* monotonic time by which what runs in it must be done */
     int subscribe, unsubscribe; /* references in its registry; LUA_NOREF where there is none */
 };
 

@@ -13,4 +13,9 @@
  * what was filled in until then belongs to `protocol` and goes with mw_protocol_free. */
 void mw_protocol_compile(lua_State *L, int index, struct mw_protocol *protocol);
 
+/* Its parts, of the same table: `heartbeat`, `pings` and `notices`; `candles`; `history`. */
+void mw_protocol_compile_upkeep(lua_State *L, int index, struct mw_protocol *protocol);
+void mw_protocol_compile_candles(lua_State *L, int index, struct mw_candle_pattern *candles);
+void mw_protocol_compile_history(lua_State *L, int index, struct mw_history_pattern *history);
+
 #endif

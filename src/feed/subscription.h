@@ -34,7 +34,6 @@ struct mw_subscription {
     int64_t looked_at;   /* when its silence was last looked into */
     uint32_t look_count; /* in vain, since the last candle */
     int64_t probed_at;   /* when its history was last asked for */
-    int64_t snapshot_ms; /* the newest row of the snapshot at hand */
 };
 
 struct mw_subscriptions {

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -47,6 +48,23 @@ mw_status mw_protocol_file_load(const char *change, struct mw_protocol **out, st
     mw_status status = mw_protocol_load(mw_protocol_file_write(change, path), out, err);
     unlink(path);
     return status;
+}
+
+bool mw_protocol_file_refuses(const struct mw_protocol_bad *cases, size_t count)
+{
+    bool all = true;
+    for (size_t i = 0; i < count; i++) {
+        struct mw_protocol *protocol = NULL;
+        struct mw_error err = {.message = ""};
+        if (mw_protocol_file_load(cases[i].change, &protocol, &err) == MW_ECONFIG &&
+            strstr(err.message, cases[i].message) != NULL && protocol == NULL)
+            continue;
+        fprintf(stderr, "%s\n  got  %s\n  want %s\n", cases[i].change, err.message,
+                cases[i].message);
+        mw_protocol_free(protocol);
+        all = false;
+    }
+    return all;
 }
 
 struct mw_protocol *mw_protocol_file_get(const char *change)

@@ -16,7 +16,15 @@ char *mw_protocol_file_write(const char *change, char path[MW_PROTOCOL_FILE_BYTE
 MW_MUST_USE mw_status mw_protocol_file_load(const char *change, struct mw_protocol **out,
                                             struct mw_error *err);
 
-/* The same when nothing is wrong with it. Never NULL. */
+/* What spoils the good protocol, and what the message says then. */
+struct mw_protocol_bad {
+    const char *change, *message;
+};
+
+/* Whether each is refused with MW_ECONFIG and its message; says on stderr which is not. */
+bool mw_protocol_file_refuses(const struct mw_protocol_bad *cases, size_t count);
+
+/* Loads it when nothing is wrong with it. Never NULL. */
 struct mw_protocol *mw_protocol_file_get(const char *change);
 
 #endif

@@ -142,30 +142,10 @@ static void a_good_file_is_compiled(void **state)
     mw_protocol_free(protocol);
 }
 
-/* What spoils the protocol, and what the message says after its path. */
-struct bad {
-    const char *change, *message;
-};
-
-static void expect_refused(const struct bad *cases, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        struct mw_protocol *protocol = NULL;
-        struct mw_error err = {.message = ""};
-        mw_status status = mw_protocol_file_load(cases[i].change, &protocol, &err);
-        if (status != MW_ECONFIG || strstr(err.message, cases[i].message) == NULL)
-            print_error("%s\n  got  %s\n  want %s\n", cases[i].change, err.message,
-                        cases[i].message);
-        assert_int_equal(status, MW_ECONFIG);
-        assert_non_null(strstr(err.message, cases[i].message));
-        assert_null(protocol);
-    }
-}
-
 static void bad_values_are_refused_with_their_place(void **state)
 {
     (void)state;
-    static const struct bad cases[] = {
+    static const struct mw_protocol_bad cases[] = {
         {"p = 7", ": want a table returned, got number"},
         {"p = nil", ": want a table returned, got nil"},
         {"p.nmae = 1", ": protocol: no such key 'nmae', did you mean name?"},
@@ -203,13 +183,13 @@ static void bad_values_are_refused_with_their_place(void **state)
         {"io.open('x')", "io"},
         {"p.name = = 7", "'='"},
     };
-    expect_refused(cases, MW_COUNT(cases));
+    assert_true(mw_protocol_file_refuses(cases, MW_COUNT(cases)));
 }
 
 static void bad_candles_are_refused_with_their_place(void **state)
 {
     (void)state;
-    static const struct bad cases[] = {
+    static const struct mw_protocol_bad cases[] = {
         {"p.candles = nil", "protocol.candles: want a table, got nil"},
         {"p.candles.colse = 'x'", "candles: no such key 'colse', did you mean close?"},
         {"p.candles.close = nil", "candles.close: missing"},
@@ -238,7 +218,7 @@ static void bad_candles_are_refused_with_their_place(void **state)
         {"for i = 1, 9 do p.candles.when['k' .. i] = i end",
          "candles.when: more than 8 conditions"},
     };
-    expect_refused(cases, MW_COUNT(cases));
+    assert_true(mw_protocol_file_refuses(cases, MW_COUNT(cases)));
 }
 
 static void limits_are_taken_up_to_their_end(void **state)
@@ -287,7 +267,7 @@ static void messages_may_be_text_or_tables_and_many(void **state)
 static void functions_that_fail_are_told_with_their_name(void **state)
 {
     (void)state;
-    static const struct bad cases[] = {
+    static const struct mw_protocol_bad cases[] = {
         {"p.subscribe = function() return 'text' end",
          "protocol made: subscribe: want a list of messages, got string"},
         {"p.subscribe = function() return { 'a', 7 } end",

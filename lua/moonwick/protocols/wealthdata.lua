@@ -2,7 +2,8 @@
 --
 -- One CONNECT names every symbol and resolution wanted and replaces what was subscribed before; the
 -- server confirms with CONNECTED. A bar may say whether it is closed; one that does not is closed
--- by its successor.
+-- by its successor. Either side may send a PING, which the other answers; a SHUTDOWN says that the
+-- server is about to go. The history is on the WebSocket's own host and port.
 
 -- The distinct values of one key, in order of appearance.
 local function distinct(series, key)
@@ -47,5 +48,34 @@ return {
     open_time = { "open_time", unit = "ms" },
     open = "open", high = "high", low = "low", close = "close", volume = "volume",
     closed = "closed",
+  },
+
+  heartbeat = {
+    send = function(now_ms) return { type = "PING", time = now_ms } end,
+    reply = { when = { type = "PONG" } },
+  },
+  pings = {
+    {
+      when = { type = "PING" },
+      answer = function(message) return { type = "PONG", time = message.time } end,
+    },
+  },
+  notices = { { when = { type = "SHUTDOWN" } } },
+
+  history = {
+    count = 1000, requests_per_second = 100,
+    request = function(series, from_ms, to_ms, count)
+      local url = ("/history?symbol=%s&resolution=%s&limit=%d"):format(
+        urlencode(series.symbol), urlencode(series.timeframe), count)
+      if from_ms then url = url .. ("&from=%d"):format(from_ms) end
+      if to_ms then url = url .. ("&to=%d"):format(to_ms) end
+      return url
+    end,
+    when = { type = "HISTORY" },
+    symbol = "symbol", timeframe = "resolution",
+    rows = "bars",
+    open_time = { "open_time", unit = "ms" },
+    open = "open", high = "high", low = "low", close = "close", volume = "volume",
+    error = { { when = { type = "ERROR" }, message = "message" } },
   },
 }
