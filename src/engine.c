@@ -4,11 +4,13 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "feed/capture.h"
 #include "feed/connection.h"
 #include "feed/protocol.h"
 #include "script/bar_reader.h"
@@ -86,6 +88,23 @@ static void on_strategy_event(void *user, const struct mw_event *event)
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
+/* Tells the recording, if there is one, of the feed. */
+static mw_status announce_feed(struct mw_engine *engine, const struct mw_feed_settings *feed,
+                               uint8_t *number, struct mw_error *err)
+{
+    if (engine->settings->capture == NULL)
+        return MW_OK;
+    /* A file is named so that it is found from anywhere. */
+    char *path = strchr(feed->protocol, '/') != NULL ? realpath(feed->protocol, NULL) : NULL;
+    const struct mw_capture_fields fields = {.bars = engine->settings->cache_bars,
+                                             .gap_wait_ms = feed->gap_wait_ms,
+                                             .name = feed->name,
+                                             .protocol = path != NULL ? path : feed->protocol};
+    mw_status status = mw_capture_add_feed(engine->settings->capture, &fields, number, err);
+    free(path);
+    return status;
+}
+
 /* Makes the connection of one feed and subscribes what the settings name. */
 static mw_status open_feed(struct mw_engine *engine, uint32_t index, struct mw_error *err)
 {
@@ -94,6 +113,10 @@ static mw_status open_feed(struct mw_engine *engine, uint32_t index, struct mw_e
     mw_status status = mw_protocol_load(feed->protocol, &protocol, err);
     if (status != MW_OK)
         return mw_fail_within(err, status, "feed %s", feed->name);
+    uint8_t capture_feed = 0;
+    status = announce_feed(engine, feed, &capture_feed, err);
+    if (status != MW_OK)
+        return status;
     const struct mw_connection_options options = {
         .name = feed->name,
         .endpoints = (const char *const *)feed->endpoints,
@@ -107,6 +130,8 @@ static mw_status open_feed(struct mw_engine *engine, uint32_t index, struct mw_e
         .confirm_ms = feed->confirm_ms,
         .frame_bytes_max = feed->frame_bytes_max,
         .reconnect = engine->settings->reconnect,
+        .capture = engine->settings->capture,
+        .capture_feed = capture_feed,
         .cache = engine->cache,
         .on_event = on_feed_event,
         .user = engine};

@@ -99,6 +99,8 @@ enum {
     MW_CAPTURE_PAYLOAD_BYTES_MAX = MW_FRAME_BYTES_MAX + (8 << 10),
     MW_CAPTURE_FEEDS_MAX = 255,          /* numbers of one byte; more than MW_FEEDS_MAX */
     MW_CAPTURE_BUFFER_BYTES = 256 << 10, /* of records before they are written, twice */
+    MW_REPLAY_CONNECTIONS_MAX = 4096,    /* of one feed; one a day for ten years */
+    MW_REPLAY_CANDLES_MAX = 1 << 27,     /* in all series; 8 GiB if they fill up */
 
     /* Simulator. A million is a day in 90 ms, more than any socket takes. */
     MW_SIMULATOR_SPEED_MAX = 1000000,
