@@ -14,7 +14,7 @@
 #include "history/replay.h"
 #include "script/cursor.h"
 
-enum { BATCH = 64, NAME_WIDTH = 8 };
+enum { NAME_WIDTH = 8 };
 
 struct replay_options {
     const char *file;
@@ -180,12 +180,22 @@ static void watch_new(struct show *show)
     show->cursors = mw_realloc_array(show->cursors, count, sizeof(*show->cursors));
     for (; show->watched < count; show->watched++) {
         struct mw_series *series = mw_cache_series_get(cache, show->watched);
-        struct mw_cursor *cursor = mw_alloc(sizeof(*cursor));
-        mw_cursor_init(cursor, series, true);
-        show->cursors[show->watched] = cursor;
+        show->cursors[show->watched] = mw_cursor_new(series, true);
         if (is_shown(show, series))
             mw_watcher_watch(show->watcher, series);
     }
+}
+
+/* Prints the bars of a series that are new. Time is that of the recording. */
+static void show_new(struct show *show, struct mw_series *series, int64_t time_ms)
+{
+    struct mw_cursor *cursor = show->cursors[mw_series_note(series)->id];
+    struct mw_cursor_news news;
+    mw_cursor_kind kind;
+    while ((kind = mw_cursor_next(cursor, time_ms, &news)) != MW_CURSOR_NOTHING &&
+           kind != MW_CURSOR_HELD)
+        if (kind == MW_CURSOR_BAR)
+            print_bar(show, series, &news.candle, time_ms);
 }
 
 /* Prints the bars that the last record closed. */
@@ -194,15 +204,8 @@ static void show_bars(struct show *show, int64_t time_ms)
     watch_new(show);
     uint32_t at = 0;
     struct mw_series *series;
-    while ((series = mw_watcher_take(show->watcher, &at)) != NULL) {
-        struct mw_candle bars[BATCH];
-        uint64_t lost;
-        uint32_t count;
-        while ((count = mw_cursor_read(show->cursors[mw_series_note(series)->id], BATCH, bars,
-                                       &lost)) > 0)
-            for (uint32_t i = 0; i < count; i++)
-                print_bar(show, series, &bars[i], time_ms);
-    }
+    while ((series = mw_watcher_take(show->watcher, &at)) != NULL)
+        show_new(show, series, time_ms);
 }
 
 /* --- the run ---------------------------------------------------------------------------------- */
@@ -243,6 +246,12 @@ static mw_status run(struct show *show, struct mw_error *err)
             keep_pace(show, step.time_ms - counts.first_ms);
         if (show->watcher != NULL)
             show_bars(show, step.time_ms);
+    }
+    /* What was held back for a hole comes now, when there is nothing more to wait for. */
+    for (uint32_t i = 0; i < show->watched; i++) {
+        struct mw_series *series = mw_cache_series_get(mw_replay_cache(show->replay), i);
+        if (is_shown(show, series))
+            show_new(show, series, INT64_MAX / 2);
     }
     return status;
 }
@@ -302,7 +311,7 @@ static int replay_command(int argc, char **argv)
     mw_signals_release();
     mw_wake_deinit(&show.wake);
     for (uint32_t i = 0; i < show.watched; i++)
-        mw_free(show.cursors[i]);
+        mw_cursor_free(show.cursors[i]);
     mw_free(show.cursors);
     mw_replay_close(show.replay);
     mw_str_deinit(&show.line);

@@ -325,8 +325,7 @@ static void insert(struct mw_series *series, struct mw_span span, uint64_t befor
     else if (mw_gaps_find(&series->gaps, next.open_ms, next.open_ms) == NULL)
         mw_series_note_revision(series, next.open_ms); /* it was known to be quiet */
     doubt(series, &next);
-    mw_series_open_gap(series, next.open_ms, next.open_ms); /* readers look again */
-    bool full = span.count == series->capacity;             /* then the oldest goes */
+    bool full = span.count == series->capacity; /* then the oldest goes */
     if (full)
         drop_oldest(series, span);
     seq_begin(&series->repair_seq);
@@ -341,6 +340,7 @@ static void insert(struct mw_series *series, struct mw_span span, uint64_t befor
     seq_end(&series->repair_seq);
     if (!(next.flags & MW_CANDLE_UNPROVEN))
         mw_series_close_gap(series, next.open_ms, next.open_ms);
+    mw_series_renew_gaps(series); /* also when the holes are what they were */
     if (full)
         mw_series_forget_gaps(series);
 }

@@ -25,7 +25,7 @@ int64_t mw_series_dropped_ms(const struct mw_series *series)
 
 /* The version goes first: whoever sees that there are no holes any more sees that something has
  * changed, too. Rows that are published after this, with a release, carry both along. */
-static void publish(struct mw_series *series)
+void mw_series_renew_gaps(struct mw_series *series)
 {
     atomic_fetch_add_explicit(&series->gap_version, 1, memory_order_acq_rel);
     atomic_store_explicit(&series->gap_count, series->gaps.count, memory_order_release);
@@ -34,14 +34,14 @@ static void publish(struct mw_series *series)
 void mw_series_open_gap(struct mw_series *series, int64_t from_ms, int64_t to_ms)
 {
     if (mw_gaps_add(&series->gaps, series->key.timeframe, from_ms, to_ms))
-        publish(series);
+        mw_series_renew_gaps(series);
 }
 
 void mw_series_close_gap(struct mw_series *series, int64_t from_ms, int64_t to_ms)
 {
     if (series->gaps.count > 0 &&
         mw_gaps_remove(&series->gaps, series->key.timeframe, from_ms, to_ms))
-        publish(series);
+        mw_series_renew_gaps(series);
 }
 
 uint64_t mw_series_gap_version(const struct mw_series *series)
@@ -133,7 +133,7 @@ void mw_series_give_up(struct mw_series *series, int64_t from_ms, int64_t to_ms)
     pthread_mutex_lock(&series->lock);
     if (clip(series, mw_series_span(series), &from_ms, &to_ms) &&
         mw_gaps_give_up(&series->gaps, series->key.timeframe, from_ms, to_ms))
-        publish(series);
+        mw_series_renew_gaps(series);
     pthread_mutex_unlock(&series->lock);
 }
 
@@ -155,7 +155,7 @@ void mw_series_forget_gaps(struct mw_series *series)
                         mw_timeframe_floor(timeframe, oldest.open_ms - 1)))
         changed = true;
     if (changed)
-        publish(series);
+        mw_series_renew_gaps(series);
 }
 
 void mw_series_note_revision(struct mw_series *series, int64_t open_ms)
@@ -166,6 +166,21 @@ void mw_series_note_revision(struct mw_series *series, int64_t open_ms)
     series->revisions[number % MW_SERIES_REVISIONS_MAX] =
         (struct mw_revision){.number = number, .open_ms = open_ms};
     atomic_store_explicit(&series->revision_count, number, memory_order_release);
+}
+
+uint32_t mw_series_count_between(struct mw_series *series, int64_t from_ms, int64_t to_ms)
+{
+    pthread_mutex_lock(&series->lock);
+    struct mw_span span = mw_series_span(series);
+    uint64_t begin = mw_series_lower_bound(series, span, from_ms);
+    uint64_t end = mw_series_lower_bound(series, span, to_ms + 1);
+    pthread_mutex_unlock(&series->lock);
+    return end > begin ? (uint32_t)(end - begin) : 0;
+}
+
+uint32_t mw_series_gap_count(const struct mw_series *series)
+{
+    return atomic_load_explicit(&series->gap_count, memory_order_acquire);
 }
 
 uint64_t mw_series_revision_count(const struct mw_series *series)

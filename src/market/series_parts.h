@@ -61,6 +61,10 @@ void mw_series_rewrite(struct mw_series *series, struct mw_span span, uint64_t n
 void mw_series_open_gap(struct mw_series *series, int64_t from_ms, int64_t to_ms);
 void mw_series_close_gap(struct mw_series *series, int64_t from_ms, int64_t to_ms);
 
+/* Publishes the holes in a new version, which tells readers that rows between others may be new.
+ * `lock` is held. */
+void mw_series_renew_gaps(struct mw_series *series);
+
 /* The ring has dropped its oldest bar, and that is published: holes up to there are forgotten, and
  * those between it and the oldest that is left are given up, since the ring takes nothing there any
  * more. `lock` is held. */

@@ -82,7 +82,7 @@ static mw_status merge(struct bench *bench, int from, int to, int first, int las
 {
     char text[8192];
     mw_history_write(text, sizeof(text), first, last, NULL);
-    return merge_text(bench, from, to, text, 0);
+    return merge_text(bench, from, to, text, bound(last)); /* while the last one forms */
 }
 
 static mw_status merge_quiet(struct bench *bench, int from, int to, const int *rows, int count)
@@ -97,7 +97,8 @@ static mw_status merge_quiet(struct bench *bench, int from, int to, const int *r
     }
     size_t used = strlen(text);
     snprintf(text + used, sizeof(text) - used, "]");
-    return merge_text(bench, from, to, text, 0);
+    return merge_text(bench, from, to, text,
+                      bound(rows[count - 1] > rows[0] ? rows[count - 1] : rows[0]));
 }
 
 /* "0 1 [2 3] 4f!": minutes of the bars, holes in brackets, `f` forming, `!` unproven. */
