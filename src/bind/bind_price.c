@@ -14,7 +14,7 @@
 #include "base/str.h"
 #include "bind/bind.h"
 #include "bind/bind_frame.h"
-#include "feed/connection.h"
+#include "feed/feed.h"
 
 /* What was asked for. */
 struct query {
@@ -239,8 +239,8 @@ static const char *find_reason(struct mw_engine *engine, const struct query *que
     }
     if (!is_contiguous(frame))
         return "gap";
-    struct mw_connection *feed = mw_engine_find_feed(engine, frame->key.feed);
-    return mw_connection_get_state(feed) != MW_CONNECTION_CONFIRMED ? "stale" : NULL;
+    struct mw_feed *feed = mw_engine_find_feed(engine, frame->key.feed);
+    return mw_feed_get_state(feed) != MW_CONNECTION_CONFIRMED ? "stale" : NULL;
 }
 
 static int answer_nothing(lua_State *L, const char *symbol, struct mw_timeframe timeframe)

@@ -23,6 +23,7 @@
 #define MW_EVENT_LIST(X)                                                                           \
     X(STATE, "state")     /* a feed's state changed: feed, state, error */                         \
     X(REFUSED, "refused") /* a venue refused a request and goes on: feed, state, error */          \
+    X(HISTORY, "history") /* a venue's history cannot be asked, or can again: feed, error */       \
     X(LAGGED, "lagged")   /* the ring dropped bars before delivery: strategy, key, count */        \
     X(SIGNAL, "signal")   /* a strategy says something: strategy, text, json */                    \
     X(ERROR, "error")     /* a strategy failed: strategy, error */                                 \
