@@ -64,8 +64,9 @@ static int64_t bound(int minute)
 static mw_status merge_text(struct bench *bench, int from, int to, const char *text,
                             int64_t sent_ms)
 {
-    char *body = mw_alloc_zero(strlen(text) + MW_MESSAGE_PADDING);
-    memcpy(body, text, strlen(text));
+    size_t size = strlen(text) + MW_MESSAGE_PADDING;
+    char *body = mw_alloc_zero(size);
+    snprintf(body, size, "%s", text);
     const struct mw_answer answer = {.series = bench->series,
                                      .from_ms = bound(from),
                                      .to_ms = bound(to),
