@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "base/thread.h"
 #include "history/backfill.h"
 
@@ -486,6 +487,54 @@ static void stops_at_once_with_a_request_under_way(void **state)
     end(&bench);
 }
 
+/* One schedule: bars come live or are missed, answers are of any kind, buckets are quiet. */
+static void run_schedule(uint64_t seed)
+{
+    enum { MINUTES = 60 };
+    static const int modes[] = {MW_HISTORY_GOOD,    MW_HISTORY_CUT,       MW_HISTORY_STATUS,
+                                MW_HISTORY_WITHOUT, MW_HISTORY_BACKWARDS, MW_HISTORY_BODY};
+    struct mw_random random = {.state = seed};
+    struct bench bench;
+    prepare(&bench, 0);
+    for (int minute = 1; minute < MINUTES; minute++)
+        bench.server.quiet[minute] = mw_random_next(&random) % 5 == 0;
+    bench.server.code = mw_random_next(&random) % 2 ? 503 : 404;
+    bench.server.body = "[[1,2,3]]";
+    struct mw_backfill_source source = source_of(&bench, 5 + (int)(seed % 30), RATE);
+    begin_with(&bench, 0, &source);
+    put_live(&bench, 0, true);
+    for (int minute = 1; minute <= MINUTES; minute++) {
+        pthread_mutex_lock(&bench.server.lock);
+        bench.server.last = minute - (int)(mw_random_next(&random) % 2); /* it may lag */
+        bench.server.mode = modes[mw_random_next(&random) % MW_COUNT(modes)];
+        bench.server.mode_count = 1;
+        bench.server.without = minute - 1; /* never the same one twice */
+        pthread_mutex_unlock(&bench.server.lock);
+        if (mw_random_next(&random) % 4 == 0)
+            mw_series_interrupt(bench.series);
+        if (mw_random_next(&random) % 3 == 0 || bench.server.quiet[minute])
+            continue;
+        put_live(&bench, minute, false);
+        if (mw_random_next(&random) % 2)
+            put_live(&bench, minute, true);
+        mw_wake_wait(&bench.wake, (int64_t)(mw_random_next(&random) % 3));
+    }
+    put_live(&bench, MINUTES, false);
+    put_live(&bench, MINUTES, true);
+    mw_history_server_set_last(&bench.server, MINUTES + 1);
+    mw_history_server_set(&bench.server, MW_HISTORY_GOOD, 0);
+    WAIT_UNTIL(&bench, !has_gap(&bench, false) && !has_gap(&bench, true));
+    expect_bars(&bench, 0, MINUTES);
+    end(&bench);
+}
+
+static void whatever_goes_wrong_the_series_is_right_in_the_end(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 60; seed++)
+        run_schedule(seed);
+}
+
 /* --- probes ----------------------------------------------------------------------------------- */
 
 static void a_probe_that_finds_nothing_newer_calls_the_series_live(void **state)
@@ -588,6 +637,7 @@ int main(void)
         cmocka_unit_test(stays_away_for_as_long_as_it_is_asked_to),
         cmocka_unit_test(keeps_to_the_rate),
         cmocka_unit_test(stops_at_once_with_a_request_under_way),
+        cmocka_unit_test(whatever_goes_wrong_the_series_is_right_in_the_end),
         cmocka_unit_test(a_probe_that_finds_nothing_newer_calls_the_series_live),
         cmocka_unit_test(a_probe_puts_what_was_missed),
         cmocka_unit_test(a_series_that_nobody_wants_any_more_is_dropped),

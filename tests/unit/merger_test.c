@@ -64,8 +64,9 @@ static int64_t bound(int minute)
 static mw_status merge_text(struct bench *bench, int from, int to, const char *text,
                             int64_t sent_ms)
 {
-    char *body = mw_alloc_zero(strlen(text) + MW_MESSAGE_PADDING);
-    memcpy(body, text, strlen(text));
+    size_t size = strlen(text) + MW_MESSAGE_PADDING;
+    char *body = mw_alloc_zero(size);
+    snprintf(body, size, "%s", text);
     const struct mw_answer answer = {.series = bench->series,
                                      .from_ms = bound(from),
                                      .to_ms = bound(to),
@@ -228,6 +229,18 @@ static void the_row_of_a_bar_that_the_clock_closed_counts_after_a_while(void **s
     end(&bench);
 }
 
+static void a_row_that_may_form_is_not_put_because_it_was_seen_before(void **state)
+{
+    (void)state;
+    struct bench bench;
+    begin(&bench);
+    put_live(&bench, 0, true);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(merge(&bench, 0, 2, 0, 2), MW_OK);
+    assert_string_equal(shown(&bench), "0 1 ");
+    end(&bench);
+}
+
 static void the_clock_says_nothing_of_a_bar_that_it_did_not_close(void **state)
 {
     (void)state;
@@ -384,6 +397,7 @@ int main(void)
         cmocka_unit_test(two_answers_make_a_bucket_quiet),
         cmocka_unit_test(an_answer_that_lacks_a_bar_of_the_series_is_wrong),
         cmocka_unit_test(the_row_of_a_bar_that_the_clock_closed_counts_after_a_while),
+        cmocka_unit_test(a_row_that_may_form_is_not_put_because_it_was_seen_before),
         cmocka_unit_test(the_clock_says_nothing_of_a_bar_that_it_did_not_close),
         cmocka_unit_test(fills_an_empty_ring_without_holes),
         cmocka_unit_test(a_full_answer_says_nothing_of_what_it_leaves_out),
