@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/thread.h"
 #include "net/lws_global.h"
+#include "server/rest.h"
 #include "server/session.h"
 
 enum {
@@ -28,7 +29,8 @@ static_assert(MW_SESSION_PAD >= LWS_PRE, "libwebsockets may write before the byt
 struct link {
     struct link *previous, *next; /* in the listener's list */
     struct lws *wsi;              /* borrows */
-    struct mw_session *session;   /* owns */
+    struct mw_session *session;   /* owns; after an upgrade */
+    struct mw_rest *rest;         /* owns; a request for history instead */
     struct mw_str incoming;       /* a message whose end has not come yet */
     lws_sorted_usec_list_t timer; /* the next candle is due */
 };
@@ -89,6 +91,18 @@ static int on_upgrade(struct mw_listener *listener, struct lws *wsi)
     if (listener->draining || listener->link_count >= MW_SIMULATOR_SESSIONS_MAX)
         return refuse(wsi, "503 Service Unavailable");
     return 0;
+}
+
+static int on_http(struct lws *wsi, struct link *link) MW_ON(mw_server_thread)
+{
+    struct mw_listener *listener = listener_of(wsi);
+    char path[PATH_BYTES];
+    if (lws_hdr_copy(wsi, path, sizeof(path), WSI_TOKEN_GET_URI) > 0 &&
+        strcmp(path, listener->options.venue->history_path) == 0) {
+        link->rest = mw_rest_new(wsi, listener->options.stage, listener->options.venue);
+        return 0;
+    }
+    return refuse(wsi, find_path(listener, wsi) < 0 ? "404 Not Found" : "426 Upgrade Required");
 }
 
 static int on_open(struct mw_listener *listener, struct lws *wsi, struct link *link)
@@ -183,8 +197,15 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     struct link *link = user;
     switch (reason) {
     case LWS_CALLBACK_HTTP:
-        return refuse(wsi, find_path(listener_of(wsi), wsi) < 0 ? "404 Not Found"
-                                                                : "426 Upgrade Required");
+        return on_http(wsi, link);
+    case LWS_CALLBACK_HTTP_WRITEABLE:
+        return link != NULL && link->rest != NULL ? mw_rest_go_on(link->rest) : 0;
+    case LWS_CALLBACK_CLOSED_HTTP:
+        if (link != NULL)
+            mw_rest_free(link->rest);
+        if (link != NULL)
+            link->rest = NULL;
+        return 0;
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
         return on_upgrade(listener_of(wsi), wsi);
     case LWS_CALLBACK_ESTABLISHED:

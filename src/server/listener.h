@@ -1,7 +1,8 @@
-/* listener.h - the WebSocket server: a thread with an event loop of libwebsockets and its sessions.
+/* listener.h - the server: a thread with an event loop of libwebsockets and its sessions.
  *
  *     CONFIRM_UPGRADE  path known? room?   ->  ESTABLISHED  a session  ->  WRITEABLE  frames
  *                      or else 404, 503                                    timer: the next is due
+ *     HTTP             the venue's history?    ->  an answer (rest.h), or else 404, 426
  *
  * Threads: start and stop from one owner; all else happens on the server thread.
  */

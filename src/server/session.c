@@ -142,7 +142,7 @@ bool mw_session_receive(struct mw_session *session, const char *text, size_t len
         carry_out(session, &request);
         session->venue->confirm(session->stage, &request, session->playback, &reply);
     }
-    bool queued = queue_reply(session, &reply);
+    bool queued = reply.length == 0 || queue_reply(session, &reply);
     mw_venue_request_deinit(&request);
     mw_str_deinit(&reply);
     return queued;
@@ -174,6 +174,7 @@ static char *fill_candles(struct mw_session *session, char *at, int64_t *wait_ms
     while (at < full && (step = mw_playback_next(session->playback, now_ms, &budget, &event)) ==
                             MW_PLAYBACK_EVENT) {
         session->position_ms = event.time_ms;
+        mw_stage_reach(session->stage, event.time_ms);
         at = put_event(session, &event, at);
     }
     int64_t due_ms = mw_playback_due_ms(session->playback);

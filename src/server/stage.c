@@ -154,7 +154,7 @@ static double scale_of(const struct mw_candle *rows, size_t count)
     return scale;
 }
 
-/* Reads the replay and drops what lies before the start that was asked for. */
+/* Reads the replay. What lies before the start that was asked for is its past: told when asked. */
 static mw_status load_rows(struct mw_stage *stage, const struct mw_simulator_options *options,
                            struct mw_error *err)
 {
@@ -172,9 +172,7 @@ static mw_status load_rows(struct mw_stage *stage, const struct mw_simulator_opt
         skipped++;
     if (skipped == stage->row_count)
         return mw_fail(err, MW_EINVAL, "start: %s ends before it", path);
-    stage->row_count -= skipped;
-    memmove(stage->rows, stage->rows + skipped, stage->row_count * sizeof(*stage->rows));
-    stage->start_ms = stage->rows[0].open_ms;
+    stage->start_ms = stage->rows[skipped].open_ms;
     return MW_OK;
 }
 
@@ -288,6 +286,19 @@ int64_t mw_stage_now_ms(const struct mw_stage *stage)
     double real_ms = (double)(mw_clock_monotonic_ns() - stage->clock_started_ns) / 1e6;
     double now_ms = (double)stage->start_ms + stage->speed * real_ms;
     return now_ms < (double)latest_ms ? (int64_t)now_ms : latest_ms;
+}
+
+void mw_stage_reach(struct mw_stage *stage, int64_t time_ms)
+{
+    if (time_ms > stage->reached_ms)
+        stage->reached_ms = time_ms;
+}
+
+int64_t mw_stage_past_ms(struct mw_stage *stage)
+{
+    if (stage->clock_running && stage->speed > 0)
+        mw_stage_reach(stage, mw_stage_now_ms(stage));
+    return stage->reached_ms > stage->start_ms ? stage->reached_ms : stage->start_ms;
 }
 
 int64_t mw_stage_wait_ms(const struct mw_stage *stage, int64_t due_ms)
