@@ -11,7 +11,7 @@ enum {
     TICKS_AT_ONCE = 20000,  /* of made-up prices, about 1 ms: others wait meanwhile */
     PIECE_BYTES = 32 << 10, /* of the answer, at once to a socket */
     HEADER_BYTES = 192,
-    ANSWER_BYTES_MAX = MW_HISTORY_ROWS_MAX * (MW_VENUE_CANDLE_BYTES + 1) + 1024,
+    ANSWER_BYTES_MAX = MW_ANSWER_ROWS_MAX * (MW_VENUE_CANDLE_BYTES + 1) + 1024,
 };
 
 struct mw_rest {

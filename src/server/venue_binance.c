@@ -237,7 +237,7 @@ static bool ask(const struct mw_stage *stage, const struct mw_venue_query *query
     const char *wrong =
         !mw_venue_query_number(query, "startTime", MW_QUERY_TIME_MS_MAX, &from_ms) ? "startTime"
         : !mw_venue_query_number(query, "endTime", MW_QUERY_TIME_MS_MAX, &to_ms)   ? "endTime"
-        : !mw_venue_query_number(query, "limit", MW_HISTORY_ROWS_MAX, &limit) || limit == 0
+        : !mw_venue_query_number(query, "limit", MW_ANSWER_ROWS_MAX, &limit) || limit == 0
             ? "limit"
             : NULL;
     if (wrong != NULL)
