@@ -162,6 +162,16 @@ static size_t format(const struct mw_stage *stage, const struct mw_playback_even
     return (size_t)(writer.at - text);
 }
 
+static size_t notice(size_t path, int64_t time_ms, char *text)
+{
+    (void)path;
+    struct mw_venue_writer writer = {text};
+    mw_venue_put(&writer, "{\"type\":\"SHUTDOWN\",\"time\":");
+    mw_venue_put_integer(&writer, time_ms);
+    mw_venue_put(&writer, "}");
+    return (size_t)(writer.at - text);
+}
+
 static bool refuse_query(struct mw_str *reply, const char *message, const char *value)
 {
     struct mw_str text = MW_STR_INIT(1024);
@@ -232,6 +242,7 @@ const struct mw_venue mw_venue_wealthdata = {
     .parse = parse,
     .confirm = confirm,
     .format = format,
+    .notice = notice,
     .history_path = "/history",
     .ask = ask,
     .begin_history = begin_history,
