@@ -158,6 +158,18 @@ void mw_playback_add(struct mw_playback *playback, uint32_t symbol, uint32_t tim
     sift_up(playback, cursor);
 }
 
+void mw_playback_enter(struct mw_playback *playback, int64_t now_ms)
+{
+    size_t count = playback->count;
+    playback->count = 0;
+    for (size_t i = 0; i < count; i++) { /* sifting up reaches only those that were entered */
+        struct cursor *cursor = playback->heap[i];
+        enter_now(playback->stage, cursor, now_ms);
+        put(playback, playback->count++, cursor);
+        sift_up(playback, cursor);
+    }
+}
+
 bool mw_playback_remove(struct mw_playback *playback, uint32_t symbol, uint32_t timeframe)
 {
     const uint32_t key[] = {symbol, timeframe};

@@ -44,6 +44,8 @@ void mw_playback_free(struct mw_playback *playback);
  * nothing for one that is followed already. */
 void mw_playback_add(struct mw_playback *playback, uint32_t symbol, uint32_t timeframe,
                      int64_t now_ms);
+/* Goes on with every series as if it had been added at `now_ms`. */
+void mw_playback_enter(struct mw_playback *playback, int64_t now_ms);
 /* Returns whether it was followed. */
 bool mw_playback_remove(struct mw_playback *playback, uint32_t symbol, uint32_t timeframe);
 

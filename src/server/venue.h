@@ -62,6 +62,8 @@ struct mw_venue {
      * MW_VENUE_CANDLE_BYTES. */
     size_t (*format)(const struct mw_stage *stage, const struct mw_playback_event *event,
                      size_t path, char *text);
+    /* Writes that the connection is about to be ended by the venue. The same. */
+    size_t (*notice)(size_t path, int64_t time_ms, char *text);
 
     /* The venue's REST: what is asked for at `history_path`. */
     const char *history_path;

@@ -203,6 +203,16 @@ static size_t format(const struct mw_stage *stage, const struct mw_playback_even
     return (size_t)(writer.at - text);
 }
 
+static size_t notice(size_t path, int64_t time_ms, char *text)
+{
+    struct mw_venue_writer writer = {text}, *w = &writer;
+    if (path == PATH_COMBINED)
+        mw_venue_put(w, "{\"stream\":\"!serverShutdown\",\"data\":");
+    put_integer(w, "{\"e\":\"serverShutdown\",\"E\":", time_ms);
+    mw_venue_put(w, path == PATH_COMBINED ? "}}" : "}");
+    return (size_t)(writer.at - text);
+}
+
 static bool refuse_query(struct mw_str *reply, int code, const char *format, const char *name)
 {
     struct mw_str text = MW_STR_INIT(1024);
@@ -237,7 +247,7 @@ static bool ask(const struct mw_stage *stage, const struct mw_venue_query *query
     const char *wrong =
         !mw_venue_query_number(query, "startTime", MW_QUERY_TIME_MS_MAX, &from_ms) ? "startTime"
         : !mw_venue_query_number(query, "endTime", MW_QUERY_TIME_MS_MAX, &to_ms)   ? "endTime"
-        : !mw_venue_query_number(query, "limit", MW_ANSWER_ROWS_MAX, &limit) || limit == 0
+        : !mw_venue_query_number(query, "limit", MW_HISTORY_ROWS_MAX, &limit) || limit == 0
             ? "limit"
             : NULL;
     if (wrong != NULL)
@@ -285,6 +295,7 @@ const struct mw_venue mw_venue_binance = {
     .parse = parse,
     .confirm = confirm,
     .format = format,
+    .notice = notice,
     .history_path = "/api/v3/klines",
     .ask = ask,
     .begin_history = begin_history,
