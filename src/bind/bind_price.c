@@ -355,16 +355,16 @@ int mw_bind_get_price(lua_State *L, struct mw_engine *engine, int memo, int firs
         return answer_nothing(L, symbol, timeframe);
 
     struct mw_frame *frame;
-    bool changed = true;
-    int top = lua_gettop(L);
-    for (int tries = 0; tries < TRIES_MAX && changed; tries++) {
+    bool changed;
+    int top = lua_gettop(L), tries = 0;
+    do {
         lua_settop(L, top);
         struct query clamped = query;
         const struct moment before = {.health = mw_series_get_health(series),
                                       .gap_version = mw_series_gap_version(series)};
         frame = push_rows(L, series, &clamped, now_ms);
         frame->reason = find_reason(engine, &clamped, frame, series, &before, &changed);
-    }
+    } while (changed && ++tries < TRIES_MAX);
     frame->fields = query.fields;
     frame->complete = frame->reason == NULL;
     return 1;

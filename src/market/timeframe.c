@@ -130,6 +130,7 @@ static int64_t bucket_number(struct mw_timeframe timeframe, int64_t open_ms)
     if (timeframe.unit == 'M')
         return floor_div(month_of(open_ms), timeframe.count);
     int64_t span = mw_timeframe_ms(timeframe);
+    MW_CHECK(span > 0);
     if (span >= ms_per_day) /* steps are of one length */
         return floor_div(open_ms, span);
     int64_t day = floor_div(open_ms, ms_per_day);

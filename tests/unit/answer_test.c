@@ -1,6 +1,4 @@
-/* answer_test.c - get_price: why an answer is not complete, and that it never says so when it is
- * not.
- */
+/* answer_test.c - why an answer of get_price is not complete, and that it never lies. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>

@@ -23,7 +23,7 @@
 enum {
     BUCKETS = 6000,
     OPERATIONS = 4000,
-    RUNS = 60,
+    RUNS = 42,
     GAPS_MAX = 4096,
     WAIT_MS = 50,
     TOLD_MAX = 4096
@@ -53,6 +53,9 @@ struct model {
     struct told told[TOLD_MAX];
     uint32_t told_count, capacity;
     int64_t oldest, newest, begin, after; /* buckets */
+    int64_t first_hole;                   /* no bucket before it is in one */
+    uint32_t revised_count;               /* buckets that are revised */
+    uint32_t first_told;                  /* all before it have closed */
     int64_t doubted, doubted_to;          /* -1 for none */
     int64_t dropped;                      /* bucket; -1 */
     uint64_t lost, inserted; /* dropped and not delivered; late ones since the last look */
@@ -98,8 +101,11 @@ static void look_at_rows(struct model *model)
     for (uint32_t i = 0; i < rows; i++) {
         int64_t at = bucket_of(model->rows[i].open_ms);
         if (i == 0) {
-            for (int64_t b = model->oldest; b >= 0 && b < at; b++)
-                model->buckets[b].present = model->buckets[b].closed = false;
+            for (int64_t b = model->oldest; b >= 0 && b < at; b++) {
+                struct bucket *gone = &model->buckets[b];
+                model->revised_count -= gone->revised;
+                gone->present = gone->closed = gone->revised = false;
+            }
             model->oldest = at;
         }
         model->buckets[at].present = true;
@@ -110,9 +116,10 @@ static void look_at_rows(struct model *model)
 
 static void look_at_gaps(struct model *model)
 {
-    for (int64_t b = 0; b < BUCKETS; b++)
+    for (int64_t b = model->first_hole; b <= model->newest; b++)
         model->buckets[b].hole = model->buckets[b].given_up = false;
     uint32_t count = mw_series_copy_gaps(model->series, model->gaps, GAPS_MAX);
+    model->first_hole = count > 0 ? bucket_of(model->gaps[0].from_ms) : model->newest;
     assert_true(count <= GAPS_MAX && count == mw_series_gap_count(model->series));
     for (uint32_t i = 0; i < count; i++) {
         for (int64_t b = bucket_of(model->gaps[i].from_ms); b <= bucket_of(model->gaps[i].to_ms);
@@ -171,8 +178,10 @@ static mw_put put(struct model *model, int64_t bucket, bool closed, uint8_t flag
     struct bucket *at = &model->buckets[bucket];
     if ((put == MW_PUT_REVISED && at->delivered) ||
         (put == MW_PUT_INSERTED && was_quiet && bucket <= model->after && bucket > model->begin &&
-         !at->told))
+         !at->told)) {
+        model->revised_count += !at->revised;
         at->revised = at->delivered = true;
+    }
     model->inserted += put == MW_PUT_INSERTED;
     return put;
 }
@@ -287,9 +296,10 @@ static bool has_hole(const struct model *model, int64_t from, int64_t to)
 static void check_nothing_is_left_out(struct model *model)
 {
     check(model, model->lost == 0, "lost bars were not told", model->after);
-    for (int64_t b = model->oldest; b >= 0 && b <= model->newest; b++)
-        check(model, !model->buckets[b].revised, "a revision was not told", b);
-    for (uint32_t i = 0; i < model->told_count; i++) {
+    check(model, model->revised_count == 0, "a revision was not told", model->after);
+    while (model->first_told < model->told_count && !model->told[model->first_told].open)
+        model->first_told++;
+    for (uint32_t i = model->first_told; i < model->told_count; i++) {
         struct told *told = &model->told[i];
         if (told->open && model->dropped >= 0 && told->from < model->oldest)
             told->open = false; /* out of reach */
@@ -355,7 +365,7 @@ static void take_backfilled(struct model *model, const struct mw_cursor_news *ne
         there += model->buckets[b].present;
     check(model, !has_hole(model, from, to), "backfilled, and still open", from);
     check(model, news->count == there, "wrong count of bars", from);
-    for (uint32_t i = 0; i < model->told_count; i++) {
+    for (uint32_t i = model->first_told; i < model->told_count; i++) {
         if (model->told[i].open && model->told[i].from == from && model->told[i].to == to) {
             model->told[i].open = false;
             return;
@@ -385,6 +395,7 @@ static void take_revised(struct model *model, const struct mw_cursor_news *news)
                      1);
     check(model, now.close == news->candle.close, "revised, with other values", bar);
     model->buckets[bar].revised = false;
+    model->revised_count--;
     model->buckets[bar].close = now.close;
 }
 
@@ -497,7 +508,7 @@ static void run(struct model *model, uint64_t seed, uint32_t capacity)
 static void a_reader_is_told_everything_once(void **state)
 {
     (void)state;
-    static const uint32_t capacities[] = {1, 2, 3, 8, 30, 100, 1000};
+    static const uint32_t capacities[] = {1, 2, 3, 8, 30, 100, 300};
     struct model *model = mw_alloc_zero(sizeof(*model));
     for (uint64_t seed = 0; seed < RUNS; seed++)
         run(model, seed + 1, capacities[seed % MW_COUNT(capacities)]);
