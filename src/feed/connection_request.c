@@ -98,6 +98,7 @@ void mw_connection_drop_refused(struct mw_connection *connection, const int64_t 
     for (uint32_t i = 0; i < list_count; i++) {
         if (list[i]->confirmed || !list[i]->requested || (id != NULL && list[i]->request_id != *id))
             continue;
+        mw_connection_record_series(connection, MW_CAPTURE_UNSUBSCRIBE, list[i], 0);
         unwant(connection, list[i]);
         const struct mw_subscription gone = *list[i];
         mw_subscriptions_remove(&connection->intake.subscriptions, gone.symbol,
@@ -129,6 +130,10 @@ static void apply(struct mw_connection *connection, const struct mw_command *com
         mw_connection_record_series(connection, MW_CAPTURE_SUBSCRIBE, &named, 0);
         mw_intake_subscribe(intake, named.symbol, named.timeframe_code, named.series);
     } else {
+        const struct mw_subscription *gone =
+            mw_subscriptions_find_named(&intake->subscriptions, named.symbol, named.timeframe_code);
+        if (gone != NULL)
+            mw_connection_record_series(connection, MW_CAPTURE_UNSUBSCRIBE, gone, 0);
         struct mw_subscription *one = &named;
         if (mw_intake_unsubscribe(intake, named.symbol, named.timeframe_code) &&
             mw_client_is_open(connection->client) && !connection->protocol->replaces)
