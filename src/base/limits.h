@@ -40,6 +40,7 @@ enum {
     MW_FRAME_BYTES_MAX = 64 << 20,
     MW_FRAME_BYTES_MIN = 1024,         /* any candle and any reply to a subscription fits */
     MW_SEND_QUEUE_BYTES_MAX = 1 << 20, /* subscriptions of 2,000 topics are 60 KB */
+    MW_URGENT_MAX = 16, /* answers to pings that wait for the venue's rate; the rest is dropped */
     MW_RECEIVE_BYTES = 64 << 10,       /* one read from a socket; about 180 frames of 352 bytes */
     MW_JSON_DEPTH_MAX = 64,
 
@@ -79,6 +80,11 @@ enum {
 
     /* CSV. A row of six numbers is 80 bytes. */
     MW_CSV_LINE_BYTES_MAX = 4096,
+
+    /* Captures. A payload is a message, or an answer of a venue's history and its question. */
+    MW_CAPTURE_PAYLOAD_BYTES_MAX = MW_FRAME_BYTES_MAX + (8 << 10),
+    MW_CAPTURE_FEEDS_MAX = 255,          /* numbers of one byte; more than MW_FEEDS_MAX */
+    MW_CAPTURE_BUFFER_BYTES = 256 << 10, /* of records before they are written, twice */
 
     /* Simulator. A million is a day in 90 ms, more than any socket takes. */
     MW_SIMULATOR_SPEED_MAX = 1000000,
