@@ -169,6 +169,7 @@ struct mw_protocol {
     uint32_t ok_count, error_count;
 
     struct lua_State *L;        /* owns */
+    size_t bytes;               /* in use by it */
     int64_t until_ms;           /* monotonic time by which what runs in it must be done */
     int subscribe, unsubscribe; /* references in its registry; LUA_NOREF where there is none */
 };

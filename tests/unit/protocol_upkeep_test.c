@@ -273,6 +273,22 @@ static void functions_have_a_limit_of_time(void **state)
     mw_protocol_free(protocol);
 }
 
+static void functions_have_a_limit_of_memory(void **state)
+{
+    (void)state;
+    struct mw_protocol *protocol =
+        mw_protocol_file_get("p.heartbeat = { send = function() return ('x'):rep(1 << 26) end } "
+                             "p.pings = { { text = 'p', answer = function() return 'q' end } }");
+    struct mw_error err = {.message = ""};
+    assert_int_equal(mw_protocol_build_heartbeat(protocol, add, NULL, &err), MW_ECONFIG);
+    assert_string_equal(err.message, "protocol made: heartbeat.send: not enough memory");
+    expect_answer(protocol, 0, "p", "q\n");
+    mw_protocol_free(protocol);
+    static const struct mw_protocol_bad cases[] = {
+        {"p.name = ('x'):rep(1 << 26)", ": not enough memory"}};
+    assert_true(mw_protocol_file_refuses(cases, MW_COUNT(cases)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -284,6 +300,7 @@ int main(void)
         cmocka_unit_test(bad_upkeep_is_refused_with_its_place),
         cmocka_unit_test(functions_that_fail_are_told_with_their_name),
         cmocka_unit_test(functions_have_a_limit_of_time),
+        cmocka_unit_test(functions_have_a_limit_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
