@@ -240,6 +240,48 @@ static void a_series_that_missed_something_among_others_is_subscribed_again(void
     assert_int_equal(status.reconnects, 0);
 }
 
+static void what_was_never_heard_of_is_verified_first(void **state)
+{
+    (void)state;
+    struct mw_made_venue venue = {.silent = false};
+    char url[32];
+    mw_made_venue_start(&venue);
+    struct mw_bench bench;
+    mw_bench_begin(&bench, &(struct mw_bench_setup){.endpoints = {mw_made_venue_url(&venue, url)},
+                                                    .endpoint_count = 1,
+                                                    .wait_s = 3600,
+                                                    .attempt_count = 5,
+                                                    .stall_ms = STALL_MS,
+                                                    .probes = true});
+    struct mw_series *series = mw_bench_subscribe(&bench, "BTC");
+    mw_bench_start_confirmed(&bench);
+    assert_int_equal(mw_bench_wait_probes(&bench, 1, 20000), 1);
+    /* What it missed may be older than the connection, so that nothing follows but a question. */
+    mw_connection_on_probe(bench.connection, series, true);
+    assert_int_equal(mw_bench_wait_probes(&bench, 2, 20000), 2);
+    assert_int_equal(mw_series_get_health(series), MW_SERIES_STALE);
+    mw_connection_on_probe(bench.connection, series, false);
+    mw_bench_wait_health(&bench, series, MW_SERIES_LIVE);
+    /* Or it may be the connection's fault. */
+    uint32_t asked = mw_bench_wait_probes(&bench, 3, 20000);
+    mw_connection_on_probe(bench.connection, series, true);
+    mw_bench_expect_state(&bench, MW_CONNECTION_RECONNECTING);
+    assert_int_equal(mw_series_get_health(series), MW_SERIES_STALE);
+    /* An answer to the last connection's question is none to this one's. */
+    mw_connection_reconnect(bench.connection);
+    mw_bench_expect_state(&bench, MW_CONNECTION_CONNECTED);
+    mw_bench_expect_state(&bench, MW_CONNECTION_CONFIRMED);
+    mw_bench_wait_probes(&bench, asked + 1, 20000);
+    mw_made_venue_cut(&venue);
+    mw_bench_expect_state(&bench, MW_CONNECTION_RECONNECTING);
+    mw_series_set_health(series, MW_SERIES_LIVE); /* as the history thread does */
+    mw_connection_on_probe(bench.connection, series, false);
+    mw_bench_wait_health(&bench, series, MW_SERIES_STALE);
+    mw_bench_stop(&bench);
+    mw_bench_end(&bench);
+    mw_made_venue_stop(&venue);
+}
+
 static void without_a_history_silence_of_all_means_nothing(void **state)
 {
     (void)state;
@@ -269,6 +311,7 @@ int main(void)
         cmocka_unit_test(a_dead_stream_is_replaced_when_history_knows_more),
         cmocka_unit_test(what_came_after_the_question_is_not_missed),
         cmocka_unit_test(a_series_that_missed_something_among_others_is_subscribed_again),
+        cmocka_unit_test(what_was_never_heard_of_is_verified_first),
         cmocka_unit_test(without_a_history_silence_of_all_means_nothing),
     };
     return cmocka_run_group_tests(tests, be_quiet, NULL);
