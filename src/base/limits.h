@@ -69,10 +69,12 @@ enum {
     MW_BACKFILL_BAN_MS_MAX = 3600000, /* however long a venue asks us to stay away */
     MW_BACKFILL_TIMEOUT_MS = 10000,   /* one request */
     /* Protocols. A request for 2,000 topics is built in 1 ms. */
-    MW_PROTOCOL_MS_MAX = 1000,        /* one call of a protocol's function */
-    MW_PING_BYTES_MAX = 1024,         /* a heartbeat or its answer; venues use up to 80 */
-    MW_HISTORY_ROWS_MAX = 10000,      /* in one message or answer; the most that a venue gives */
-    MW_HISTORY_BODY_BYTES_MAX = 4096, /* what is posted to ask for them */
+    MW_PROTOCOL_MS_MAX = 1000,            /* one call of a protocol's function */
+    MW_PROTOCOL_LUA_BYTES_MAX = 64 << 20, /* memory of its functions; they use some 100 KB */
+    MW_PING_BYTES_MAX = 1024,             /* a heartbeat or its answer; venues use up to 80 */
+    MW_CANDLE_ROWS_MAX = 10000, /* in one message or answer; the most that a venue gives */
+    MW_LIFETIME_MS_MAX = 7 * 24 * 3600 * 1000, /* of a connection; venues end them after a day */
+    MW_HISTORY_BODY_BYTES_MAX = 4096,          /* what is posted to ask for them */
 
     /* Scripts. */
     MW_STRATEGIES_MAX = 1024,

@@ -269,9 +269,8 @@ mw_status mw_connection_unsubscribe(struct mw_connection *connection, const char
 
 void mw_connection_on_probe(struct mw_connection *connection, struct mw_series *series, bool missed)
 {
-    if (!missed)
-        return; /* the market is quiet, and the history thread has said so to the series */
-    const struct mw_command command = {.kind = MW_COMMAND_MISSED, .series = series};
+    const struct mw_command command = {
+        .kind = MW_COMMAND_PROBED, .series = series, .missed = missed};
     pthread_mutex_lock(&connection->lock);
     queue_command(connection, &command);
     pthread_mutex_unlock(&connection->lock);

@@ -108,8 +108,9 @@ static void send_urgent(struct mw_connection *connection, mw_status status,
 void mw_connection_answer(struct mw_connection *connection, uint32_t index, const char *message,
                           size_t length)
 {
+    const struct mw_text text = {message, length};
     struct mw_error err;
-    mw_status status = mw_protocol_build_answer(connection->protocol, index, message, length,
+    mw_status status = mw_protocol_build_answer(connection->protocol, index, text,
                                                 mw_connection_add_urgent, connection, &err);
     send_urgent(connection, status, &err);
 }

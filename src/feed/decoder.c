@@ -276,7 +276,7 @@ static void decode_candles(struct mw_decoder *decoder, const struct mw_candle_pa
         return;
     }
     while (pattern->has_rows && mw_json_next_row(decoder->json)) {
-        if (count == MW_HISTORY_ROWS_MAX) {
+        if (count == MW_CANDLE_ROWS_MAX) {
             reject(decoded, MW_REJECT_TOO_MANY_ROWS);
             return;
         }

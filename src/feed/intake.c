@@ -54,7 +54,8 @@ static void reject(struct mw_intake *intake, mw_reject reason, const char *data,
                mw_reject_text(reason), shown, data);
 }
 
-static void set_health(struct mw_intake *intake, struct mw_series *series, mw_series_health health)
+void mw_intake_set_health(struct mw_intake *intake, struct mw_series *series,
+                          mw_series_health health)
 {
     if (mw_series_get_health(series) == health)
         return;
@@ -134,7 +135,7 @@ static void put_row(struct mw_intake *intake, const struct mw_decoded_row *row, 
         count(&intake->revised, 1);
     if (row->candle.source != MW_SOURCE_LIVE)
         return;
-    set_health(intake, subscription->series, MW_SERIES_LIVE);
+    mw_intake_set_health(intake, subscription->series, MW_SERIES_LIVE);
     if (!snapshot)
         note_push(intake, subscription);
     if (put == MW_PUT_APPENDED || put == MW_PUT_UPDATED || put == MW_PUT_SAME)
@@ -147,7 +148,7 @@ void mw_intake_subscribe(struct mw_intake *intake, const char *symbol, const cha
     struct mw_subscription *subscription =
         mw_subscriptions_add(&intake->subscriptions, symbol, timeframe_code, series);
     if (mw_series_get_health(series) == MW_SERIES_IDLE)
-        set_health(intake, series, MW_SERIES_STALE);
+        mw_intake_set_health(intake, series, MW_SERIES_STALE);
     /* Another connection may have brought a bar that forms still. */
     struct mw_candle newest;
     if (subscription != NULL && mw_series_read_last(series, INT64_MAX, 1, true, &newest) == 1 &&
@@ -162,7 +163,7 @@ bool mw_intake_unsubscribe(struct mw_intake *intake, const char *symbol, const c
     if (subscription == NULL)
         return false;
     mw_series_interrupt(subscription->series);
-    set_health(intake, subscription->series, MW_SERIES_IDLE);
+    mw_intake_set_health(intake, subscription->series, MW_SERIES_IDLE);
     mw_cache_touch(intake->cache, subscription->series);
     return mw_subscriptions_remove(&intake->subscriptions, symbol, timeframe_code);
 }

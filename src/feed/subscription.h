@@ -33,7 +33,10 @@ struct mw_subscription {
     bool flows;          /* a live candle came since it was asked for */
     int64_t looked_at;   /* when its silence was last looked into */
     uint32_t look_count; /* in vain, since the last candle */
-    int64_t probed_at;   /* when its history was last asked for */
+    int64_t probed_at;   /* when its history was last asked about */
+    bool probing;        /* and has not answered yet */
+    bool verified;       /* it has, since the series was asked for: what came before is known */
+    bool renewed;        /* the series was subscribed again at that look */
 };
 
 struct mw_subscriptions {

@@ -14,9 +14,9 @@ static void answer(struct mw_protocol *protocol, const char *data, size_t size,
                    const struct mw_decoded *decoded)
 {
     size_t length = 0;
-    struct mw_error err;
+    const struct mw_text message = {data, size};
     if (decoded->kind == MW_DECODED_PING &&
-        mw_protocol_build_answer(protocol, decoded->ping_index, data, size, add, &length, &err) ==
+        mw_protocol_build_answer(protocol, decoded->ping_index, message, add, &length, NULL) ==
             MW_OK)
         MW_CHECK(length > 0);
 }

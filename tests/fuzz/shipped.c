@@ -63,7 +63,7 @@ void shipped_check(shipped_decode_fn decode, const uint8_t *data, size_t size,
     for (size_t i = 0; i < count; i++) {
         struct mw_decoded first, second;
         decode(decoders[i], message, size, &first);
-        MW_CHECK(first.row_count <= MW_HISTORY_ROWS_MAX);
+        MW_CHECK(first.row_count <= MW_CANDLE_ROWS_MAX);
         MW_CHECK(first.row_count == 0 || first.kind == MW_DECODED_CANDLES ||
                  first.kind == MW_DECODED_SNAPSHOT);
         struct mw_decoded_row *rows =
