@@ -40,7 +40,8 @@ enum {
     MW_FRAME_BYTES_MAX = 64 << 20,
     MW_FRAME_BYTES_MIN = 1024,         /* any candle and any reply to a subscription fits */
     MW_SEND_QUEUE_BYTES_MAX = 1 << 20, /* subscriptions of 2,000 topics are 60 KB */
-    MW_RECEIVE_BYTES = 64 << 10,       /* one read from a socket; about 180 frames of 352 bytes */
+    MW_URGENT_MAX = 16, /* answers to pings that wait for the venue's rate; the rest is dropped */
+    MW_RECEIVE_BYTES = 64 << 10, /* one read from a socket; about 180 frames of 352 bytes */
     MW_JSON_DEPTH_MAX = 64,
 
     /* HTTP. One request a feed at a time. */
@@ -67,10 +68,12 @@ enum {
     MW_BACKFILL_BAN_MS_MAX = 3600000, /* however long a venue asks us to stay away */
     MW_BACKFILL_TIMEOUT_MS = 10000,   /* one request */
     /* Protocols. A request for 2,000 topics is built in 1 ms. */
-    MW_PROTOCOL_MS_MAX = 1000,        /* one call of a protocol's function */
-    MW_PING_BYTES_MAX = 1024,         /* a heartbeat or its answer; venues use up to 80 */
-    MW_HISTORY_ROWS_MAX = 10000,      /* in one message or answer; the most that a venue gives */
-    MW_HISTORY_BODY_BYTES_MAX = 4096, /* what is posted to ask for them */
+    MW_PROTOCOL_MS_MAX = 1000,            /* one call of a protocol's function */
+    MW_PROTOCOL_LUA_BYTES_MAX = 64 << 20, /* memory of its functions; they use some 100 KB */
+    MW_PING_BYTES_MAX = 1024,             /* a heartbeat or its answer; venues use up to 80 */
+    MW_CANDLE_ROWS_MAX = 10000, /* in one message or answer; the most that a venue gives */
+    MW_LIFETIME_MS_MAX = 7 * 24 * 3600 * 1000, /* of a connection; venues end them after a day */
+    MW_HISTORY_BODY_BYTES_MAX = 4096,          /* what is posted to ask for them */
 
     /* Scripts. */
     MW_STRATEGIES_MAX = 1024,
@@ -92,6 +95,11 @@ enum {
 
     /* CSV. A row of six numbers is 80 bytes. */
     MW_CSV_LINE_BYTES_MAX = 4096,
+
+    /* Captures. A payload is a message, or an answer of a venue's history and its question. */
+    MW_CAPTURE_PAYLOAD_BYTES_MAX = MW_FRAME_BYTES_MAX + (8 << 10),
+    MW_CAPTURE_FEEDS_MAX = 255,          /* numbers of one byte; more than MW_FEEDS_MAX */
+    MW_CAPTURE_BUFFER_BYTES = 256 << 10, /* of records before they are written, twice */
 
     /* Simulator. A million is a day in 90 ms, more than any socket takes. */
     MW_SIMULATOR_SPEED_MAX = 1000000,

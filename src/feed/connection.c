@@ -66,13 +66,15 @@ mw_status mw_connection_new(const struct mw_connection_options *options,
     connection->csrf_token = copy_text(options->csrf_token);
     connection->market_type = copy_text(options->market_type);
     connection->protocol = protocol;
-    connection->decoder = mw_decoder_new(protocol);
-    connection->retry_at = connection->confirm_at = MW_NEVER;
-    connection->send_at = connection->stop_at = MW_NEVER;
+    connection->tap = mw_capture_tap(options->capture, options->capture_feed);
+    mw_intake_init(&connection->intake, connection->name, protocol, options->cache);
+    connection->retry_at = connection->confirm_at = connection->send_at = MW_NEVER;
+    connection->stop_at = connection->clock_at = MW_NEVER;
+    connection->clock_ends_ms = INT64_MAX;
+    mw_connection_end_liveness(connection);
     connection->last_command = &connection->first_command;
     connection->last_outgoing = &connection->first_outgoing;
     pthread_mutex_init(&connection->lock, NULL);
-    mw_subscriptions_init(&connection->subscriptions);
     uint64_t seed;
     mw_random_bytes(&seed, sizeof(seed));
     mw_backoff_init(&connection->backoff, &options->reconnect, seed);
@@ -99,9 +101,8 @@ void mw_connection_free(struct mw_connection *connection)
         mw_free(command);
     }
     free_endpoints(connection);
-    mw_subscriptions_deinit(&connection->subscriptions);
+    mw_intake_deinit(&connection->intake);
     mw_map_deinit(&connection->wanted);
-    mw_decoder_free(connection->decoder);
     mw_protocol_free(connection->protocol);
     pthread_mutex_destroy(&connection->lock);
     mw_free(connection->ca_file);
@@ -115,6 +116,7 @@ mw_status mw_connection_start(struct mw_connection *connection, struct mw_error 
     if (connection->thread.running)
         return mw_fail(err, MW_EINVAL, "feed %s is started already", connection->name);
     atomic_store(&connection->stopping, false);
+    atomic_store(&connection->retired, false);
     return mw_thread_start(&connection->thread, connection->name, &mw_feed_thread,
                            mw_connection_run, connection, err);
 }
@@ -130,6 +132,18 @@ static void wake(struct mw_connection *connection)
 void mw_connection_stop_begin(struct mw_connection *connection)
 {
     atomic_store(&connection->stopping, true);
+    wake(connection);
+}
+
+void mw_connection_retire(struct mw_connection *connection)
+{
+    atomic_store(&connection->retired, true);
+    mw_connection_stop_begin(connection);
+}
+
+void mw_connection_reconnect(struct mw_connection *connection)
+{
+    atomic_store(&connection->hurried, true);
     wake(connection);
 }
 
@@ -195,7 +209,7 @@ mw_status mw_connection_subscribe(struct mw_connection *connection, const char *
                                   struct mw_timeframe timeframe, struct mw_series **series,
                                   struct mw_error *err)
 {
-    struct mw_command command = {.subscribe = true};
+    struct mw_command command = {.kind = MW_COMMAND_SUBSCRIBE};
     mw_status status = resolve(connection, symbol, timeframe, &command, err);
     if (status != MW_OK)
         return status;
@@ -215,7 +229,8 @@ mw_status mw_connection_subscribe(struct mw_connection *connection, const char *
         status = mw_cache_add(connection->options.cache, &key, &command.series, err);
     if (status == MW_OK && is_new) {
         mw_map_set(&connection->wanted, text, length, command.series);
-        mw_series_set_health(command.series, MW_SERIES_LIVE);
+        if (mw_series_get_health(command.series) == MW_SERIES_IDLE) /* nobody else brings it */
+            mw_series_set_health(command.series, MW_SERIES_STALE);
         queue_command(connection, &command);
     }
     pthread_mutex_unlock(&connection->lock);
@@ -229,7 +244,7 @@ mw_status mw_connection_subscribe(struct mw_connection *connection, const char *
 mw_status mw_connection_unsubscribe(struct mw_connection *connection, const char *symbol,
                                     struct mw_timeframe timeframe, struct mw_error *err)
 {
-    struct mw_command command = {.subscribe = false};
+    struct mw_command command = {.kind = MW_COMMAND_UNSUBSCRIBE};
     mw_status status = resolve(connection, symbol, timeframe, &command, err);
     if (status != MW_OK)
         return status;
@@ -250,6 +265,17 @@ mw_status mw_connection_unsubscribe(struct mw_connection *connection, const char
     return status;
 }
 
+void mw_connection_on_probe(struct mw_connection *connection, struct mw_series *series, bool missed)
+{
+    if (!missed)
+        return; /* the market is quiet, and the history thread has said so to the series */
+    const struct mw_command command = {.kind = MW_COMMAND_MISSED, .series = series};
+    pthread_mutex_lock(&connection->lock);
+    queue_command(connection, &command);
+    pthread_mutex_unlock(&connection->lock);
+    wake(connection);
+}
+
 const char *mw_connection_name(const struct mw_connection *connection)
 {
     return connection->name;
@@ -267,16 +293,19 @@ static uint64_t counted(const _Atomic uint64_t *counter)
 
 void mw_connection_get_status(struct mw_connection *connection, struct mw_connection_status *status)
 {
-    *status = (struct mw_connection_status){.state = mw_connection_get_state(connection),
-                                            .frames = counted(&connection->frames),
-                                            .bytes = counted(&connection->bytes),
-                                            .candles = counted(&connection->candles),
-                                            .late = counted(&connection->late),
-                                            .other = counted(&connection->other),
-                                            .unsubscribed = counted(&connection->unsubscribed),
-                                            .reconnects = counted(&connection->reconnects)};
+    *status =
+        (struct mw_connection_status){.state = mw_connection_get_state(connection),
+                                      .frames = counted(&connection->intake.frames),
+                                      .bytes = counted(&connection->intake.bytes),
+                                      .candles = counted(&connection->intake.candles),
+                                      .late = counted(&connection->intake.late),
+                                      .revised = counted(&connection->intake.revised),
+                                      .other = counted(&connection->intake.other),
+                                      .unsubscribed = counted(&connection->intake.unsubscribed),
+                                      .reconnects = counted(&connection->reconnects),
+                                      .resubscribes = counted(&connection->resubscribes)};
     for (int i = 0; i < MW_REJECT_COUNT; i++)
-        status->rejects[i] = counted(&connection->rejects[i]);
+        status->rejects[i] = counted(&connection->intake.rejects[i]);
     pthread_mutex_lock(&connection->lock);
     memcpy(status->endpoint, connection->endpoint_shown, sizeof(status->endpoint));
     status->has_error = connection->has_error;

@@ -10,9 +10,21 @@
  *                                v
  *                              failed
  *
- * Attempts take the endpoints in turn, with back-off (net/backoff.h). A refusal before a connection
+ * Attempts take the endpoints in turn, with back-off (net/backoff.h), and are counted until data has
+ * flowed for a while (reconnect.settle_s). A refusal before a connection
  * is confirmed is final: the same request would be refused again. One after that is told and the
  * connection kept; the series that were refused are no longer subscribed.
+ *
+ * A connection is only worth what comes over it:
+ *
+ *   - the socket: when nothing was received for `ping_ms`, it is pinged; when nothing was then
+ *     received for `pong_ms`, or bytes could not be sent for that long, it is dropped;
+ *   - a series that is silent for `stall_ms` or 8 times its cadence, whichever is longer, although
+ *     others flow, is STALE and is subscribed again;
+ *   - when none flows, the venue's history is asked about the most active ones (`probe`): if it has
+ *     newer bars the socket is replaced, otherwise the market is quiet.
+ *
+ * Each look in vain doubles the time until the next, up to an hour.
  *
  * Messages of errors do not name the feed where its name comes beside them: in events and in
  * status.
@@ -71,11 +83,12 @@ struct mw_connection_options {
     const char *ca_file, *csrf_token, *market_type; /* NULL for none */
     int64_t connect_ms, tls_ms, upgrade_ms, confirm_ms;
     size_t frame_bytes_max;
-    int64_t ping_ms, pong_ms; /* silence before a ping; before its answer is missed */
-    int64_t stall_ms;         /* silence of one series before it is looked into, at least */
-    int64_t grace_ms;         /* after a bucket's end before the clock closes its bar */
+    int64_t ping_ms, pong_ms; /* silence before a ping, 0: none; before its answer is missed */
+    int64_t stall_ms; /* silence of one series before it is looked into, at least; 0: never */
+    int64_t grace_ms; /* after a bucket's end before the clock closes its bar */
     struct mw_backoff_options reconnect;
     struct mw_capture *capture; /* where to record what goes over the wire; NULL for nowhere */
+    uint8_t capture_feed;       /* the feed's number there */
     /* A series is silent although others are not, or all are: finds out whether anything is missed
      * (mw_connection_on_probe). From the feed thread, must not block; NULL where nobody can. */
     void (*probe)(void *user, struct mw_series *series);
@@ -107,6 +120,9 @@ void mw_connection_stop(struct mw_connection *connection);
 /* Tells it to stop and returns at once, so that many can stop at the same time. */
 void mw_connection_stop_begin(struct mw_connection *connection);
 
+/* The same for one whose series another connection carries on: they are not interrupted. */
+void mw_connection_retire(struct mw_connection *connection);
+
 /* Adds a series to the cache and, when it is new, to what is subscribed: at the next connect, or at
  * once when connected. `*series` (may be NULL) gets it, borrowed from the cache. Errors: MW_EINVAL
  * for a symbol that is none or a timeframe that the venue does not offer, MW_ELIMIT. */
@@ -118,7 +134,8 @@ MW_MUST_USE mw_status mw_connection_unsubscribe(struct mw_connection *connection
                                                 const char *symbol, struct mw_timeframe timeframe,
                                                 struct mw_error *err);
 
-/* Starts again after it failed, or tries now instead of waiting. */
+/* Starts again after it failed, or tries now instead of waiting, with attempts counted from the
+ * beginning. Does nothing in other states. Any thread. */
 void mw_connection_reconnect(struct mw_connection *connection);
 
 /* Of a silent series: `missed` when there was something newer than it has. Any thread. */
@@ -138,9 +155,11 @@ struct mw_connection_status {
     uint64_t frames, bytes; /* messages received, and their payload */
     uint64_t candles;       /* candles put, whatever became of them */
     uint64_t late;          /* of these, ignored as older than what is there */
+    uint64_t revised;       /* of these, that changed a closed bar */
     uint64_t other;         /* valid messages that are neither candle nor reply */
     uint64_t unsubscribed;  /* candles of series that nobody asked for, or not any more */
     uint64_t reconnects;    /* connections made after the first */
+    uint64_t resubscribes;  /* series that were subscribed again because they were silent */
     uint64_t rejects[MW_REJECT_COUNT];
 };
 

@@ -1,57 +1,10 @@
-/* connection_request.c - what a connection sends: subscriptions, within the venue's rate. */
+/* connection_request.c - what a connection subscribes to, and asks its venue for. */
 #include "feed/connection_parts.h"
 
 #include <string.h>
 
 #include "base/check.h"
 #include "base/clock.h"
-
-void mw_connection_drop_outgoing(struct mw_connection *connection)
-{
-    while (connection->first_outgoing != NULL) {
-        struct mw_outgoing *sent = connection->first_outgoing;
-        connection->first_outgoing = sent->next;
-        mw_free(sent);
-    }
-    connection->last_outgoing = &connection->first_outgoing;
-}
-
-static void add_outgoing(void *user, const char *text, size_t length)
-{
-    struct mw_connection *connection = user;
-    struct mw_outgoing *message = mw_alloc(sizeof(*message) + length);
-    message->next = NULL;
-    message->length = length;
-    memcpy(message->text, text, length);
-    *connection->last_outgoing = message;
-    connection->last_outgoing = &message->next;
-}
-
-void mw_connection_send_outgoing(struct mw_connection *connection) MW_ON(mw_feed_thread)
-{
-    uint32_t rate = connection->protocol->messages_per_second;
-    while (mw_client_is_open(connection->client) && connection->first_outgoing != NULL) {
-        int64_t now = mw_clock_monotonic_ms();
-        if (rate > 0 && connection->send_at != MW_NEVER && now < connection->send_at)
-            return;
-        struct mw_outgoing *message = connection->first_outgoing;
-        if (!mw_client_send_text(connection->client, message->text, message->length)) {
-            struct mw_error err;
-            mw_fail(&err, MW_ELIMIT, "a message of %zu bytes does not fit the send queue",
-                    message->length);
-            mw_connection_give_up(connection, &err);
-            return;
-        }
-        connection->first_outgoing = message->next;
-        if (connection->first_outgoing == NULL)
-            connection->last_outgoing = &connection->first_outgoing;
-        mw_free(message);
-        if (rate > 0)
-            connection->send_at = now + (MW_MS_PER_SECOND + rate - 1) / rate;
-        if (connection->pending.count > 0 && connection->confirm_at == MW_NEVER)
-            connection->confirm_at = now + connection->options.confirm_ms;
-    }
-}
 
 /* Builds one request, and remembers its id until the venue answers. */
 static void request(struct mw_connection *connection, bool subscribe, int64_t id,
@@ -68,7 +21,8 @@ static void request(struct mw_connection *connection, bool subscribe, int64_t id
                                                .feed = &feed};
     struct mw_outgoing **before = connection->last_outgoing;
     struct mw_error err;
-    if (mw_protocol_build(connection->protocol, &wanted, add_outgoing, connection, &err) != MW_OK) {
+    if (mw_protocol_build(connection->protocol, &wanted, mw_connection_add_outgoing, connection,
+                          &err) != MW_OK) {
         mw_connection_give_up(connection, &err);
         return;
     }
@@ -85,15 +39,19 @@ static void request_list(struct mw_connection *connection, bool subscribe,
     uint32_t batch = connection->protocol->batch_count_max;
     if (batch == 0 || connection->protocol->replaces)
         batch = list_count;
+    int64_t now = mw_clock_monotonic_ms();
     uint32_t done = 0;
     do {
         uint32_t until = list_count - done < batch ? list_count : done + batch;
         int64_t id = ++connection->next_id;
         for (uint32_t i = done; i < until; i++) {
             series[i] = (struct mw_protocol_series){list[i]->symbol, list[i]->timeframe_code};
-            if (!list[i]->requested)
-                list[i]->request_id = id;
+            if (list[i]->requested)
+                continue;
+            list[i]->request_id = id;
+            list[i]->looked_at = now;
             list[i]->requested = true;
+            list[i]->flows = false;
         }
         request(connection, subscribe, id, series + done, until - done);
         done = until;
@@ -107,7 +65,7 @@ void mw_connection_request_wanted(struct mw_connection *connection, bool changed
     bool replaces = connection->protocol->replaces;
     uint32_t list_count;
     struct mw_subscription **list =
-        mw_subscriptions_list(&connection->subscriptions, replaces, &list_count);
+        mw_subscriptions_list(&connection->intake.subscriptions, replaces, &list_count);
     if (list_count > 0 || (replaces && changed))
         request_list(connection, true, list, list_count);
     mw_free(list);
@@ -123,8 +81,9 @@ static void unwant(struct mw_connection *connection, const struct mw_subscriptio
     size_t length = mw_connection_wanted_key(refused->symbol, refused->timeframe_code, key);
     pthread_mutex_lock(&connection->lock);
     const struct mw_command *command = connection->first_command;
-    while (command != NULL && (strcmp(command->symbol, refused->symbol) != 0 ||
-                               strcmp(command->timeframe_code, refused->timeframe_code) != 0))
+    while (command != NULL &&
+           (command->kind == MW_COMMAND_MISSED || strcmp(command->symbol, refused->symbol) != 0 ||
+            strcmp(command->timeframe_code, refused->timeframe_code) != 0))
         command = command->next;
     if (command == NULL && mw_map_remove(&connection->wanted, key, length) != NULL)
         mw_series_set_health(refused->series, MW_SERIES_IDLE);
@@ -135,13 +94,14 @@ void mw_connection_drop_refused(struct mw_connection *connection, const int64_t 
 {
     uint32_t list_count;
     struct mw_subscription **list =
-        mw_subscriptions_list(&connection->subscriptions, true, &list_count);
+        mw_subscriptions_list(&connection->intake.subscriptions, true, &list_count);
     for (uint32_t i = 0; i < list_count; i++) {
         if (list[i]->confirmed || !list[i]->requested || (id != NULL && list[i]->request_id != *id))
             continue;
         unwant(connection, list[i]);
         const struct mw_subscription gone = *list[i];
-        mw_subscriptions_remove(&connection->subscriptions, gone.symbol, gone.timeframe_code);
+        mw_subscriptions_remove(&connection->intake.subscriptions, gone.symbol,
+                                gone.timeframe_code);
     }
     mw_free(list);
 }
@@ -156,27 +116,62 @@ struct mw_command *mw_connection_take_commands(struct mw_connection *connection)
     return first;
 }
 
-void mw_connection_run_commands(struct mw_connection *connection) MW_ON(mw_feed_thread)
+static void apply(struct mw_connection *connection, const struct mw_command *command)
+    MW_ON(mw_feed_thread)
+{
+    struct mw_intake *intake = &connection->intake;
+    struct mw_subscription named = {.series = command->series};
+    memcpy(named.symbol, command->symbol, sizeof(named.symbol));
+    memcpy(named.timeframe_code, command->timeframe_code, sizeof(named.timeframe_code));
+    if (command->kind == MW_COMMAND_MISSED) {
+        mw_connection_missed(connection, command->series);
+    } else if (command->kind == MW_COMMAND_SUBSCRIBE) {
+        mw_connection_record_series(connection, MW_CAPTURE_SUBSCRIBE, &named, 0);
+        mw_intake_subscribe(intake, named.symbol, named.timeframe_code, named.series);
+    } else {
+        struct mw_subscription *one = &named;
+        if (mw_intake_unsubscribe(intake, named.symbol, named.timeframe_code) &&
+            mw_client_is_open(connection->client) && !connection->protocol->replaces)
+            request_list(connection, false, &one, 1);
+    }
+}
+
+bool mw_connection_apply_commands(struct mw_connection *connection)
 {
     struct mw_command *command = mw_connection_take_commands(connection);
-    bool changed = command != NULL;
+    bool changed = false;
+    mw_intake_set_time(&connection->intake, mw_clock_wall_ms(), mw_clock_monotonic_ms());
     while (command != NULL) {
-        struct mw_subscription gone = {0};
-        memcpy(gone.symbol, command->symbol, sizeof(gone.symbol));
-        memcpy(gone.timeframe_code, command->timeframe_code, sizeof(gone.timeframe_code));
-        if (command->subscribe) {
-            mw_subscriptions_add(&connection->subscriptions, command->symbol,
-                                 command->timeframe_code, command->series);
-        } else if (mw_subscriptions_remove(&connection->subscriptions, command->symbol,
-                                           command->timeframe_code) &&
-                   mw_client_is_open(connection->client) && !connection->protocol->replaces) {
-            struct mw_subscription *one = &gone;
-            request_list(connection, false, &one, 1);
-        }
+        changed = changed || command->kind != MW_COMMAND_MISSED;
+        apply(connection, command);
         struct mw_command *next = command->next;
         mw_free(command);
         command = next;
     }
+    if (changed)
+        mw_cache_flush(connection->options.cache);
+    return changed;
+}
+
+void mw_connection_run_commands(struct mw_connection *connection)
+{
+    bool changed = mw_connection_apply_commands(connection);
+    mw_connection_set_clock(connection);
     if (changed && mw_client_is_open(connection->client))
         mw_connection_request_wanted(connection, true);
+}
+
+void mw_connection_resubscribe(struct mw_connection *connection,
+                               struct mw_subscription *const *list, uint32_t list_count)
+{
+    for (uint32_t i = 0; i < list_count; i++) {
+        mw_connection_record_series(connection, MW_CAPTURE_INTERRUPT, list[i], 0);
+        mw_intake_interrupt_series(&connection->intake, list[i]);
+        atomic_fetch_add_explicit(&connection->resubscribes, 1, memory_order_relaxed);
+    }
+    if (!connection->protocol->replaces)
+        request_list(connection, false, list, list_count);
+    for (uint32_t i = 0; i < list_count; i++)
+        list[i]->requested = false;
+    mw_connection_request_wanted(connection, true);
 }

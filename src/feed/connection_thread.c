@@ -1,4 +1,4 @@
-/* connection_thread.c - a feed's thread: attempts, states, frames to candles. */
+/* connection_thread.c - a feed's thread: attempts, states, answers. */
 #include "feed/connection_parts.h"
 
 #include <string.h>
@@ -10,7 +10,6 @@
 enum {
     CLOSE_NORMAL = 1000,
     CLOSE_GOING_AWAY = 1001,
-    SHOWN_BYTES = 120,   /* of a rejected message, in the log */
     CLOSE_WAIT_MS = 300, /* the peer's time to answer a close when we stop */
 };
 
@@ -43,173 +42,48 @@ void mw_connection_set_state(struct mw_connection *connection, mw_connection_sta
     tell(connection, true, state, err);
 }
 
+void mw_connection_tell_error(struct mw_connection *connection, const struct mw_error *err)
+{
+    tell(connection, false, mw_connection_get_state(connection), err);
+}
+
 void mw_connection_arm_timer(struct mw_connection *connection) MW_ON(mw_feed_thread)
 {
     int64_t at = connection->retry_at;
     at = connection->confirm_at < at ? connection->confirm_at : at;
     at = connection->send_at < at ? connection->send_at : at;
+    int64_t liveness_at = mw_connection_liveness_at(connection);
+    at = liveness_at < at ? liveness_at : at;
     if (connection->stop_at != MW_NEVER)
         at = connection->stop_at;
     int64_t delay = at == MW_NEVER ? -1 : at - mw_clock_monotonic_ms();
     mw_client_set_timer(connection->client, at == MW_NEVER ? -1 : delay > 0 ? delay : 0);
 }
 
-void mw_connection_give_up(struct mw_connection *connection, const struct mw_error *cause)
-    MW_ON(mw_feed_thread)
+static void set_cause(struct mw_connection *connection, const struct mw_error *cause)
 {
-    if (!connection->has_cause) {
-        connection->has_cause = true;
-        connection->cause = *cause;
-    }
+    if (connection->has_cause)
+        return;
+    connection->has_cause = true;
+    connection->cause = *cause;
+}
+
+void mw_connection_give_up(struct mw_connection *connection, const struct mw_error *cause)
+{
+    set_cause(connection, cause);
     mw_client_close(connection->client, CLOSE_NORMAL, "");
 }
 
-static void reject(struct mw_connection *connection, mw_reject reason, const char *data,
-                   size_t length)
+void mw_connection_drop(struct mw_connection *connection, const struct mw_error *cause)
 {
-    count(&connection->rejects[reason], 1);
-    uint64_t held;
-    if (!mw_log_gate_pass(&connection->gates[reason], mw_clock_monotonic_ms(), &held))
-        return;
-    int shown = length < SHOWN_BYTES ? (int)length : SHOWN_BYTES;
-    if (held > 0)
-        mw_log(MW_LOG_WARN, "feed %s: message rejected: %s (and %llu before it): %.*s",
-               connection->name, mw_reject_text(reason), (unsigned long long)held, shown, data);
-    else
-        mw_log(MW_LOG_WARN, "feed %s: message rejected: %s: %.*s", connection->name,
-               mw_reject_text(reason), shown, data);
+    set_cause(connection, cause);
+    mw_client_drop(connection->client);
 }
 
-static void put_row(struct mw_connection *connection, const struct mw_decoded_row *row,
-                    const char *data, size_t length)
+void mw_connection_settle(struct mw_connection *connection)
 {
-    struct mw_subscription *subscription = mw_subscriptions_find(&connection->subscriptions, row);
-    if (subscription == NULL) {
-        if (mw_subscriptions_has_symbol(&connection->subscriptions, row->symbol))
-            count(&connection->unsubscribed, 1);
-        else
-            reject(connection, MW_REJECT_UNKNOWN_SYMBOL, data, length);
-        return;
-    }
-    if (connection->now_ms == 0)
-        connection->now_ms = mw_clock_wall_ms();
-    mw_fault fault;
-    mw_put put = mw_cache_put(connection->options.cache, subscription->series, &row->candle,
-                              connection->now_ms, &fault);
-    if (put == MW_PUT_REJECTED) {
-        reject(connection, mw_reject_of_fault(fault), data, length);
-        return;
-    }
-    subscription->confirmed = true;
-    count(&connection->candles, 1);
-    if (put == MW_PUT_LATE)
-        count(&connection->late, 1);
-    if (connection->failure_count > 0) { /* data flows: the next failure is the first again */
-        connection->failure_count = 0;
-        mw_backoff_reset(&connection->backoff);
-    }
-}
-
-static void confirm(struct mw_connection *connection)
-{
-    if (mw_connection_get_state(connection) == MW_CONNECTION_CONNECTED)
-        mw_connection_set_state(connection, MW_CONNECTION_CONFIRMED, NULL);
-}
-
-/* Takes an answer, good or bad, off what is waited for. The next one has its time from now on, or
- * from when a message that is still held back for the rate is sent. */
-static void answered(struct mw_connection *connection, const struct mw_decoded *decoded)
-    MW_ON(mw_feed_thread)
-{
-    if (decoded->has_id)
-        mw_map_remove(&connection->pending, &decoded->id, sizeof(decoded->id));
-    else
-        mw_map_deinit(&connection->pending); /* the venue names no request: all are meant */
-    bool waiting = connection->pending.count > 0 && connection->first_outgoing == NULL;
-    connection->confirm_at =
-        waiting ? mw_clock_monotonic_ms() + connection->options.confirm_ms : MW_NEVER;
-    mw_connection_arm_timer(connection);
-}
-
-static void agreed(struct mw_connection *connection, const struct mw_decoded *decoded)
-    MW_ON(mw_feed_thread)
-{
-    mw_subscriptions_confirm(&connection->subscriptions, decoded->has_id ? &decoded->id : NULL);
-    answered(connection, decoded);
-    if (connection->pending.count == 0)
-        confirm(connection);
-}
-
-static void refused(struct mw_connection *connection, const struct mw_decoded *decoded)
-    MW_ON(mw_feed_thread)
-{
-    struct mw_error err;
-    size_t shown = decoded->message.length;
-    if (shown > MW_ERROR_MESSAGE_BYTES)
-        shown = MW_ERROR_MESSAGE_BYTES;
-    if (shown > 0)
-        mw_fail_code(&err, MW_ESUBSCRIBE, decoded->code, "the venue refuses: %.*s", (int)shown,
-                     decoded->message.data);
-    else
-        mw_fail_code(&err, MW_ESUBSCRIBE, decoded->code, "the venue refuses with code %d",
-                     decoded->code);
-    pthread_mutex_lock(&connection->lock);
-    memcpy(err.endpoint, connection->endpoint_shown, sizeof(err.endpoint));
-    pthread_mutex_unlock(&connection->lock);
-    answered(connection, decoded);
-    if (mw_connection_get_state(connection) == MW_CONNECTION_CONNECTED) {
-        mw_connection_give_up(connection, &err);
-    } else {
-        /* Without confirmations nobody knows what the venue did not agree to. */
-        if (connection->protocol->ok_count > 0)
-            mw_connection_drop_refused(connection, decoded->has_id ? &decoded->id : NULL);
-        tell(connection, false, mw_connection_get_state(connection), &err);
-    }
-}
-
-static void on_message(void *user, bool text, const char *data, size_t length)
-{
-    mw_role_assert(&mw_feed_thread);
-    struct mw_connection *connection = user;
-    count(&connection->frames, 1);
-    count(&connection->bytes, length);
-    if (!text) {
-        reject(connection, MW_REJECT_BINARY, "", 0);
-        return;
-    }
-    struct mw_decoded decoded;
-    mw_decoder_decode(connection->decoder, data, length, &decoded);
-    switch (decoded.kind) {
-    case MW_DECODED_CANDLES:
-        for (uint32_t i = 0; i < decoded.row_count; i++)
-            put_row(connection, &decoded.rows[i], data, length);
-        if (connection->protocol->ok_count == 0)
-            confirm(connection);
-        break;
-    case MW_DECODED_OK:
-        agreed(connection, &decoded);
-        break;
-    case MW_DECODED_ERROR:
-        refused(connection, &decoded);
-        break;
-    case MW_DECODED_SNAPSHOT:
-    case MW_DECODED_PING:
-    case MW_DECODED_PONG:
-    case MW_DECODED_NOTICE:
-    case MW_DECODED_OTHER:
-        count(&connection->other, 1);
-        break;
-    case MW_DECODED_REJECTED:
-        reject(connection, decoded.reject, data, length);
-    }
-}
-
-static void on_read_end(void *user)
-{
-    mw_role_assert(&mw_feed_thread);
-    struct mw_connection *connection = user;
-    connection->now_ms = 0;
-    mw_cache_flush(connection->options.cache);
+    connection->failure_count = 0;
+    mw_backoff_reset(&connection->backoff);
 }
 
 static void on_failure(struct mw_connection *connection, const struct mw_error *err)
@@ -226,7 +100,8 @@ static void connect_next(struct mw_connection *connection) MW_ON(mw_feed_thread)
         mw_url_format_public(&url, connection->endpoint_shown, sizeof(connection->endpoint_shown));
         pthread_mutex_unlock(&connection->lock);
     }
-    if (connection->failure_count == 0 && !connection->opened_once)
+    bool first = connection->failure_count == 0 && !connection->opened_once;
+    if (first || mw_connection_get_state(connection) == MW_CONNECTION_FAILED)
         mw_connection_set_state(connection, MW_CONNECTION_CONNECTING, NULL);
     if (mw_client_connect(connection->client, endpoint, &err) != MW_OK)
         on_failure(connection, &err);
@@ -240,16 +115,45 @@ static void on_open(void *user)
     if (connection->opened_once)
         count(&connection->reconnects, 1);
     connection->opened_once = true;
+    mw_connection_record_text(connection, MW_CAPTURE_OPEN, connection->endpoint_shown,
+                              strlen(connection->endpoint_shown));
+    mw_connection_begin_liveness(connection);
     mw_connection_set_state(connection, MW_CONNECTION_CONNECTED, NULL);
-    mw_subscriptions_forget_requests(&connection->subscriptions);
+    mw_subscriptions_forget_requests(&connection->intake.subscriptions);
     connection->send_at = MW_NEVER;
+    mw_connection_apply_commands(connection); /* so that nothing is asked for and then ended */
     mw_connection_request_wanted(connection, true);
+}
+
+/* What an open connection brought may be out of date from now on, unless another carries on. One
+ * that was never confirmed has brought nothing but what flowed. */
+static void interrupt(struct mw_connection *connection, const char *why) MW_ON(mw_feed_thread)
+{
+    struct mw_intake *intake = &connection->intake;
+    if (!connection->open || atomic_load(&connection->retired))
+        return;
+    if (mw_connection_get_state(connection) == MW_CONNECTION_CONFIRMED) {
+        mw_connection_record_text(connection, MW_CAPTURE_CLOSED, why, strlen(why));
+        mw_intake_interrupt(intake);
+        return;
+    }
+    size_t at = 0;
+    const struct mw_map_item *item;
+    while ((item = mw_map_next(&intake->subscriptions.by_key, &at)) != NULL) {
+        struct mw_subscription *subscription = item->value;
+        if (!subscription->flows)
+            continue;
+        mw_connection_record_series(connection, MW_CAPTURE_INTERRUPT, subscription, 0);
+        mw_intake_interrupt_series(intake, subscription);
+    }
+    mw_cache_flush(intake->cache);
 }
 
 /* Forgets what belonged to the connection that is gone. */
 static void forget_connection(struct mw_connection *connection)
 {
     connection->open = connection->has_cause = false;
+    mw_connection_end_liveness(connection);
     connection->confirm_at = connection->send_at = MW_NEVER;
     mw_map_deinit(&connection->pending);
     mw_connection_drop_outgoing(connection);
@@ -278,6 +182,7 @@ static void on_closed(void *user, const struct mw_error *err)
 {
     mw_role_assert(&mw_feed_thread);
     struct mw_connection *connection = user;
+    interrupt(connection, err->message);
     mw_cache_flush(connection->options.cache);
     if (atomic_load(&connection->stopping)) {
         forget_connection(connection);
@@ -310,6 +215,7 @@ static void on_timer(void *user)
         connection->send_at = MW_NEVER;
         mw_connection_send_outgoing(connection);
     }
+    mw_connection_check_liveness(connection, now);
     if (now >= connection->retry_at)
         connect_next(connection);
     mw_connection_arm_timer(connection);
@@ -319,8 +225,16 @@ static void on_wake(void *user)
 {
     mw_role_assert(&mw_feed_thread);
     struct mw_connection *connection = user;
-    if (!atomic_load(&connection->stopping))
-        mw_connection_run_commands(connection);
+    if (atomic_load(&connection->stopping))
+        return;
+    mw_connection_run_commands(connection);
+    bool failed = mw_connection_get_state(connection) == MW_CONNECTION_FAILED;
+    if (atomic_exchange(&connection->hurried, false) &&
+        (failed || connection->retry_at != MW_NEVER)) {
+        mw_connection_settle(connection);
+        connect_next(connection);
+        mw_connection_arm_timer(connection);
+    }
 }
 
 static void set_waker(struct mw_connection *connection, struct mw_client *client)
@@ -332,6 +246,7 @@ static void set_waker(struct mw_connection *connection, struct mw_client *client
 
 static void serve(struct mw_connection *connection) MW_ON(mw_feed_thread)
 {
+    atomic_store(&connection->hurried, false);
     mw_connection_run_commands(connection);
     connect_next(connection);
     while (!atomic_load(&connection->stopping))
@@ -350,8 +265,8 @@ void mw_connection_run(void *user)
     struct mw_connection *connection = user;
     const struct mw_client_handler handler = {.user = connection,
                                               .on_open = on_open,
-                                              .on_message = on_message,
-                                              .on_read_end = on_read_end,
+                                              .on_message = mw_connection_on_message,
+                                              .on_read_end = mw_connection_on_read_end,
                                               .on_closed = on_closed,
                                               .on_timer = on_timer,
                                               .on_wake = on_wake};
@@ -369,6 +284,7 @@ void mw_connection_run(void *user)
     set_waker(connection, connection->client);
     serve(connection);
     set_waker(connection, NULL);
+    interrupt(connection, "stopped");
     mw_client_free(connection->client);
     connection->client = NULL;
     forget_connection(connection);

@@ -235,8 +235,9 @@ static bool decode_row(const struct mw_json *json, const struct mw_candle_patter
     for (int field = 0; field < MW_FIELD_COUNT; field++) {
         const struct mw_locator *locator = &pattern->fields[field];
         struct mw_json_value value;
-        if (!(pattern->has_rows ? locate_in_row(json, locator, &value)
-                                : locate(json, locator, &value))) {
+        bool found = pattern->has_rows ? locate_in_row(json, locator, &value)
+                                       : locate(json, locator, &value);
+        if (!found) {
             if (field < MW_FIELD_REQUIRED_COUNT && locator->path_count > 0) {
                 reject(decoded, MW_REJECT_MISSING_FIELD);
                 return false;
@@ -275,7 +276,7 @@ static void decode_candles(struct mw_decoder *decoder, const struct mw_candle_pa
         return;
     }
     while (pattern->has_rows && mw_json_next_row(decoder->json)) {
-        if (count == MW_HISTORY_ROWS_MAX) {
+        if (count == MW_CANDLE_ROWS_MAX) {
             reject(decoded, MW_REJECT_TOO_MANY_ROWS);
             return;
         }

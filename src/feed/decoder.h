@@ -32,7 +32,7 @@ void mw_decoder_free(struct mw_decoder *decoder);
     X(MISSING_FIELD, "missing_field") /* a candle without one of its fields */                     \
     X(WRONG_TYPE, "wrong_type")       /* a field that is no text or number, as it should be */     \
     X(NOT_A_NUMBER, "not_a_number")   /* text where a decimal should be; "NaN" too */              \
-    X(TOO_MANY_ROWS, "too_many_rows") /* more than MW_HISTORY_ROWS_MAX */                          \
+    X(TOO_MANY_ROWS, "too_many_rows") /* more than MW_CANDLE_ROWS_MAX */                           \
     X(UNEXPECTED, "unexpected")       /* a history's answer that is none */                        \
     X(UNKNOWN_SYMBOL, "unknown_symbol")
 
@@ -48,11 +48,7 @@ typedef enum mw_reject {
 const char *mw_reject_text(mw_reject reject);
 mw_reject mw_reject_of_fault(mw_fault fault);
 
-struct mw_text {
-    const char *data; /* borrowed until the next decode */
-    size_t length;
-};
-
+/* Texts of a result are borrowed until the next decode. */
 typedef enum mw_decoded_kind {
     MW_DECODED_CANDLES, /* rows, which may be none */
     MW_DECODED_OK,      /* the venue confirms a request: has_id, id */

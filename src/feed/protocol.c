@@ -142,8 +142,7 @@ mw_status mw_protocol_load(const char *name_or_path, struct mw_protocol **out, s
         return status;
     }
     struct mw_protocol *protocol = load.protocol = mw_alloc_zero(sizeof(*protocol));
-    protocol->L = luaL_newstate();
-    MW_CHECK(protocol->L != NULL);
+    mw_protocol_open(protocol);
     status = mw_protocol_run(protocol, load_protected, &load, MW_LOAD_MS_MAX, name_or_path, err);
     if (status == MW_OK)
         *out = protocol;

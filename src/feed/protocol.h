@@ -28,6 +28,12 @@ enum {
     MW_PATH_ELEMENT_MAX = 64, /* the last element of a row that counts; venues send up to 12 */
 };
 
+/* Bytes of somebody else's, for as long as whoever gives them says. */
+struct mw_text {
+    const char *data;
+    size_t length;
+};
+
 /* "data.k.o": the keys to follow from the root of a message, or from a row of it. */
 struct mw_path {
     struct {
@@ -163,6 +169,7 @@ struct mw_protocol {
     uint32_t ok_count, error_count;
 
     struct lua_State *L;        /* owns */
+    size_t bytes;               /* in use by it */
     int64_t until_ms;           /* monotonic time by which what runs in it must be done */
     int subscribe, unsubscribe; /* references in its registry; LUA_NOREF where there is none */
 };
@@ -226,7 +233,7 @@ MW_MUST_USE mw_status mw_protocol_build_heartbeat(struct mw_protocol *protocol,
                                                               size_t length),
                                                   void *user, struct mw_error *err);
 MW_MUST_USE mw_status mw_protocol_build_answer(
-    struct mw_protocol *protocol, uint32_t index, const char *message, size_t length,
+    struct mw_protocol *protocol, uint32_t index, struct mw_text message,
     void (*add)(void *user, const char *text, size_t length), void *user, struct mw_error *err);
 
 #endif

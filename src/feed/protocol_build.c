@@ -177,8 +177,7 @@ mw_status mw_protocol_build_history(struct mw_protocol *protocol,
 struct say {
     int what; /* reference to text or a function */
     bool decode;
-    const char *message; /* that is answered; NULL: a heartbeat */
-    size_t length;
+    struct mw_text message; /* that is answered; NULL: a heartbeat */
     void (*add)(void *user, const char *text, size_t length);
     void *user;
 };
@@ -188,18 +187,18 @@ static int say_protected(lua_State *L)
     struct say *say = lua_touserdata(L, 1);
     size_t length;
     lua_rawgeti(L, LUA_REGISTRYINDEX, say->what);
-    if (lua_isfunction(L, -1) && say->message == NULL) {
+    if (lua_isfunction(L, -1) && say->message.data == NULL) {
         lua_pushinteger(L, mw_clock_wall_ms());
         lua_call(L, 1, 1);
     } else if (lua_isfunction(L, -1)) {
         if (say->decode) {
             mw_protocol_push_json(L, "decode");
-            lua_pushlstring(L, say->message, say->length);
+            lua_pushlstring(L, say->message.data, say->message.length);
             lua_call(L, 1, 1);
         } else {
-            lua_pushlstring(L, say->message, say->length);
+            lua_pushlstring(L, say->message.data, say->message.length);
         }
-        lua_pushlstring(L, say->message, say->length);
+        lua_pushlstring(L, say->message.data, say->message.length);
         lua_call(L, 2, 1);
     }
     const char *text = to_text(L, "", &length);
@@ -218,7 +217,7 @@ mw_status mw_protocol_build_heartbeat(struct mw_protocol *protocol,
 }
 
 mw_status mw_protocol_build_answer(struct mw_protocol *protocol, uint32_t index,
-                                   const char *message, size_t length,
+                                   struct mw_text message,
                                    void (*add)(void *user, const char *text, size_t length),
                                    void *user, struct mw_error *err)
 {
@@ -227,7 +226,6 @@ mw_status mw_protocol_build_answer(struct mw_protocol *protocol, uint32_t index,
     struct say say = {.what = ping->answer,
                       .decode = ping->text == NULL,
                       .message = message,
-                      .length = length,
                       .add = add,
                       .user = user};
     char what[32];

@@ -106,7 +106,7 @@ static void read_base(lua_State *L, int table, struct mw_history_pattern *histor
 static void read_pace(lua_State *L, int table, struct mw_history_pattern *history)
 {
     history->row_count_max =
-        mw_protocol_get_count(L, table, "history", "count", MW_HISTORY_ROWS_MAX);
+        mw_protocol_get_count(L, table, "history", "count", MW_CANDLE_ROWS_MAX);
     if (history->row_count_max == 0)
         luaL_error(L, "history.count: missing");
     history->requests_per_second = 1; /* no venue minds */

@@ -9,12 +9,10 @@
 #include <lauxlib.h>
 
 #include "base/check.h"
-#include "base/clock.h"
 #include "base/limits.h"
 #include "feed/protocol_read.h"
 
-enum { STACK_SLOTS = 40, COUNT_MAX = 1000000 };              /* of `limits` */
-static const int64_t LIFETIME_MS_MAX = 30LL * MW_MS_PER_DAY; /* venues end a day, some a few */
+enum { STACK_SLOTS = 40, COUNT_MAX = 1000000 }; /* of `limits` */
 
 static void read_endpoints(lua_State *L, int index, struct mw_protocol *protocol)
 {
@@ -85,7 +83,7 @@ static void read_limits(lua_State *L, int index, struct mw_protocol *protocol)
         mw_protocol_get_count(L, table, "limits", "messages_per_second", COUNT_MAX);
     protocol->batch_count_max = mw_protocol_get_count(L, table, "limits", "batch", COUNT_MAX);
     protocol->lifetime_ms =
-        mw_protocol_get_duration(L, table, "limits", "lifetime", LIFETIME_MS_MAX);
+        mw_protocol_get_duration(L, table, "limits", "lifetime", MW_LIFETIME_MS_MAX);
     lua_pop(L, 1);
 }
 

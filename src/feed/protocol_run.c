@@ -1,14 +1,41 @@
-/* protocol_run.c - protected calls with a limit of time. */
+/* protocol_run.c - protected calls with a limit of time and memory. */
 #include "feed/protocol_run.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <lauxlib.h>
 #include <lua-cjson.h>
 
+#include "base/check.h"
 #include "base/clock.h"
+#include "base/limits.h"
 
 enum { HOOK_INSTRUCTIONS = 1000 }; /* some 10 us between looks at the clock */
+
+/* The lua_Alloc of a protocol. `old_size` is the kind of object where `block` is NULL. */
+static void *allocate(void *user, void *block, size_t old_size, size_t size)
+{
+    struct mw_protocol *protocol = user;
+    if (block == NULL)
+        old_size = 0;
+    if (size > old_size && size - old_size > MW_PROTOCOL_LUA_BYTES_MAX - protocol->bytes)
+        return NULL;
+    void *moved = NULL;
+    if (size == 0)
+        free(block);
+    else if ((moved = realloc(block, size)) == NULL)
+        return NULL;
+    protocol->bytes = protocol->bytes - old_size + size;
+    return moved;
+}
+
+void mw_protocol_open(struct mw_protocol *protocol)
+{
+    protocol->L = lua_newstate(allocate, protocol);
+    MW_CHECK(protocol->L != NULL);
+    memcpy(lua_getextraspace(protocol->L), &protocol, sizeof(protocol));
+}
 
 /* Raises when it is late, and from then on at every instruction, so that code which catches its
  * errors gets no further. */
@@ -30,7 +57,6 @@ mw_status mw_protocol_run(struct mw_protocol *protocol, lua_CFunction function, 
                           int64_t limit_ms, const char *place, struct mw_error *err)
 {
     lua_State *L = protocol->L;
-    memcpy(lua_getextraspace(L), &protocol, sizeof(protocol));
     protocol->until_ms = mw_clock_monotonic_ms() + limit_ms;
     lua_sethook(L, look_up, LUA_MASKCOUNT, HOOK_INSTRUCTIONS);
     lua_pushcfunction(L, function);

@@ -47,19 +47,23 @@ void mw_subscriptions_deinit(struct mw_subscriptions *subscriptions)
     mw_map_deinit(&subscriptions->by_symbol);
 }
 
-void mw_subscriptions_add(struct mw_subscriptions *subscriptions, const char *symbol,
-                          const char *timeframe_code, struct mw_series *series)
+struct mw_subscription *mw_subscriptions_add(struct mw_subscriptions *subscriptions,
+                                             const char *symbol, const char *timeframe_code,
+                                             struct mw_series *series)
 {
     struct key key = key_get(symbol, timeframe_code);
     if (mw_map_find(&subscriptions->by_key, key.bytes, key.length) != NULL)
-        return;
+        return NULL;
     struct mw_subscription *subscription = mw_alloc_zero(sizeof(*subscription));
     snprintf(subscription->symbol, sizeof(subscription->symbol), "%s", symbol);
     snprintf(subscription->timeframe_code, sizeof(subscription->timeframe_code), "%s",
              timeframe_code);
     subscription->series = series;
+    subscription->forming_ms = subscription->forming_end_ms = INT64_MIN;
+    subscription->candle_at = subscription->looked_at = subscription->probed_at = INT64_MIN;
     mw_map_set(&subscriptions->by_key, key.bytes, key.length, subscription);
     mw_map_set(&subscriptions->by_symbol, symbol, strlen(symbol), series);
+    return subscription;
 }
 
 bool mw_subscriptions_remove(struct mw_subscriptions *subscriptions, const char *symbol,
@@ -70,6 +74,26 @@ bool mw_subscriptions_remove(struct mw_subscriptions *subscriptions, const char 
     bool requested = removed != NULL && removed->requested;
     mw_free(removed);
     return requested;
+}
+
+struct mw_subscription *mw_subscriptions_find_named(const struct mw_subscriptions *subscriptions,
+                                                    const char *symbol, const char *timeframe_code)
+{
+    struct key key = key_get(symbol, timeframe_code);
+    return mw_map_find(&subscriptions->by_key, key.bytes, key.length);
+}
+
+struct mw_subscription *mw_subscriptions_find_series(const struct mw_subscriptions *subscriptions,
+                                                     const struct mw_series *series)
+{
+    size_t at = 0;
+    const struct mw_map_item *item;
+    while ((item = mw_map_next(&subscriptions->by_key, &at)) != NULL) {
+        struct mw_subscription *subscription = item->value;
+        if (subscription->series == series)
+            return subscription;
+    }
+    return NULL;
 }
 
 struct mw_subscription *mw_subscriptions_find(const struct mw_subscriptions *subscriptions,

@@ -24,6 +24,16 @@ struct mw_subscription {
     bool requested;                              /* asked for on this connection */
     int64_t request_id;                          /* by the request with this id */
     bool confirmed; /* the venue agreed to it once, or pushed a candle of it */
+    /* The bar that a live update showed forming before its end, by the wall clock; INT64_MIN for
+     * none. */
+    int64_t forming_ms, forming_end_ms;
+    /* Liveness, monotonic: the last live candle, or the request before there was one; the smoothed
+     * time between candles, 0 while unknown. */
+    int64_t candle_at, cadence_ms;
+    bool flows;          /* a live candle came since it was asked for */
+    int64_t looked_at;   /* when its silence was last looked into */
+    uint32_t look_count; /* in vain, since the last candle */
+    int64_t probed_at;   /* when its history was last asked for */
 };
 
 struct mw_subscriptions {
@@ -34,13 +44,21 @@ struct mw_subscriptions {
 void mw_subscriptions_init(struct mw_subscriptions *subscriptions);
 void mw_subscriptions_deinit(struct mw_subscriptions *subscriptions);
 
-/* Adds a series that is not there yet, not requested; does nothing for one that is. Copies. */
-void mw_subscriptions_add(struct mw_subscriptions *subscriptions, const char *symbol,
-                          const char *timeframe_code, struct mw_series *series);
+/* Adds a series that is not there yet, not requested. Returns borrowed, or NULL, with nothing done,
+ * for one that is there. Copies. */
+struct mw_subscription *mw_subscriptions_add(struct mw_subscriptions *subscriptions,
+                                             const char *symbol, const char *timeframe_code,
+                                             struct mw_series *series);
 /* Removes a series. Returns whether it had been requested. */
 bool mw_subscriptions_remove(struct mw_subscriptions *subscriptions, const char *symbol,
                              const char *timeframe_code);
 
+/* The subscription of that name, or NULL. */
+struct mw_subscription *mw_subscriptions_find_named(const struct mw_subscriptions *subscriptions,
+                                                    const char *symbol, const char *timeframe_code);
+/* The subscription that fills `series`, or NULL. Looks at all. */
+struct mw_subscription *mw_subscriptions_find_series(const struct mw_subscriptions *subscriptions,
+                                                     const struct mw_series *series);
 /* The subscription that a row of a frame belongs to, or NULL. */
 struct mw_subscription *mw_subscriptions_find(const struct mw_subscriptions *subscriptions,
                                               const struct mw_decoded_row *row);

@@ -197,6 +197,17 @@ mw_put mw_cache_put(struct mw_cache *cache, struct mw_series *series,
     return put;
 }
 
+bool mw_cache_close_newest(struct mw_cache *cache, struct mw_series *series, int64_t open_ms)
+{
+    uint64_t version = mw_series_gap_version(series);
+    if (!mw_series_close_newest(series, open_ms))
+        return false;
+    mw_cache_touch(cache, series);
+    if (mw_series_gap_version(series) != version && cache->on_gap != NULL)
+        cache->on_gap(cache->gap_user, series);
+    return true;
+}
+
 void mw_cache_flush(struct mw_cache *cache)
 {
     uint64_t bits = atomic_load_explicit(&cache->attached, memory_order_acquire);

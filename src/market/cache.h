@@ -52,6 +52,9 @@ void mw_cache_touch(struct mw_cache *cache, struct mw_series *series);
 mw_put mw_cache_put(struct mw_cache *cache, struct mw_series *series,
                     const struct mw_candle *candle, int64_t now_ms, mw_fault *fault);
 
+/* mw_series_close_newest, and the same. */
+bool mw_cache_close_newest(struct mw_cache *cache, struct mw_series *series, int64_t open_ms);
+
 /* Wakes the watchers for which something was marked since the last flush. */
 void mw_cache_flush(struct mw_cache *cache);
 

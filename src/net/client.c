@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/limits.h"
 #include "net/transport.h"
 #include "net/websocket.h"
@@ -21,6 +22,7 @@ struct mw_client {
     bool open;                      /* between on_open and the first sign of the end */
     bool closing;                   /* we sent the first close frame; close_err says with what */
     bool has_message;               /* since the last on_read_end */
+    int64_t heard_ms;
     struct mw_error close_err;
 };
 
@@ -75,6 +77,7 @@ static void on_data(void *user, const char *data, size_t length)
     mw_role_assert(&mw_feed_thread);
     struct mw_client *client = user;
     struct mw_error err;
+    client->heard_ms = mw_clock_monotonic_ms();
     mw_status status = mw_websocket_feed(client->websocket, data, length, &err);
     if (client->has_message) {
         client->has_message = false;
@@ -197,6 +200,26 @@ void mw_client_close(struct mw_client *client, uint16_t code, const char *reason
         return;
     }
     mw_transport_close(client->transport, &client->close_err); /* unless it is ending already */
+}
+
+void mw_client_drop(struct mw_client *client)
+{
+    if (!client->connected)
+        return;
+    struct mw_error err;
+    mw_fail_code(&err, MW_ECLOSED, MW_CLOSE_ABNORMAL, "dropped by this side");
+    client->open = false;
+    mw_transport_drop(client->transport, client->closing ? &client->close_err : &err);
+}
+
+int64_t mw_client_heard_ms(const struct mw_client *client)
+{
+    return client->heard_ms;
+}
+
+size_t mw_client_unsent(const struct mw_client *client, uint64_t *sent)
+{
+    return mw_transport_unsent(client->transport, sent);
 }
 
 void mw_client_set_timer(struct mw_client *client, int64_t delay_ms)

@@ -87,6 +87,15 @@ MW_MUST_USE bool mw_client_send_ping(struct mw_client *client, const void *paylo
 void mw_client_close(struct mw_client *client, uint16_t code, const char *reason)
     MW_ON(mw_feed_thread);
 
+/* Ends the connection without a closing handshake, for a peer that does not answer. Idempotent. */
+void mw_client_drop(struct mw_client *client) MW_ON(mw_feed_thread);
+
+/* When something, be it a pong or a part of a frame, was last received; monotonic. 0 at first. */
+int64_t mw_client_heard_ms(const struct mw_client *client) MW_ON(mw_feed_thread);
+
+/* Bytes that wait to be sent; `sent` gets how many have been, since the client was made. */
+size_t mw_client_unsent(const struct mw_client *client, uint64_t *sent) MW_ON(mw_feed_thread);
+
 /* Calls on_timer once, `delay_ms` from now, instead of any time set before; negative cancels. */
 void mw_client_set_timer(struct mw_client *client, int64_t delay_ms) MW_ON(mw_feed_thread);
 

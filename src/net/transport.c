@@ -65,6 +65,7 @@ struct mw_transport {
     struct mw_loop_timer phase, report, fetch;
     struct mw_loop_timer timers[MW_TRANSPORT_TIMER_COUNT];
     struct mw_str queue; /* bytes to be sent */
+    uint64_t sent;       /* bytes that were */
     atomic_bool woken;   /* mw_transport_wake was called and on_wake not yet */
     char input[MW_RECEIVE_BYTES];
 };
@@ -286,6 +287,7 @@ static int transmit(struct mw_transport *transport)
         if (lws_write(wsi, (unsigned char *)transport->queue.data, length, LWS_WRITE_RAW) < 0)
             return -1;
         mw_str_drop(&transport->queue, length);
+        transport->sent += length;
     }
     bool waiting = transport->queue.length > 0 || lws_partial_buffered(wsi) != 0;
     if (waiting)
@@ -533,13 +535,25 @@ void mw_transport_close(struct mw_transport *transport, const struct mw_error *e
 {
     if (transport->state == IDLE || transport->state >= DRAIN)
         return;
-    transport->err.status = err->status;
-    transport->err.code = err->code;
-    snprintf(transport->err.message, sizeof(transport->err.message), "%s", err->message);
+    transport->err = *err;
     if (transport->state == OPEN && transport->queue.length > 0)
         phase_begin(transport, DRAIN, DRAIN_MS);
     else
         finish(transport);
+}
+
+void mw_transport_drop(struct mw_transport *transport, const struct mw_error *err)
+{
+    if (transport->state != IDLE && transport->state < DRAIN)
+        transport->err = *err;
+    finish(transport);
+}
+
+size_t mw_transport_unsent(const struct mw_transport *transport, uint64_t *sent)
+{
+    *sent = transport->sent;
+    bool partial = transport->wsi != NULL && lws_partial_buffered(transport->wsi) != 0;
+    return transport->queue.length + (partial ? 1 : 0); /* lws does not say how much it holds */
 }
 
 static void owner_fired(lws_sorted_usec_list_t *entry)

@@ -71,6 +71,14 @@ MW_MUST_USE bool mw_transport_send(struct mw_transport *transport, const void *b
 void mw_transport_close(struct mw_transport *transport, const struct mw_error *err)
     MW_ON(mw_feed_thread);
 
+/* The same without waiting for what is queued. */
+void mw_transport_drop(struct mw_transport *transport, const struct mw_error *err)
+    MW_ON(mw_feed_thread);
+
+/* As mw_client_unsent. */
+size_t mw_transport_unsent(const struct mw_transport *transport, uint64_t *sent)
+    MW_ON(mw_feed_thread);
+
 /* Calls on_timer once, `delay_ms` from now, instead of any time set before; negative cancels. */
 void mw_transport_set_timer(struct mw_transport *transport, mw_transport_timer timer,
                             int64_t delay_ms) MW_ON(mw_feed_thread);

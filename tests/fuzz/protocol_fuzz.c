@@ -12,7 +12,7 @@ static int nothing(lua_State *L)
     return 0;
 }
 
-/* (text): decodes it, gives it the function that JSON cannot have, and compiles it. */
+/* (text): decodes it, gives it the functions that JSON cannot have, and compiles it. */
 static int compile(lua_State *L)
 {
     struct mw_protocol *protocol = lua_touserdata(L, lua_upvalueindex(1));
@@ -23,6 +23,11 @@ static int compile(lua_State *L)
     if (lua_istable(L, -1)) {
         lua_pushcfunction(L, nothing);
         lua_setfield(L, -2, "subscribe");
+        if (lua_getfield(L, -1, "history") == LUA_TTABLE) {
+            lua_pushcfunction(L, nothing);
+            lua_setfield(L, -2, "request");
+        }
+        lua_pop(L, 1);
     }
     mw_protocol_compile(L, lua_gettop(L), protocol);
     return 0;

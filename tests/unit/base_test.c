@@ -12,6 +12,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/crc32c.h"
 #include "base/decimal.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -328,6 +329,24 @@ static void wake_crosses_threads_and_times_out(void **state)
     mw_wake_deinit(&wake);
 }
 
+static void checksums_are_those_of_the_standard(void **state)
+{
+    (void)state;
+    uint8_t bytes[48];
+    assert_int_equal(mw_crc32c("", 0), 0);
+    assert_int_equal(mw_crc32c("123456789", 9), 0xe3069283);
+    memset(bytes, 0, 32); /* these four: RFC 3720, B.4 */
+    assert_int_equal(mw_crc32c(bytes, 32), 0x8a9136aa);
+    memset(bytes, 0xff, 32);
+    assert_int_equal(mw_crc32c(bytes, 32), 0x62a8ab43);
+    for (uint8_t i = 0; i < 32; i++)
+        bytes[i] = i;
+    assert_int_equal(mw_crc32c(bytes, 32), 0x46dd794e);
+    for (uint8_t i = 0; i < 32; i++)
+        bytes[i] = (uint8_t)(31 - i);
+    assert_int_equal(mw_crc32c(bytes, 32), 0x113fdb5c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -349,6 +368,7 @@ int main(void)
         cmocka_unit_test(gate_lets_one_line_a_second_through),
         cmocka_unit_test(log_masks_control_characters),
         cmocka_unit_test(wake_crosses_threads_and_times_out),
+        cmocka_unit_test(checksums_are_those_of_the_standard),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

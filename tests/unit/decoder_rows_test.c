@@ -227,13 +227,13 @@ static void the_rows_of_one_message_are_bounded(void **state)
     struct bench bench;
     struct mw_str text = MW_STR_INIT(1 << 20);
     begin(&bench, SNAPSHOT);
-    for (uint32_t count = MW_HISTORY_ROWS_MAX; count <= MW_HISTORY_ROWS_MAX + 1; count++) {
+    for (uint32_t count = MW_CANDLE_ROWS_MAX; count <= MW_CANDLE_ROWS_MAX + 1; count++) {
         mw_str_clear(&text);
         mw_str_adds(&text, ARG "\"action\":\"snapshot\",\"data\":[");
         for (uint32_t i = 0; i < count; i++)
             mw_str_addf(&text, "%s[%u,1,2,1,2,3]", i > 0 ? "," : "", i);
         assert_true(mw_str_adds(&text, "]}"));
-        bool fits = count == MW_HISTORY_ROWS_MAX;
+        bool fits = count == MW_CANDLE_ROWS_MAX;
         expect_rows(&bench, text.data, fits ? MW_DECODED_SNAPSHOT : MW_DECODED_REJECTED,
                     fits ? count : 0);
     }

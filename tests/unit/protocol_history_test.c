@@ -33,24 +33,36 @@ static struct mw_protocol *shipped(const char *name)
     return protocol;
 }
 
+/* What came of asking; on failure the first two are as they were, NULL. */
+struct asked {
+    char *url, *body;
+    struct mw_error err;
+};
+
 static mw_status ask(struct mw_protocol *protocol, const char *symbol, int64_t from_ms,
-                     int64_t to_ms, char **url, char **body, struct mw_error *err)
+                     int64_t to_ms, struct asked *asked)
 {
     static const struct mw_protocol_feed feed = {.name = "demo"};
     const struct mw_protocol_history_request request = {
         .series = {symbol, "1m"}, .from_ms = from_ms, .to_ms = to_ms, .count = 300, .feed = &feed};
-    *url = *body = NULL;
-    return mw_protocol_build_history(protocol, &request, url, body, err);
+    *asked = (struct asked){.err = {.message = ""}};
+    return mw_protocol_build_history(protocol, &request, &asked->url, &asked->body, &asked->err);
+}
+
+static void forget(struct asked *asked)
+{
+    mw_free(asked->url);
+    mw_free(asked->body);
 }
 
 static void expect_url(struct mw_protocol *protocol, const char *symbol, int64_t from_ms,
                        int64_t to_ms, const char *expected)
 {
-    char *url, *body;
-    assert_int_equal(ask(protocol, symbol, from_ms, to_ms, &url, &body, NULL), MW_OK);
-    assert_string_equal(url, expected);
-    assert_null(body);
-    mw_free(url);
+    struct asked asked;
+    assert_int_equal(ask(protocol, symbol, from_ms, to_ms, &asked), MW_OK);
+    assert_string_equal(asked.url, expected);
+    assert_null(asked.body);
+    forget(&asked);
 }
 
 /* A decoder and the answer that the last result points into. */
@@ -232,13 +244,13 @@ static void the_rows_of_one_answer_are_bounded(void **state)
     struct bench bench;
     begin(&bench, mw_protocol_file_get(HISTORY));
     struct mw_str text = MW_STR_INIT(1 << 20);
-    for (int count = MW_HISTORY_ROWS_MAX - 1; count <= MW_HISTORY_ROWS_MAX + 1; count++) {
+    for (int count = MW_CANDLE_ROWS_MAX - 1; count <= MW_CANDLE_ROWS_MAX + 1; count++) {
         mw_str_clear(&text);
         mw_str_adds(&text, "{\"d\":[");
         for (int i = 0; i < count; i++)
             mw_str_addf(&text, "%s[%d,1,2,1,2,9]", i > 0 ? "," : "", i * 60);
         assert_true(mw_str_adds(&text, "]}"));
-        if (count > MW_HISTORY_ROWS_MAX) {
+        if (count > MW_CANDLE_ROWS_MAX) {
             expect_rejected(&bench, text.data, MW_REJECT_TOO_MANY_ROWS);
         } else {
             const struct mw_decoded *decoded = decode(&bench, text.data);
@@ -253,24 +265,22 @@ static void the_rows_of_one_answer_are_bounded(void **state)
 static void a_request_may_be_whole_and_have_a_body(void **state)
 {
     (void)state;
-    char *url, *body;
+    struct asked asked;
     struct mw_protocol *protocol = mw_protocol_file_get(
         HISTORY "p.history.base = nil "
                 "p.history.request = function(series, from_ms, to_ms, count, feed) "
                 "  return 'https://other/info', { type = feed.name .. tostring(from_ms) } end");
-    assert_int_equal(ask(protocol, "X", INT64_MIN, 0, &url, &body, NULL), MW_OK);
-    assert_string_equal(url, "https://other/info");
-    assert_string_equal(body, "{\"type\":\"demonil\"}");
-    mw_free(url);
-    mw_free(body);
+    assert_int_equal(ask(protocol, "X", INT64_MIN, 0, &asked), MW_OK);
+    assert_string_equal(asked.url, "https://other/info");
+    assert_string_equal(asked.body, "{\"type\":\"demonil\"}");
+    forget(&asked);
     mw_protocol_free(protocol);
     protocol = mw_protocol_file_get(HISTORY "p.history.request = function() "
                                             "return '/' .. ('x'):rep(2047), ('b'):rep(4096) end");
-    assert_int_equal(ask(protocol, "X", 0, 0, &url, &body, NULL), MW_OK);
-    assert_int_equal(strlen(url), MW_URL_BYTES_MAX);
-    assert_int_equal(strlen(body), MW_HISTORY_BODY_BYTES_MAX);
-    mw_free(url);
-    mw_free(body);
+    assert_int_equal(ask(protocol, "X", 0, 0, &asked), MW_OK);
+    assert_int_equal(strlen(asked.url), MW_URL_BYTES_MAX);
+    assert_int_equal(strlen(asked.body), MW_HISTORY_BODY_BYTES_MAX);
+    forget(&asked);
     mw_protocol_free(protocol);
 }
 
@@ -298,18 +308,17 @@ static void bad_requests_are_told_and_leave_the_output_alone(void **state)
     };
     for (size_t i = 0; i < MW_COUNT(cases); i++) {
         char change[2048];
-        struct mw_error err = {.message = ""};
-        char *url, *body;
+        struct asked asked;
         snprintf(change, sizeof(change), HISTORY "p.history.request = function() %s end",
                  cases[i].change);
         struct mw_protocol *protocol = mw_protocol_file_get(change);
-        assert_int_equal(ask(protocol, "X", 0, 0, &url, &body, &err), MW_ECONFIG);
-        if (strstr(err.message, cases[i].message) == NULL) {
-            print_error("%s\n  got  %s\n", cases[i].change, err.message);
+        assert_int_equal(ask(protocol, "X", 0, 0, &asked), MW_ECONFIG);
+        if (strstr(asked.err.message, cases[i].message) == NULL) {
+            print_error("%s\n  got  %s\n", cases[i].change, asked.err.message);
             fail();
         }
-        assert_null(url);
-        assert_null(body);
+        assert_null(asked.url);
+        assert_null(asked.body);
         mw_protocol_free(protocol);
     }
 }

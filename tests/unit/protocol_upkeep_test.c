@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -43,8 +43,8 @@ static void expect_answer(struct mw_protocol *protocol, uint32_t index, const ch
                           const char *expected)
 {
     struct mw_str messages = MW_STR_INIT(4096);
-    assert_int_equal(
-        mw_protocol_build_answer(protocol, index, ping, strlen(ping), add, &messages, NULL), MW_OK);
+    const struct mw_text text = {ping, strlen(ping)};
+    assert_int_equal(mw_protocol_build_answer(protocol, index, text, add, &messages, NULL), MW_OK);
     assert_string_equal(messages.data, expected);
     mw_str_deinit(&messages);
 }
@@ -97,8 +97,7 @@ static void wealthdata_pings_both_ways_and_gives_notice(void **state)
     assert_non_null(strstr(messages.data, "\"type\":\"PING\""));
     const char *time = strstr(messages.data, "\"time\":");
     assert_non_null(time);
-    long long told = 0;
-    assert_int_equal(sscanf(time, "\"time\":%lld", &told), 1);
+    long long told = strtoll(time + strlen("\"time\":"), NULL, 10);
     assert_true(told > 1700000000000 && told <= mw_clock_wall_ms());
     mw_str_deinit(&messages);
     expect_kind(protocol, "{\"type\":\"PONG\",\"time\":1}", MW_DECODED_PONG);
@@ -108,8 +107,9 @@ static void wealthdata_pings_both_ways_and_gives_notice(void **state)
     assert_int_equal(decoded.ping_index, 0);
     messages = (struct mw_str)MW_STR_INIT(4096);
     static const char ping[] = "{\"type\":\"PING\",\"time\":1786539494037}";
-    assert_int_equal(
-        mw_protocol_build_answer(protocol, 0, ping, strlen(ping), add, &messages, NULL), MW_OK);
+    assert_int_equal(mw_protocol_build_answer(protocol, 0, (struct mw_text){ping, strlen(ping)},
+                                              add, &messages, NULL),
+                     MW_OK);
     assert_non_null(strstr(messages.data, "\"type\":\"PONG\""));
     assert_non_null(strstr(messages.data, "\"time\":1786539494037"));
     assert_int_equal(messages.length, strlen(ping) + 1); /* so nothing but the type differs */
@@ -187,7 +187,7 @@ static void bad_upkeep_is_refused_with_its_place(void **state)
     static const struct mw_protocol_bad cases[] = {
         {"p.limits.lifetime = 24", "limits.lifetime: want a string, got number"},
         {"p.limits.lifetime = '24'", "limits.lifetime: duration '24': want a positive number and"},
-        {"p.limits.lifetime = '31d'", "limits.lifetime: '31d': want at most 2592000 s"},
+        {"p.limits.lifetime = '169h'", "limits.lifetime: '169h': want at most 604800 s"},
         {"p.heartbeat = 'ping'", "protocol.heartbeat: want a table, got string"},
         {"p.heartbeat = { evry = '1s' }", "heartbeat: no such key 'evry', did you mean every?"},
         {"p.heartbeat = { every = 20 }", "heartbeat.every: want a string, got number"},
@@ -225,14 +225,14 @@ static void bad_upkeep_is_refused_with_its_place(void **state)
     };
     assert_true(mw_protocol_file_refuses(cases, MW_COUNT(cases)));
     struct mw_protocol *protocol = mw_protocol_file_get(
-        "p.limits.lifetime = '30d' "
+        "p.limits.lifetime = '7d' "
         "p.heartbeat = { every = '1ms', send = ('x'):rep(1024), reply = ('y'):rep(1024) } "
         "p.pings, p.notices = {}, {} "
         "for i = 1, 8 do p.pings[i] = { text = 'a' .. i, answer = 'x' } "
         "p.notices[i] = { when = { a = i } } end");
     assert_int_equal(protocol->heartbeat.ping_count, 8);
     assert_int_equal(protocol->notice_count, 8);
-    assert_true(protocol->lifetime_ms == 30LL * MW_MS_PER_DAY);
+    assert_true(protocol->lifetime_ms == MW_LIFETIME_MS_MAX);
     mw_protocol_free(protocol);
 }
 
@@ -247,7 +247,9 @@ static void functions_that_fail_are_told_with_their_name(void **state)
     assert_int_equal(mw_protocol_build_heartbeat(protocol, add, NULL, &err), MW_ECONFIG);
     assert_string_equal(err.message,
                         "protocol made: heartbeat.send: want a table or text, got nil");
-    assert_int_equal(mw_protocol_build_answer(protocol, 1, "p", 1, add, NULL, &err), MW_ECONFIG);
+    assert_int_equal(
+        mw_protocol_build_answer(protocol, 1, (struct mw_text){"p", 1}, add, NULL, &err),
+        MW_ECONFIG);
     assert_non_null(strstr(err.message, "protocol made: pings[2].answer: "));
     assert_non_null(strstr(err.message, "no way"));
     mw_protocol_free(protocol);
@@ -271,6 +273,22 @@ static void functions_have_a_limit_of_time(void **state)
     mw_protocol_free(protocol);
 }
 
+static void functions_have_a_limit_of_memory(void **state)
+{
+    (void)state;
+    struct mw_protocol *protocol =
+        mw_protocol_file_get("p.heartbeat = { send = function() return ('x'):rep(1 << 26) end } "
+                             "p.pings = { { text = 'p', answer = function() return 'q' end } }");
+    struct mw_error err = {.message = ""};
+    assert_int_equal(mw_protocol_build_heartbeat(protocol, add, NULL, &err), MW_ECONFIG);
+    assert_string_equal(err.message, "protocol made: heartbeat.send: not enough memory");
+    expect_answer(protocol, 0, "p", "q\n");
+    mw_protocol_free(protocol);
+    static const struct mw_protocol_bad cases[] = {
+        {"p.name = ('x'):rep(1 << 26)", ": not enough memory"}};
+    assert_true(mw_protocol_file_refuses(cases, MW_COUNT(cases)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -282,6 +300,7 @@ int main(void)
         cmocka_unit_test(bad_upkeep_is_refused_with_its_place),
         cmocka_unit_test(functions_that_fail_are_told_with_their_name),
         cmocka_unit_test(functions_have_a_limit_of_time),
+        cmocka_unit_test(functions_have_a_limit_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

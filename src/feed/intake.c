@@ -1,0 +1,229 @@
+/* intake.c - messages to candles, and what is counted on the way. */
+#include "feed/intake.h"
+
+#include "base/check.h"
+
+enum {
+    SHOWN_BYTES = 120,  /* of a rejected message, in the log */
+    BURST_MS = 100,     /* candles that come closer are one push in several pieces */
+    CADENCE_WEIGHT = 8, /* a new gap counts for one part in so many */
+};
+
+/* The owner is the only writer, so a plain addition is enough. */
+static void count(_Atomic uint64_t *counter, uint64_t more)
+{
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + more,
+                          memory_order_relaxed);
+}
+
+void mw_intake_init(struct mw_intake *intake, const char *name, const struct mw_protocol *protocol,
+                    struct mw_cache *cache)
+{
+    *intake = (struct mw_intake){
+        .name = name, .protocol = protocol, .cache = cache, .ends_ms = INT64_MAX};
+    intake->decoder = mw_decoder_new(protocol);
+    mw_subscriptions_init(&intake->subscriptions);
+}
+
+void mw_intake_deinit(struct mw_intake *intake)
+{
+    mw_subscriptions_deinit(&intake->subscriptions);
+    mw_decoder_free(intake->decoder);
+    intake->decoder = NULL;
+}
+
+void mw_intake_set_time(struct mw_intake *intake, int64_t wall_ms, int64_t mono_ms)
+{
+    intake->wall_ms = wall_ms;
+    intake->mono_ms = mono_ms;
+}
+
+static void reject(struct mw_intake *intake, mw_reject reason, const char *data, size_t length)
+{
+    count(&intake->rejects[reason], 1);
+    uint64_t held;
+    if (!mw_log_gate_pass(&intake->gates[reason], intake->mono_ms, &held))
+        return;
+    int shown = length < SHOWN_BYTES ? (int)length : SHOWN_BYTES;
+    if (held > 0)
+        mw_log(MW_LOG_WARN, "feed %s: message rejected: %s (and %llu before it): %.*s",
+               intake->name, mw_reject_text(reason), (unsigned long long)held, shown, data);
+    else
+        mw_log(MW_LOG_WARN, "feed %s: message rejected: %s: %.*s", intake->name,
+               mw_reject_text(reason), shown, data);
+}
+
+static void set_health(struct mw_intake *intake, struct mw_series *series, mw_series_health health)
+{
+    if (mw_series_get_health(series) == health)
+        return;
+    mw_series_set_health(series, health);
+    mw_cache_touch(intake->cache, series);
+}
+
+/* If a candle that was just put forms, and its bucket has not ended, the clock may close it. */
+static void note_forming(struct mw_intake *intake, struct mw_subscription *subscription,
+                         const struct mw_candle *candle)
+{
+    if (candle->state == MW_CANDLE_CLOSED) {
+        if (candle->open_ms >= subscription->forming_ms)
+            subscription->forming_ms = INT64_MIN;
+        return;
+    }
+    if (candle->open_ms <= subscription->forming_ms)
+        return;
+    int64_t end_ms =
+        mw_timeframe_next(mw_series_key(subscription->series)->timeframe, candle->open_ms);
+    if (end_ms <= intake->wall_ms)
+        return;
+    subscription->forming_ms = candle->open_ms;
+    subscription->forming_end_ms = end_ms;
+    if (end_ms < intake->ends_ms)
+        intake->ends_ms = end_ms;
+}
+
+/* A candle was pushed as it happened. */
+static void note_push(const struct mw_intake *intake, struct mw_subscription *subscription)
+{
+    int64_t gap_ms = intake->mono_ms - subscription->candle_at;
+    if (!subscription->flows)
+        subscription->flows = true;
+    else if (subscription->cadence_ms == 0 && gap_ms >= BURST_MS)
+        subscription->cadence_ms = gap_ms;
+    else if (gap_ms >= BURST_MS)
+        subscription->cadence_ms += (gap_ms - subscription->cadence_ms) / CADENCE_WEIGHT;
+    subscription->candle_at = intake->mono_ms;
+    subscription->look_count = 0;
+}
+
+static void put_row(struct mw_intake *intake, const struct mw_decoded_row *row, bool snapshot,
+                    const char *data, size_t length)
+{
+    struct mw_subscription *subscription = mw_subscriptions_find(&intake->subscriptions, row);
+    if (subscription == NULL) {
+        if (mw_subscriptions_has_symbol(&intake->subscriptions, row->symbol))
+            count(&intake->unsubscribed, 1);
+        else
+            reject(intake, MW_REJECT_UNKNOWN_SYMBOL, data, length);
+        return;
+    }
+    mw_fault fault;
+    mw_put put =
+        mw_cache_put(intake->cache, subscription->series, &row->candle, intake->wall_ms, &fault);
+    if (put == MW_PUT_REJECTED) {
+        reject(intake, mw_reject_of_fault(fault), data, length);
+        return;
+    }
+    subscription->confirmed = true;
+    count(&intake->candles, 1);
+    if (put == MW_PUT_LATE)
+        count(&intake->late, 1);
+    else if (put == MW_PUT_REVISED)
+        count(&intake->revised, 1);
+    if (row->candle.source != MW_SOURCE_LIVE)
+        return;
+    set_health(intake, subscription->series, MW_SERIES_LIVE);
+    if (!snapshot)
+        note_push(intake, subscription);
+    if (put == MW_PUT_APPENDED || put == MW_PUT_UPDATED || put == MW_PUT_SAME)
+        note_forming(intake, subscription, &row->candle);
+}
+
+void mw_intake_subscribe(struct mw_intake *intake, const char *symbol, const char *timeframe_code,
+                         struct mw_series *series)
+{
+    struct mw_subscription *subscription =
+        mw_subscriptions_add(&intake->subscriptions, symbol, timeframe_code, series);
+    if (mw_series_get_health(series) == MW_SERIES_IDLE)
+        set_health(intake, series, MW_SERIES_STALE);
+    /* Another connection may have brought a bar that forms still. */
+    struct mw_candle newest;
+    if (subscription != NULL && mw_series_read_last(series, INT64_MAX, 1, true, &newest) == 1 &&
+        newest.state == MW_CANDLE_FORMING && newest.source == MW_SOURCE_LIVE)
+        note_forming(intake, subscription, &newest);
+}
+
+bool mw_intake_unsubscribe(struct mw_intake *intake, const char *symbol, const char *timeframe_code)
+{
+    struct mw_subscription *subscription =
+        mw_subscriptions_find_named(&intake->subscriptions, symbol, timeframe_code);
+    if (subscription == NULL)
+        return false;
+    mw_series_interrupt(subscription->series);
+    set_health(intake, subscription->series, MW_SERIES_IDLE);
+    mw_cache_touch(intake->cache, subscription->series);
+    return mw_subscriptions_remove(&intake->subscriptions, symbol, timeframe_code);
+}
+
+void mw_intake_interrupt_series(struct mw_intake *intake, struct mw_subscription *subscription)
+{
+    mw_series_interrupt(subscription->series);
+    mw_series_set_health(subscription->series, MW_SERIES_STALE);
+    mw_cache_touch(intake->cache, subscription->series);
+}
+
+void mw_intake_interrupt(struct mw_intake *intake)
+{
+    size_t at = 0;
+    const struct mw_map_item *item;
+    while ((item = mw_map_next(&intake->subscriptions.by_key, &at)) != NULL)
+        mw_intake_interrupt_series(intake, item->value);
+    mw_cache_flush(intake->cache);
+}
+
+int64_t mw_intake_clock(struct mw_intake *intake, int64_t wall_ms, int64_t grace_ms,
+                        void (*on_close)(void *user, const struct mw_subscription *subscription,
+                                         int64_t open_ms),
+                        void *user)
+{
+    intake->ends_ms = INT64_MAX;
+    size_t at = 0;
+    const struct mw_map_item *item;
+    while ((item = mw_map_next(&intake->subscriptions.by_key, &at)) != NULL) {
+        struct mw_subscription *subscription = item->value;
+        if (subscription->forming_ms == INT64_MIN)
+            continue;
+        if (wall_ms - subscription->forming_end_ms < grace_ms) {
+            if (subscription->forming_end_ms < intake->ends_ms)
+                intake->ends_ms = subscription->forming_end_ms;
+            continue;
+        }
+        int64_t open_ms = subscription->forming_ms;
+        subscription->forming_ms = INT64_MIN;
+        if (mw_cache_close_newest(intake->cache, subscription->series, open_ms) && on_close != NULL)
+            on_close(user, subscription, open_ms);
+    }
+    mw_cache_flush(intake->cache);
+    return intake->ends_ms == INT64_MAX ? INT64_MAX : intake->ends_ms + grace_ms;
+}
+
+void mw_intake_message(struct mw_intake *intake, bool text, const char *data, size_t length,
+                       struct mw_decoded *decoded)
+{
+    count(&intake->frames, 1);
+    count(&intake->bytes, length);
+    if (!text) {
+        *decoded = (struct mw_decoded){.kind = MW_DECODED_REJECTED, .reject = MW_REJECT_BINARY};
+        reject(intake, MW_REJECT_BINARY, "", 0);
+        return;
+    }
+    mw_decoder_decode(intake->decoder, data, length, decoded);
+    switch (decoded->kind) {
+    case MW_DECODED_CANDLES:
+    case MW_DECODED_SNAPSHOT:
+        for (uint32_t i = 0; i < decoded->row_count; i++)
+            put_row(intake, &decoded->rows[i], decoded->kind == MW_DECODED_SNAPSHOT, data, length);
+        break;
+    case MW_DECODED_OK:
+    case MW_DECODED_ERROR:
+    case MW_DECODED_PING:
+    case MW_DECODED_PONG:
+    case MW_DECODED_NOTICE:
+        break;
+    case MW_DECODED_OTHER:
+        count(&intake->other, 1);
+        break;
+    case MW_DECODED_REJECTED:
+        reject(intake, decoded->reject, data, length);
+    }
+}
