@@ -68,6 +68,7 @@ enum {
     MW_BACKFILL_SETTLE_MS = 5000,     /* after the end of a bucket its row is final */
     MW_BACKFILL_BAN_MS_MAX = 3600000, /* however long a venue asks us to stay away */
     MW_BACKFILL_TIMEOUT_MS = 10000,   /* one request */
+
     /* Protocols. A request for 2,000 topics is built in 1 ms. */
     MW_PROTOCOL_MS_MAX = 1000,            /* one call of a protocol's function */
     MW_PROTOCOL_LUA_BYTES_MAX = 64 << 20, /* memory of its functions; they use some 100 KB */
