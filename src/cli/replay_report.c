@@ -110,8 +110,8 @@ void mw_replay_report_feed(struct mw_str *out, const struct mw_replay_feed *feed
         mw_str_adds(out, "}}\n");
         return;
     }
-    mw_str_addf(out, "feed     %s  %" PRIu64 " connection%s", feed->name, feed->connections,
-                plural(feed->connections));
+    mw_str_addf(out, "feed     %s  %s  %" PRIu64 " connection%s", feed->name, feed->protocol,
+                feed->connections, plural(feed->connections));
     for (size_t i = 0; i < MW_COUNT(counts); i++)
         mw_str_addf(out, ", %" PRIu64 " %s", counts[i].count, counts[i].name);
     for (int reject = 0; reject < MW_REJECT_COUNT; reject++)

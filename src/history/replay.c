@@ -12,6 +12,7 @@
 #include "base/check.h"
 #include "base/random.h"
 #include "feed/intake.h"
+#include "history/merger.h"
 
 enum { NO_FEED = -1 };
 
@@ -27,6 +28,7 @@ struct feed {
     char *protocol_name;          /* owns */
     struct mw_protocol *protocol; /* owns */
     int64_t gap_wait_ms;
+    struct mw_merger *merger;  /* owns; NULL for a venue without history */
     struct mw_map links;       /* the connection's number to struct link, owned */
     struct mw_replay_feed sum; /* of links that are gone */
 };
@@ -101,6 +103,8 @@ static void drop_links(struct feed *feed)
         mw_free(link);
     }
     mw_map_deinit(&feed->links);
+    mw_merger_free(feed->merger);
+    feed->merger = NULL;
 }
 
 void mw_replay_close(struct mw_replay *replay)
@@ -207,6 +211,8 @@ static mw_status take_feed(struct mw_replay *replay, const struct mw_capture_rec
         feed->protocol = protocol;
         feed->protocol_name = mw_strdup(fields->protocol);
     }
+    if (feed->protocol->history.known)
+        feed->merger = mw_merger_new(replay->cache, feed->protocol, MW_BACKFILL_SETTLE_MS);
     feed->gap_wait_ms = fields->gap_wait_ms;
     replay->numbers[record->feed] = index;
     return MW_OK;
@@ -282,6 +288,30 @@ static mw_status take_clock(struct mw_replay *replay, const struct mw_capture_re
     return status;
 }
 
+static mw_status take_history(struct mw_replay *replay, const struct mw_capture_record *record,
+                              struct feed *feed, struct mw_error *err)
+{
+    const struct mw_capture_fields *fields = &record->fields;
+    struct mw_answer answer = {.from_ms = fields->from_ms,
+                               .to_ms = fields->to_ms,
+                               .sent_ms = fields->asked_ms,
+                               .body = fields->data,
+                               .length = fields->length};
+    if ((answer.from_ms != INT64_MIN && !is_time(answer.from_ms)) ||
+        (answer.to_ms != INT64_MAX && !is_time(answer.to_ms)) || !is_time(answer.sent_ms))
+        return refuse(replay, record, "one of its times is none", err);
+    if (feed->merger == NULL)
+        return refuse(replay, record, "the protocol has no history", err);
+    mw_status status = add_series(replay, record, feed, &answer.series, err);
+    if (status != MW_OK)
+        return status;
+    struct mw_merged merged;
+    feed->sum.answers++;
+    if (mw_merger_merge(feed->merger, &answer, &merged, NULL) != MW_OK)
+        feed->sum.refused++;
+    return MW_OK;
+}
+
 static void take_message(struct mw_replay *replay, const struct mw_capture_record *record,
                          struct link *link)
 {
@@ -304,6 +334,8 @@ static mw_status take(struct mw_replay *replay, const struct mw_capture_record *
     struct feed *feed = replay->feeds[index];
     if (record->kind == MW_CAPTURE_CLOCK)
         return take_clock(replay, record, feed, err);
+    if (record->kind == MW_CAPTURE_HISTORY)
+        return take_history(replay, record, feed, err);
     struct link *link = NULL;
     mw_status status = get_link(replay, record, feed, &link, err);
     if (status != MW_OK)
