@@ -1,4 +1,4 @@
-/* csv_fuzz.c - an accepted row is a candle that reads back the same; accepted files are in order. */
+/* csv_fuzz.c - an accepted row reads back the same; rows of accepted files are in order. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
