@@ -31,6 +31,7 @@ enum {
     MW_FEED_SYMBOLS_MAX = 4096,
     MW_FEED_TIMEFRAMES_MAX = 32,
     MW_FEED_ENDPOINTS_MAX = 16,
+    MW_FEED_CONNECTIONS_MAX = 64,  /* a thread each; 64 of 200 streams is 12,800 */
     MW_MARKET_TYPE_BYTES_MAX = 64, /* "spot", "linear" */
     MW_TOKEN_BYTES_MAX = 4096,     /* a CSRF token is 64 bytes, a signed one a few hundred */
 
@@ -41,7 +42,7 @@ enum {
     MW_FRAME_BYTES_MIN = 1024,         /* any candle and any reply to a subscription fits */
     MW_SEND_QUEUE_BYTES_MAX = 1 << 20, /* subscriptions of 2,000 topics are 60 KB */
     MW_URGENT_MAX = 16, /* answers to pings that wait for the venue's rate; the rest is dropped */
-    MW_RECEIVE_BYTES = 64 << 10,       /* one read from a socket; about 180 frames of 352 bytes */
+    MW_RECEIVE_BYTES = 64 << 10, /* one read from a socket; about 180 frames of 352 bytes */
     MW_JSON_DEPTH_MAX = 64,
 
     /* HTTP. One request a feed at a time. */

@@ -91,7 +91,7 @@ static bool all_feeds_failed(const struct mw_engine *engine)
 {
     uint32_t count = mw_engine_feed_count(engine);
     for (uint32_t i = 0; i < count; i++)
-        if (mw_connection_get_state(mw_engine_feed(engine, i)) != MW_CONNECTION_FAILED)
+        if (mw_feed_get_state(mw_engine_feed(engine, i)) != MW_CONNECTION_FAILED)
             return false;
     return count > 0;
 }
@@ -101,6 +101,8 @@ static void log_event(const struct mw_event *event)
 {
     if (event->kind == MW_EVENT_ERROR)
         mw_log(MW_LOG_ERROR, "strategy %s: %s", event->strategy, event->error.message);
+    else if (event->kind == MW_EVENT_HISTORY && event->has_error)
+        mw_log(MW_LOG_WARN, "feed %s history: %s", event->feed, event->error.message);
     else if (event->has_error)
         mw_log(MW_LOG_WARN, "feed %s %s: %s", event->feed, mw_connection_state_text(event->state),
                event->error.message);
@@ -108,16 +110,16 @@ static void log_event(const struct mw_event *event)
 
 static void print_event(struct run *run, const struct mw_event *event)
 {
-    if (run->output_errno != 0)
+    if (run->output_errno != 0 || (run->options->no_bars && event->kind == MW_EVENT_BAR))
         return;
     struct mw_event_line_options line_options = run->line_options;
     struct mw_connection_status status;
-    struct mw_connection *feed = NULL;
+    struct mw_feed *feed = NULL;
     if (event->kind == MW_EVENT_STATE &&
         (event->state == MW_CONNECTION_CONNECTED || event->state == MW_CONNECTION_CONFIRMED))
         feed = mw_engine_find_feed(run->engine, event->feed);
     if (feed != NULL) {
-        mw_connection_get_status(feed, &status);
+        mw_feed_get_status(feed, &status);
         line_options.endpoint = status.endpoint;
     }
     mw_str_clear(&run->line);
@@ -203,16 +205,16 @@ static void stop(struct run *run)
 static void log_summary(const struct mw_engine *engine)
 {
     for (uint32_t i = 0; i < mw_engine_feed_count(engine); i++) {
-        struct mw_connection *feed = mw_engine_feed(engine, i);
+        struct mw_feed *feed = mw_engine_feed(engine, i);
         struct mw_connection_status status;
-        mw_connection_get_status(feed, &status);
+        mw_feed_get_status(feed, &status);
         uint64_t rejects = 0;
         for (size_t reject = 0; reject < MW_REJECT_COUNT; reject++)
             rejects += status.rejects[reject];
         mw_log(MW_LOG_INFO,
                "feed %s: %" PRIu64 " frames, %" PRIu64 " candles, %" PRIu64 " rejects, %" PRIu64
                " reconnects",
-               mw_connection_name(feed), status.frames, status.candles, rejects, status.reconnects);
+               mw_feed_name(feed), status.frames, status.candles, rejects, status.reconnects);
     }
 }
 
@@ -220,7 +222,7 @@ static int fail_feeds(const char *command, const struct mw_engine *engine)
 {
     struct mw_connection_status status;
     uint32_t count = mw_engine_feed_count(engine);
-    mw_connection_get_status(mw_engine_feed(engine, count - 1), &status);
+    mw_feed_get_status(mw_engine_feed(engine, count - 1), &status);
     return mw_cli_fail(command, MW_EXIT_FAILED, "%s: %s",
                        count == 1 ? "the feed has failed" : "all feeds have failed, the last one",
                        status.has_error ? status.error.message : "no reason is known");
@@ -271,7 +273,7 @@ int mw_run(const struct mw_run_options *options, struct mw_settings *settings)
     if (mw_engine_open(settings, &mw_lua_bindings, &run.engine, &err) != MW_OK)
         return mw_cli_fail(options->command, MW_EXIT_CONFIG, "%s", err.message);
     mw_engine_listen(run.engine);
-    if (!options->quiet && !options->no_bars)
+    if (!options->quiet) /* what is missing is told along with the bars */
         mw_engine_want_bars(run.engine);
     int code = run_engine(&run);
     mw_engine_free(run.engine);

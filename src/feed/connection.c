@@ -70,6 +70,7 @@ mw_status mw_connection_new(const struct mw_connection_options *options,
     mw_intake_init(&connection->intake, connection->name, protocol, options->cache);
     connection->retry_at = connection->confirm_at = connection->send_at = MW_NEVER;
     connection->stop_at = connection->clock_at = MW_NEVER;
+    connection->intake.stall_ms = options->stall_ms;
     connection->clock_ends_ms = INT64_MAX;
     mw_connection_end_liveness(connection);
     connection->last_command = &connection->first_command;
@@ -103,6 +104,7 @@ void mw_connection_free(struct mw_connection *connection)
     free_endpoints(connection);
     mw_intake_deinit(&connection->intake);
     mw_map_deinit(&connection->wanted);
+    mw_map_deinit(&connection->flowing);
     mw_protocol_free(connection->protocol);
     pthread_mutex_destroy(&connection->lock);
     mw_free(connection->ca_file);

@@ -10,8 +10,8 @@
  *                                v
  *                              failed
  *
- * Attempts take the endpoints in turn, with back-off (net/backoff.h), and are counted until data has
- * flowed for a while (reconnect.settle_s). A refusal before a connection
+ * Attempts take the endpoints in turn, with back-off (net/backoff.h), and are counted until data
+ * has flowed for a while (reconnect.settle_s). A refusal before a connection
  * is confirmed is final: the same request would be refused again. One after that is told and the
  * connection kept; the series that were refused are no longer subscribed.
  *
@@ -133,6 +133,13 @@ MW_MUST_USE mw_status mw_connection_subscribe(struct mw_connection *connection, 
 MW_MUST_USE mw_status mw_connection_unsubscribe(struct mw_connection *connection,
                                                 const char *symbol, struct mw_timeframe timeframe,
                                                 struct mw_error *err);
+
+/* Which series are subscribed: one of them, how many, all in no order as an owned array. */
+bool mw_connection_carries(struct mw_connection *connection, const struct mw_series *series);
+uint32_t mw_connection_series_count(struct mw_connection *connection);
+struct mw_series **mw_connection_list_series(struct mw_connection *connection, uint32_t *count);
+/* Whether live candles of `series` came since the connection was opened. */
+bool mw_connection_flows(struct mw_connection *connection, const struct mw_series *series);
 
 /* Starts again after it failed, or tries now instead of waiting, with attempts counted from the
  * beginning. Does nothing in other states. Any thread. */

@@ -10,7 +10,6 @@
 
 enum {
     LATE_MS = 1000,               /* a timer this late: the whole process was held up */
-    CADENCES = 8,                 /* gaps of silence before a series is looked into */
     LOOK_MS_MAX = MW_MS_PER_HOUR, /* the longest time that doubling leads to */
     PROBES_MAX = 3,               /* questions to the history in one silence of all series */
     RESUBSCRIBE_MAX = 32,         /* series in one look; the rest has its turn in the next */
@@ -51,15 +50,17 @@ static void note_stuck(struct mw_connection *connection, int64_t now) MW_ON(mw_f
     live->sent = sent;
 }
 
-static void set_socket_at(struct mw_connection *connection) MW_ON(mw_feed_thread)
+/* What was received since a ping is looked at after `ping_ms`, too: the next one is due then. */
+static void set_socket_at(struct mw_connection *connection, int64_t now) MW_ON(mw_feed_thread)
 {
     struct mw_liveness *live = &connection->live;
     const struct mw_connection_options *options = &connection->options;
     live->socket_at = live->beat_at;
     if (live->pinged_at != MW_NEVER && options->pong_ms > 0)
         live->socket_at = least(live->socket_at, live->pinged_at + options->pong_ms);
-    if (live->pinged_at == MW_NEVER && options->ping_ms > 0)
-        live->socket_at = least(live->socket_at, heard_at(connection) + options->ping_ms);
+    int64_t silent_at = live->pinged_at == MW_NEVER ? heard_at(connection) : live->pinged_at;
+    if (options->ping_ms > 0 && now < silent_at + options->ping_ms)
+        live->socket_at = least(live->socket_at, silent_at + options->ping_ms);
     if (live->stuck_at != MW_NEVER && options->pong_ms > 0)
         live->socket_at = least(live->socket_at, live->stuck_at + options->pong_ms);
 }
@@ -112,7 +113,7 @@ static void check_socket(struct mw_connection *connection, int64_t now) MW_ON(mw
         if (live->beat_at != MW_NEVER)
             live->beat_at = now + connection->protocol->heartbeat.every_ms;
     }
-    set_socket_at(connection);
+    set_socket_at(connection, now);
 }
 
 /* --- the series ------------------------------------------------------------------------------- */
@@ -134,7 +135,7 @@ static bool any_flows(const struct mw_connection *connection, int64_t now)
 static int64_t patience(const struct mw_connection *connection, int64_t cadence_ms,
                         uint32_t look_count)
 {
-    int64_t limit = most(connection->options.stall_ms, CADENCES * cadence_ms);
+    int64_t limit = mw_intake_patience(&connection->intake, cadence_ms);
     int64_t limit_max = most(limit, LOOK_MS_MAX);
     for (uint32_t i = 0; i < look_count && limit < limit_max; i++)
         limit *= 2;
@@ -324,7 +325,7 @@ void mw_connection_begin_liveness(struct mw_connection *connection)
     live->opened_at = live->flow_since = now;
     if (connection->protocol->heartbeat.every_ms > 0)
         live->beat_at = now + connection->protocol->heartbeat.every_ms;
-    set_socket_at(connection);
+    set_socket_at(connection, now);
     if (connection->options.stall_ms > 0)
         live->look_at = now + most(connection->options.stall_ms / 2, 1);
     int64_t lifetime_ms = connection->protocol->lifetime_ms;

@@ -7,6 +7,7 @@ enum {
     SHOWN_BYTES = 120,  /* of a rejected message, in the log */
     BURST_MS = 100,     /* candles that come closer are one push in several pieces */
     CADENCE_WEIGHT = 8, /* a new gap counts for one part in so many */
+    CADENCES = 8,       /* gaps of silence before a series is looked into */
 };
 
 /* The owner is the only writer, so a plain addition is enough. */
@@ -82,16 +83,27 @@ static void note_forming(struct mw_intake *intake, struct mw_subscription *subsc
         intake->ends_ms = end_ms;
 }
 
-/* A candle was pushed as it happened. */
-static void note_push(const struct mw_intake *intake, struct mw_subscription *subscription)
+int64_t mw_intake_patience(const struct mw_intake *intake, int64_t cadence_ms)
 {
-    int64_t gap_ms = intake->mono_ms - subscription->candle_at;
-    if (!subscription->flows)
-        subscription->flows = true;
-    else if (subscription->cadence_ms == 0 && gap_ms >= BURST_MS)
-        subscription->cadence_ms = gap_ms;
-    else if (gap_ms >= BURST_MS)
-        subscription->cadence_ms += (gap_ms - subscription->cadence_ms) / CADENCE_WEIGHT;
+    int64_t limit_ms = CADENCES * cadence_ms;
+    return limit_ms > intake->stall_ms ? limit_ms : intake->stall_ms;
+}
+
+/* A candle was pushed as it happened. A gap counts as no more than the silence that is accepted, so
+ * that a stall does not pass for a cadence, while a slow series is learnt in a few steps. */
+static void note_push(struct mw_intake *intake, struct mw_subscription *subscription)
+{
+    bool first = subscription->candle_at == INT64_MIN;
+    int64_t gap_ms = first ? 0 : intake->mono_ms - subscription->candle_at;
+    if (gap_ms >= BURST_MS) {
+        int64_t limit_ms = mw_intake_patience(intake, subscription->cadence_ms);
+        int64_t said_ms = gap_ms < limit_ms ? gap_ms : limit_ms;
+        bool known = subscription->cadence_ms > 0;
+        subscription->cadence_ms +=
+            (said_ms - subscription->cadence_ms) / (known ? CADENCE_WEIGHT : 1);
+    }
+    intake->flow_count += !subscription->flows;
+    subscription->flows = true;
     subscription->candle_at = intake->mono_ms;
     subscription->look_count = 0;
 }

@@ -27,8 +27,8 @@ struct mw_subscription {
     /* The bar that a live update showed forming before its end, by the wall clock; INT64_MIN for
      * none. */
     int64_t forming_ms, forming_end_ms;
-    /* Liveness, monotonic: the last live candle, or the request before there was one; the smoothed
-     * time between candles, 0 while unknown. */
+    /* Liveness, monotonic: the last candle pushed on this connection, INT64_MIN before there was
+     * one; the smoothed time between such, 0 while unknown. */
     int64_t candle_at, cadence_ms;
     bool flows;          /* a live candle came since it was asked for */
     int64_t looked_at;   /* when its silence was last looked into */

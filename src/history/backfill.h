@@ -46,7 +46,8 @@ struct mw_backfill_source {
     int64_t settle_ms;         /* after the end of a bucket its row is final */
     int64_t timeout_ms;        /* of a request */
     uint64_t answer_bytes_max; /* of an answer's body */
-    /* What mw_backfill_probe found. From the history thread; NULL for nobody. */
+    /* What mw_backfill_probe found, after the series' health was set; not called when the venue
+     * does not say. From the history thread; NULL for nobody. */
     void (*on_probe)(void *user, struct mw_series *series, bool missed);
     /* A request failed for good (`err`), or works again (NULL). From the history thread. */
     void (*on_history)(void *user, const char *feed, const struct mw_error *err);
@@ -75,9 +76,9 @@ MW_MUST_USE mw_status mw_backfill_start(struct mw_backfill *backfill, struct mw_
 /* Joins the thread. Requests under way are dropped. Idempotent. */
 void mw_backfill_stop(struct mw_backfill *backfill);
 
-/* Fills the ring of a series that is wanted from now on, and its holes. Does nothing for one that is
- * wanted already, or whose feed has no source. A series that was subscribed and is MW_SERIES_IDLE
- * again is dropped, until it is wanted once more. */
+/* Fills the ring of a series that is wanted from now on, and its holes. Does nothing for one that
+ * is wanted already, or whose feed has no source. A series that was subscribed and is
+ * MW_SERIES_IDLE again is dropped, until it is wanted once more. */
 void mw_backfill_want(struct mw_backfill *backfill, struct mw_series *series);
 /* The holes of `series` have changed: for mw_cache_on_gap. */
 void mw_backfill_check(struct mw_backfill *backfill, struct mw_series *series);

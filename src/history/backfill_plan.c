@@ -74,7 +74,7 @@ static bool find_stretch(struct mw_ticket *ticket, bool given_up, uint32_t room,
         newest--;
     if (newest == 0)
         return false;
-    *to_ms = gaps[newest - 1].to_ms;
+    *from_ms = *to_ms = gaps[newest - 1].to_ms;
     int64_t reach_ms = *to_ms;
     for (uint32_t i = 1; i < room && reach_ms > gaps[0].from_ms; i++)
         reach_ms = before(ticket, reach_ms);

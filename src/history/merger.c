@@ -1,6 +1,8 @@
 /* merger.c - from the body of an answer to bars and proofs. */
 #include "history/merger.h"
 
+#include <string.h>
+
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/map.h"
@@ -87,6 +89,25 @@ static mw_status refuse_row(const struct rows *rows, uint32_t i, const char *why
                    rows->count, plausible ? mw_time_format(open_ms, text) : "no time", why);
 }
 
+static bool names(struct mw_text said, const char *asked)
+{
+    return said.length == 0 ||
+           (said.length == strlen(asked) && memcmp(said.data, asked, said.length) == 0);
+}
+
+/* Whether the rows are of the series that was asked for, where they say of which they are. */
+static bool is_of_series(const struct mw_merger *merger, const struct rows *rows,
+                         const struct mw_answer *answer)
+{
+    const struct mw_series_key *key = mw_series_key(answer->series);
+    char code[MW_TIMEFRAME_BYTES_MAX] = "";
+    (void)mw_protocol_timeframe_code(merger->protocol, key->timeframe, code);
+    for (uint32_t i = 0; i < rows->count; i++)
+        if (!names(rows->list[i].symbol, key->symbol) || !names(rows->list[i].timeframe_code, code))
+            return false;
+    return true;
+}
+
 static mw_status check_rows(const struct rows *rows, const struct mw_answer *answer,
                             struct mw_error *err)
 {
@@ -133,6 +154,8 @@ static mw_status decode(struct mw_merger *merger, const struct mw_answer *answer
     }
     rows->list = decoded.rows;
     rows->count = decoded.row_count;
+    if (!is_of_series(merger, rows, answer))
+        return mw_fail(err, MW_EHISTORY, "the answer is wrong: it is of another series");
     rows->timeframe = mw_series_key(answer->series)->timeframe;
     rows->newest_first =
         rows->count > 1 && rows->list[0].candle.open_ms > rows->list[1].candle.open_ms;
