@@ -108,6 +108,9 @@ enum {
     MW_SIMULATOR_MESSAGE_BYTES_MAX = 64 << 10, /* a subscription to 2,000 topics is 60 KB */
     MW_SIMULATOR_REPLY_BYTES_MAX = 8 << 20,    /* a list of all 131,072 series is 4 MB */
     MW_SIMULATOR_REPLAY_ROWS_MAX = 16 << 20,   /* 30 years of minutes; 1 GiB in memory */
+    MW_QUERY_PARAMETERS_MAX = 8,               /* of a request for history: 5 are known */
+    MW_QUERY_NAME_BYTES_MAX = 16,
+    MW_QUERY_VALUE_BYTES_MAX = MW_SYMBOL_BYTES_MAX, /* the longest value is a symbol */
 };
 
 #endif
