@@ -61,6 +61,7 @@ describe("moonwick record and replay", function()
     assert_finds(first.text, "^%d%d:%d%d:%d%d%.%d%d%d bar     demo      BTCUSDT    1m   ")
     assert_finds(first.text, "\ncapture  %d+ records, " .. #capture .. " bytes, %S+Z to %S+Z\n")
     assert_finds(first.text, "\nfeed     demo  wealthdata  1 connection, %d+ messages, ")
+    assert_finds(first.text, " [1-9]%d* answers, 0 refused\n")
     assert_finds(first.text, "\nseries   demo  BTCUSDT 1m  %d+ bars, %d+ closed, 0 holes, ")
     for _ = 1, 2 do
       assert.equal(first.text, result_of("replay", path, "--bars", "--gaps").text)
@@ -89,12 +90,11 @@ describe("moonwick record and replay", function()
       kinds[object.kind] = (kinds[object.kind] or 0) + 1
       if object.kind == "bar" and object.symbol == "BTCUSDT" then bars = bars + 1 end
       if object.kind == "series" and object.symbol == "BTCUSDT" then
-        assert.equal(object.closed, bars)
+        assert.is_true(bars > 10 and object.closed >= bars) -- the rest came as history
         assert_finds(object.digest, "^%x+$")
       end
     end
     assert.same({ 1, 1, 2 }, { kinds.capture, kinds.feed, kinds.series })
-    assert.is_true(kinds.bar > 10)
   end)
 
   it("go on with a file that is there, after cutting a torn tail", function()

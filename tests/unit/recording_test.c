@@ -53,7 +53,7 @@ static void start_simulator(struct bench *bench, int64_t from_ms)
     bench->port = mw_simulator_port(bench->simulator);
 }
 
-static void begin(struct bench *bench)
+static void begin(struct bench *bench, bool backfill)
 {
     char config[] = "/tmp/moonwick_config_XXXXXX.lua";
     struct mw_error err = {.message = ""};
@@ -65,11 +65,11 @@ static void begin(struct bench *bench)
     assert_true(dprintf(fd,
                         "return { log = { level = 'off' }, cache = { bars = 50 },\n"
                         "  reconnect = { attempts = 1000, base = 0.02, cap = 0.05 },\n"
-                        "  feeds = { { name = 'demo', protocol = 'wealthdata', backfill = false,\n"
+                        "  feeds = { { name = 'demo', protocol = 'wealthdata', backfill = %s,\n"
                         "    endpoint = 'ws://127.0.0.1:%u/market_data',\n"
                         "    symbols = { 'BTCUSDT', 'ETHUSDT' }, timeframes = { '1m', '5m' } } }\n"
                         "}\n",
-                        bench->port) > 0);
+                        backfill ? "true" : "false", bench->port) > 0);
     close(fd);
     mw_status status = mw_settings_load_file(config, &settings, &err);
     unlink(config);
@@ -110,18 +110,18 @@ static struct mw_replay *replay_all(void)
 static void expect_same_bars(const struct mw_series *live, const struct mw_series *replayed)
 {
     struct mw_candle bars[2][64];
-    uint32_t count = mw_series_read_last(live, INT64_MAX, 64, true, bars[0]);
+    uint32_t count = mw_series_read_last(live, INT64_MAX, 64, false, bars[0]);
     assert_true(count > 0);
-    assert_int_equal(mw_series_read_last(replayed, INT64_MAX, 64, true, bars[1]), count);
+    assert_int_equal(mw_series_read_last(replayed, INT64_MAX, 64, false, bars[1]), count);
     for (uint32_t i = 0; i < count; i++)
         assert_memory_equal(&bars[0][i], &bars[1][i], sizeof(bars[0][i]));
 }
 
-static void what_the_engine_had_is_what_a_replay_has(void **state)
+/* Records while the venue goes away and comes back, an hour later each time. */
+static void record(struct bench *bench_out, bool backfill)
 {
-    (void)state;
     struct bench bench;
-    begin(&bench);
+    begin(&bench, backfill);
     wait_for_bars(&bench);
     for (int cut = 1; cut <= 3; cut++) {
         mw_simulator_stop(bench.simulator);
@@ -135,7 +135,20 @@ static void what_the_engine_had_is_what_a_replay_has(void **state)
     wait_for_bars(&bench);
     mw_engine_stop(bench.engine);
     assert_int_equal(mw_capture_close(bench.capture, NULL), MW_OK);
+    *bench_out = bench;
+}
 
+static void end(struct bench *bench)
+{
+    mw_engine_free(bench->engine);
+    mw_simulator_stop(bench->simulator);
+}
+
+static void what_the_engine_had_is_what_a_replay_has(void **state)
+{
+    (void)state;
+    struct bench bench;
+    record(&bench, false);
     uint64_t digests[2][SERIES + 1] = {{0}};
     struct mw_cache *cache = mw_engine_cache(bench.engine);
     for (int round = 0; round < 2; round++) {
@@ -157,14 +170,37 @@ static void what_the_engine_had_is_what_a_replay_has(void **state)
         mw_replay_close(replay);
     }
     assert_memory_equal(digests[0], digests[1], sizeof(digests[0]));
-    mw_engine_free(bench.engine);
-    mw_simulator_stop(bench.simulator);
+    end(&bench);
+}
+
+/* Two threads change the series then, so that what forms may be taken in another order. */
+static void what_history_filled_is_filled_again(void **state)
+{
+    (void)state;
+    struct bench bench;
+    record(&bench, true);
+    struct mw_cache *cache = mw_engine_cache(bench.engine);
+    struct mw_replay *replay = replay_all();
+    for (uint32_t i = 0; i < SERIES; i++) {
+        const struct mw_series_key *key = mw_series_key(mw_cache_series_get(cache, i));
+        struct mw_series *series = NULL;
+        assert_int_equal(
+            mw_cache_find(mw_replay_cache(replay), key->feed, key->symbol, key->timeframe, &series),
+            1);
+        expect_same_bars(mw_cache_series_get(cache, i), series);
+    }
+    struct mw_replay_feed feed;
+    mw_replay_get_feed(replay, 0, &feed);
+    assert_true(feed.answers > 0);
+    mw_replay_close(replay);
+    end(&bench);
 }
 
 static int make_path(void **state)
 {
     (void)state;
     mw_log_set_level(MW_LOG_OFF);
+    snprintf(path + sizeof(path) - 7, 7, "XXXXXX");
     int fd = mkstemp(path);
     return fd < 0 || close(fd) != 0 ? -1 : 0;
 }
@@ -179,6 +215,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_the_engine_had_is_what_a_replay_has, make_path,
+                                        remove_path),
+        cmocka_unit_test_setup_teardown(what_history_filled_is_filled_again, make_path,
                                         remove_path),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
