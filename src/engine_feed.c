@@ -83,20 +83,40 @@ static mw_status http_origin(const char *endpoint, char origin[ORIGIN_BYTES], st
     return MW_OK;
 }
 
+/* Tells the recording, if there is one, of the feed. Readers wait for holes only where somebody
+ * fills them. */
+static mw_status announce(struct mw_engine *engine, const struct mw_feed_settings *feed,
+                          bool has_history, uint8_t *number, struct mw_error *err)
+{
+    *number = 0;
+    if (engine->settings->capture == NULL)
+        return MW_OK;
+    /* A file is named so that it is found from anywhere. */
+    char *path = strchr(feed->protocol, '/') != NULL ? realpath(feed->protocol, NULL) : NULL;
+    const struct mw_capture_fields fields = {.bars = engine->settings->cache_bars,
+                                             .gap_wait_ms = has_history ? feed->gap_wait_ms : 0,
+                                             .name = feed->name,
+                                             .protocol = path != NULL ? path : feed->protocol};
+    mw_status status = mw_capture_add_feed(engine->settings->capture, &fields, number, err);
+    free(path);
+    return status;
+}
+
 /* Adds the history of a feed's venue, if it has one that is wanted. Whose it is: what the settings
  * say, or the protocol, or else the host of the stream; for the simulator in this process that one,
  * as soon as it runs (mw_engine_point_feed). */
 static mw_status open_history(struct mw_engine *engine, const struct mw_feed_settings *feed,
-                              bool *has_history, struct mw_error *err)
+                              bool *has_history, uint8_t *number, struct mw_error *err)
 {
     struct mw_protocol *protocol;
     mw_status status = mw_protocol_load(feed->protocol, &protocol, err);
     if (status != MW_OK)
         return mw_fail_within(err, status, "feed %s", feed->name);
     *has_history = feed->backfill && protocol->history.known;
-    if (!*has_history) {
+    status = announce(engine, feed, *has_history, number, err);
+    if (status != MW_OK || !*has_history) {
         mw_protocol_free(protocol);
-        return MW_OK;
+        return status;
     }
     char origin[ORIGIN_BYTES];
     const char *base = feed->rest;
@@ -114,44 +134,27 @@ static mw_status open_history(struct mw_engine *engine, const struct mw_feed_set
         engine->backfill = mw_backfill_new(engine->cache);
         mw_cache_on_gap(engine->cache, on_gap, engine);
     }
-    const struct mw_backfill_source source = {.feed = feed->name,
-                                              .protocol = protocol,
-                                              .base = base,
-                                              .ca_file = feed->ca_file,
-                                              .market_type = feed->market_type,
-                                              .gap_wait_ms = feed->gap_wait_ms,
-                                              .on_probe = on_probe,
-                                              .on_history = on_history,
-                                              .user = engine};
+    const struct mw_backfill_source source = {
+        .feed = feed->name,
+        .protocol = protocol,
+        .base = base,
+        .ca_file = feed->ca_file,
+        .market_type = feed->market_type,
+        .gap_wait_ms = feed->gap_wait_ms,
+        .on_probe = on_probe,
+        .on_history = on_history,
+        .tap = mw_capture_tap(engine->settings->capture, *number),
+        .user = engine};
     status = mw_backfill_add(engine->backfill, &source, err);
     return status == MW_OK ? MW_OK : mw_fail_within(err, status, "feed %s: rest", feed->name);
-}
-
-/* Tells the recording, if there is one, of the feed. */
-static mw_status announce_feed(struct mw_engine *engine, const struct mw_feed_settings *feed,
-                               uint8_t *number, struct mw_error *err)
-{
-    if (engine->settings->capture == NULL)
-        return MW_OK;
-    /* A file is named so that it is found from anywhere. */
-    char *path = strchr(feed->protocol, '/') != NULL ? realpath(feed->protocol, NULL) : NULL;
-    const struct mw_capture_fields fields = {.bars = engine->settings->cache_bars,
-                                             .gap_wait_ms = feed->gap_wait_ms,
-                                             .name = feed->name,
-                                             .protocol = path != NULL ? path : feed->protocol};
-    mw_status status = mw_capture_add_feed(engine->settings->capture, &fields, number, err);
-    free(path);
-    return status;
 }
 
 mw_status mw_engine_open_feed(struct mw_engine *engine, uint32_t index, struct mw_error *err)
 {
     const struct mw_feed_settings *feed = &engine->settings->feeds[index];
     bool has_history;
-    uint8_t capture_feed = 0;
-    mw_status status = open_history(engine, feed, &has_history, err);
-    if (status == MW_OK)
-        status = announce_feed(engine, feed, &capture_feed, err);
+    uint8_t number;
+    mw_status status = open_history(engine, feed, &has_history, &number, err);
     if (status != MW_OK)
         return status;
     const struct mw_connection_options options = {
@@ -172,7 +175,7 @@ mw_status mw_engine_open_feed(struct mw_engine *engine, uint32_t index, struct m
         .grace_ms = feed->grace_ms,
         .reconnect = engine->settings->reconnect,
         .capture = engine->settings->capture,
-        .capture_feed = capture_feed,
+        .capture_feed = number,
         .probe = has_history ? on_silence : NULL,
         .cache = engine->cache,
         .on_event = on_feed_event,

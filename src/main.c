@@ -35,7 +35,8 @@ static void print_help(FILE *file)
                   "  --version   show versions\n\n"
                   "exit codes:\n"
                   "  0  fine, also after Ctrl-C\n"
-                  "  1  failed while running: every feed has failed, the port is in use\n"
+                  "  1  failed while running: every feed has failed, the port is in use,\n"
+                  "     a file cannot be read\n"
                   "  2  wrong usage\n"
                   "  3  the configuration is wrong\n");
 }

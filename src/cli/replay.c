@@ -16,6 +16,8 @@
 
 enum { NAME_WIDTH = 8 };
 
+#define NEVER INT64_MAX /* a time that does not come */
+
 struct replay_options {
     const char *file;
     double speed; /* 0: as fast as possible */
@@ -33,6 +35,7 @@ struct show {
     struct mw_watcher *watcher; /* NULL unless bars are shown */
     uint32_t watched;           /* series that it watches: the first ones of the cache */
     struct mw_cursor **cursors; /* owns; by the series' number */
+    int64_t held_until_ms;      /* when one of them has more to tell; or NEVER */
     struct mw_wake wake;        /* raised by a signal */
     int64_t began_ns;
     struct mw_str line;
@@ -60,7 +63,7 @@ static const struct mw_option replay_option_list[] = {
      offsetof(struct replay_options, file)},
     {"speed", "SPEED", "1x, 60x: times the speed of the recording (default max)",
      mw_option_read_speed, offsetof(struct replay_options, speed)},
-    {"bars", NULL, "print every closed bar, in the order in which they closed", NULL,
+    {"bars", NULL, "print closed bars and gaps, as strategies are told of them", NULL,
      offsetof(struct replay_options, bars)},
     {"gaps", NULL, "print the holes that are left in each series", NULL,
      offsetof(struct replay_options, gaps)},
@@ -105,18 +108,16 @@ static bool is_shown(const struct show *show, const struct mw_series *series)
                               mw_timeframe_equal(key->timeframe, filter->key.timeframe));
 }
 
-static void print_bar(struct show *show, const struct mw_series *series,
-                      const struct mw_candle *candle, int64_t time_ms)
+static void print_news(struct show *show, const struct mw_series *series,
+                       const struct mw_cursor_news *news, int64_t time_ms)
 {
+    struct mw_event event = mw_event_of_news(news, mw_series_key(series));
+    event.time_ms = time_ms;
     if (show->options->json) {
-        mw_replay_report_bar(&show->line, mw_series_key(series), candle, time_ms);
+        mw_replay_report_event(&show->line, &event);
     } else {
         const struct mw_event_line_options options = {.colours = mw_cli_wants_colours(stdout),
                                                       .name_width = NAME_WIDTH};
-        const struct mw_event event = {.kind = MW_EVENT_BAR,
-                                       .time_ms = time_ms,
-                                       .key = *mw_series_key(series),
-                                       .candle = *candle};
         mw_event_line_add(&show->line, &event, &options);
     }
     print_line(show);
@@ -186,26 +187,43 @@ static void watch_new(struct show *show)
     }
 }
 
-/* Prints the bars of a series that are new. Time is that of the recording. */
-static void show_new(struct show *show, struct mw_series *series, int64_t time_ms)
+/* Prints what there is to tell of one series. The time of the capture is the cursor's clock. */
+static void show_series(struct show *show, struct mw_series *series, int64_t time_ms,
+                        int64_t now_ms)
 {
-    struct mw_cursor *cursor = show->cursors[mw_series_note(series)->id];
     struct mw_cursor_news news;
-    mw_cursor_kind kind;
-    while ((kind = mw_cursor_next(cursor, time_ms, &news)) != MW_CURSOR_NOTHING &&
-           kind != MW_CURSOR_HELD)
-        if (kind == MW_CURSOR_BAR)
-            print_bar(show, series, &news.candle, time_ms);
+    struct mw_cursor *cursor = show->cursors[mw_series_note(series)->id];
+    while (mw_cursor_next(cursor, now_ms, &news) != MW_CURSOR_NOTHING) {
+        if (news.kind == MW_CURSOR_HELD) {
+            if (news.until_ms < show->held_until_ms)
+                show->held_until_ms = news.until_ms;
+            return;
+        }
+        print_news(show, series, &news, time_ms);
+    }
 }
 
-/* Prints the bars that the last record closed. */
-static void show_bars(struct show *show, int64_t time_ms)
+/* Looks at all series: somebody has waited long enough for a hole to be filled. */
+static void show_held(struct show *show, int64_t time_ms, int64_t now_ms)
+{
+    show->held_until_ms = NEVER;
+    for (uint32_t i = 0; i < show->watched; i++) {
+        struct mw_series *series = mw_cursor_series(show->cursors[i]);
+        if (is_shown(show, series))
+            show_series(show, series, time_ms, now_ms);
+    }
+}
+
+/* Prints what follows from the last record. */
+static void show_news(struct show *show, int64_t time_ms)
 {
     watch_new(show);
+    if (time_ms >= show->held_until_ms)
+        show_held(show, time_ms, time_ms);
     uint32_t at = 0;
     struct mw_series *series;
     while ((series = mw_watcher_take(show->watcher, &at)) != NULL)
-        show_new(show, series, time_ms);
+        show_series(show, series, time_ms, time_ms);
 }
 
 /* --- the run ---------------------------------------------------------------------------------- */
@@ -245,14 +263,13 @@ static mw_status run(struct show *show, struct mw_error *err)
         if (show->options->speed > 0)
             keep_pace(show, step.time_ms - counts.first_ms);
         if (show->watcher != NULL)
-            show_bars(show, step.time_ms);
+            show_news(show, step.time_ms);
     }
-    /* What was held back for a hole comes now, when there is nothing more to wait for. */
-    for (uint32_t i = 0; i < show->watched; i++) {
-        struct mw_series *series = mw_cache_series_get(mw_replay_cache(show->replay), i);
-        if (is_shown(show, series))
-            show_new(show, series, INT64_MAX / 2);
-    }
+    /* What waits for a hole that nobody fills any more is told now. */
+    struct mw_replay_counts counts;
+    mw_replay_get_counts(show->replay, &counts);
+    if (show->watcher != NULL && status == MW_OK)
+        show_held(show, counts.last_ms, NEVER / 2);
     return status;
 }
 
@@ -299,7 +316,8 @@ static int replay_command(int argc, char **argv)
         return mw_cli_fail("replay", MW_EXIT_USAGE,
                            "want a file to replay\ntry 'moonwick replay --help'");
     struct mw_error err;
-    struct show show = {.options = &options, .line = MW_STR_INIT(MW_REPLAY_LINE_BYTES_MAX)};
+    struct show show = {
+        .options = &options, .held_until_ms = NEVER, .line = MW_STR_INIT(MW_REPLAY_LINE_BYTES_MAX)};
     if (mw_replay_open(options.file, &show.replay, &err) != MW_OK)
         return mw_cli_fail("replay", MW_EXIT_FAILED, "%s", err.message);
     if (options.bars)

@@ -110,8 +110,8 @@ void mw_replay_report_feed(struct mw_str *out, const struct mw_replay_feed *feed
         mw_str_adds(out, "}}\n");
         return;
     }
-    mw_str_addf(out, "feed     %s  %" PRIu64 " connection%s", feed->name, feed->connections,
-                plural(feed->connections));
+    mw_str_addf(out, "feed     %s  %s  %" PRIu64 " connection%s", feed->name, feed->protocol,
+                feed->connections, plural(feed->connections));
     for (size_t i = 0; i < MW_COUNT(counts); i++)
         mw_str_addf(out, ", %" PRIu64 " %s", counts[i].count, counts[i].name);
     for (int reject = 0; reject < MW_REJECT_COUNT; reject++)
@@ -171,11 +171,8 @@ void mw_replay_report_gap(struct mw_str *out, const struct mw_series_key *key,
     mw_str_addf(out, " to %s\n", mw_time_format(gap->to_ms, text));
 }
 
-void mw_replay_report_bar(struct mw_str *out, const struct mw_series_key *key,
-                          const struct mw_candle *candle, int64_t time_ms)
+static void add_candle(struct mw_str *out, const struct mw_candle *candle)
 {
-    mw_str_addf(out, "{\"kind\":\"bar\",\"time\":%" PRId64, time_ms);
-    add_key(out, key);
     mw_str_addf(out, ",\"open_time\":%" PRId64, candle->open_ms);
     add_number(out, "open", candle->open);
     add_number(out, "high", candle->high);
@@ -186,6 +183,18 @@ void mw_replay_report_bar(struct mw_str *out, const struct mw_series_key *key,
     mw_str_addf(out, ",\"trades\":%" PRIu32 ",\"closed_by\":\"%s\",\"source\":\"%s\"",
                 candle->trades, mw_candle_closed_by_text(candle->closed_by),
                 mw_candle_source_text(candle->source));
-    mw_str_addf(out, ",\"revised\":%s}\n",
-                (candle->flags & MW_CANDLE_REVISED) != 0 ? "true" : "false");
+}
+
+void mw_replay_report_event(struct mw_str *out, const struct mw_event *event)
+{
+    mw_str_addf(out, "{\"kind\":\"%s\",\"time\":%" PRId64, mw_event_kind_text(event->kind),
+                event->time_ms);
+    add_key(out, &event->key);
+    if (event->kind == MW_EVENT_BAR || event->kind == MW_EVENT_REVISED)
+        add_candle(out, &event->candle);
+    else
+        mw_str_addf(out, ",\"count\":%" PRIu64, event->count);
+    if (event->kind == MW_EVENT_GAP || event->kind == MW_EVENT_BACKFILLED)
+        mw_str_addf(out, ",\"from\":%" PRId64 ",\"to\":%" PRId64, event->from_ms, event->to_ms);
+    mw_str_adds(out, "}\n");
 }

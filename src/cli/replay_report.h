@@ -16,6 +16,7 @@
 
 #include "base/str.h"
 #include "history/replay.h"
+#include "script/event.h"
 
 /* The longest line: a feed with a protocol's path, each byte of which may become six. */
 enum { MW_REPLAY_LINE_BYTES_MAX = 64 << 10 };
@@ -26,8 +27,7 @@ void mw_replay_report_feed(struct mw_str *out, const struct mw_replay_feed *feed
 void mw_replay_report_series(struct mw_str *out, struct mw_series *series, bool json);
 void mw_replay_report_gap(struct mw_str *out, const struct mw_series_key *key,
                           const struct mw_gap *gap, bool json);
-/* JSON only: a closed bar that was recorded at `time_ms`. */
-void mw_replay_report_bar(struct mw_str *out, const struct mw_series_key *key,
-                          const struct mw_candle *candle, int64_t time_ms);
+/* JSON only: an event of a series (mw_event_kind_is_of_series). */
+void mw_replay_report_event(struct mw_str *out, const struct mw_event *event);
 
 #endif

@@ -135,7 +135,6 @@ static void apply(struct mw_connection *connection, const struct mw_command *com
         if (gone != NULL)
             mw_connection_record_series(connection, MW_CAPTURE_UNSUBSCRIBE, gone, 0);
         struct mw_subscription *one = &named;
-        mw_connection_record_series(connection, MW_CAPTURE_UNSUBSCRIBE, &named, 0);
         if (mw_intake_unsubscribe(intake, named.symbol, named.timeframe_code) &&
             mw_client_is_open(connection->client) && !connection->protocol->replaces)
             request_list(connection, false, &one, 1);

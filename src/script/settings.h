@@ -80,9 +80,8 @@ struct mw_settings {
     uint32_t cache_bars;                 /* MW_SERIES_CANDLES_DEFAULT */
     uint32_t worker_count;               /* 0: as many as there are cores */
     mw_log_level log_level;              /* MW_LOG_INFO */
-    struct mw_capture
-        *capture; /* borrows; where feeds record to; set by the command line or NULL */
-    lua_State *L; /* owns; holds the params tables */
+    struct mw_capture *capture; /* borrows; where feeds record to; NULL, or the command line's */
+    lua_State *L;               /* owns; holds the params tables */
 };
 
 /* Runs the file and checks what it returns, then applies the environment. Errors: MW_EIO,

@@ -63,7 +63,7 @@ static void find_buckets(struct mw_history *history)
 void mw_history_init(struct mw_history *history, const struct mw_stage *stage,
                      const struct mw_history_range *range, int64_t past_ms)
 {
-    MW_CHECK(range->limit >= 1 && range->limit <= MW_HISTORY_ROWS_MAX);
+    MW_CHECK(range->limit >= 1 && range->limit <= MW_SERVED_ROWS_MAX);
     *history = (struct mw_history){.stage = stage, .range = *range, .past_ms = past_ms};
     history->left = rows_max(history);
     if (stage->rows != NULL)

@@ -16,7 +16,7 @@
 #include "server/playback.h"
 
 enum {
-    MW_HISTORY_ROWS_MAX = 1000,
+    MW_SERVED_ROWS_MAX = 1000,
     MW_HISTORY_TICKS_MAX = 50000000, /* 2.5 s of one core */
 };
 
@@ -24,7 +24,7 @@ enum {
 struct mw_history_range {
     uint32_t symbol, timeframe; /* indices into the stage */
     int64_t from_ms, to_ms;
-    uint32_t limit; /* 1..MW_HISTORY_ROWS_MAX; past it the newest are left out */
+    uint32_t limit; /* 1..MW_SERVED_ROWS_MAX; past it the newest are left out */
     bool newest;    /* there is no from_ms: the newest `limit` up to to_ms */
 };
 

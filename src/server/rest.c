@@ -12,7 +12,7 @@ enum {
     TICKS_AT_ONCE = 20000,  /* of made-up prices, about 1 ms: others wait meanwhile */
     PIECE_BYTES = 32 << 10, /* of the answer, at once to a socket */
     HEADER_BYTES = 256,
-    ANSWER_BYTES_MAX = MW_HISTORY_ROWS_MAX * (MW_VENUE_CANDLE_BYTES + 1) + 1024,
+    ANSWER_BYTES_MAX = MW_SERVED_ROWS_MAX * (MW_VENUE_CANDLE_BYTES + 1) + 1024,
 };
 
 struct mw_rest {
@@ -28,7 +28,7 @@ struct mw_rest {
     bool sabotaged, over;
     lws_sorted_usec_list_t timer; /* a request that is not answered is over */
     size_t row_count;
-    size_t rows[MW_HISTORY_ROWS_MAX]; /* where each row begins, with its comma */
+    size_t rows[MW_SERVED_ROWS_MAX]; /* where each row begins, with its comma */
 };
 
 char *mw_rest_status(int code, int64_t retry_ms, char *text)
@@ -206,7 +206,7 @@ static void spoil(struct mw_rest *rest, struct mw_playback_event *event) MW_ON(m
         event->candle.open_ms += 1;
         break;
     case 2:
-        if (rest->row_count + 1 < MW_HISTORY_ROWS_MAX) {
+        if (rest->row_count + 1 < MW_SERVED_ROWS_MAX) {
             add_row(rest, event);
             break;
         }
@@ -240,7 +240,7 @@ static void make_bars(struct mw_rest *rest) MW_ON(mw_server_thread)
     while ((step = mw_history_next(&rest->history, &budget, &event)) == MW_HISTORY_BAR) {
         if (rest->row_count == 0 && goes_wrong(rest, MW_SABOTAGE_REST_WRONG))
             spoil(rest, &event);
-        if (rest->row_count < MW_HISTORY_ROWS_MAX)
+        if (rest->row_count < MW_SERVED_ROWS_MAX)
             add_row(rest, &event);
     }
     if (step == MW_HISTORY_END)

@@ -247,9 +247,8 @@ static bool ask(const struct mw_stage *stage, const struct mw_venue_query *query
     const char *wrong =
         !mw_venue_query_number(query, "startTime", MW_QUERY_TIME_MS_MAX, &from_ms) ? "startTime"
         : !mw_venue_query_number(query, "endTime", MW_QUERY_TIME_MS_MAX, &to_ms)   ? "endTime"
-        : !mw_venue_query_number(query, "limit", MW_HISTORY_ROWS_MAX, &limit) || limit == 0
-            ? "limit"
-            : NULL;
+        : !mw_venue_query_number(query, "limit", MW_SERVED_ROWS_MAX, &limit) || limit == 0 ? "limit"
+                                                                                           : NULL;
     if (wrong != NULL)
         return refuse_query(reply, -1130, "Data sent for parameter is not valid:", wrong);
     *range = (struct mw_history_range){.symbol = (uint32_t)symbol_index,

@@ -202,13 +202,13 @@ static bool ask(const struct mw_stage *stage, const struct mw_venue_query *query
     int64_t timeframe_index = mw_stage_find_timeframe(stage, resolution, strlen(resolution));
     if (timeframe_index < 0)
         return refuse_query(reply, "unknown resolution", resolution);
-    int64_t from_ms = 0, to_ms = MW_QUERY_TIME_MS_MAX, limit = MW_HISTORY_ROWS_MAX;
+    int64_t from_ms = 0, to_ms = MW_QUERY_TIME_MS_MAX, limit = MW_SERVED_ROWS_MAX;
     if (!mw_venue_query_number(query, "from", MW_QUERY_TIME_MS_MAX, &from_ms) ||
         !mw_venue_query_number(query, "to", MW_QUERY_TIME_MS_MAX, &to_ms))
         return refuse_query(reply, "from and to: want milliseconds since 1970", NULL);
     if (from_ms > to_ms)
         return refuse_query(reply, "from is after to", NULL);
-    if (!mw_venue_query_number(query, "limit", MW_HISTORY_ROWS_MAX, &limit) || limit == 0)
+    if (!mw_venue_query_number(query, "limit", MW_SERVED_ROWS_MAX, &limit) || limit == 0)
         return refuse_query(reply, "limit: want 1 to 1000", NULL);
     *range = (struct mw_history_range){.symbol = (uint32_t)symbol_index,
                                        .timeframe = (uint32_t)timeframe_index,

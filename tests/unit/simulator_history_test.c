@@ -338,7 +338,7 @@ static void reads_requests_in_pieces_and_answers_large_ones(void **state)
     static const char request[] = "GET " HISTORY_BTC " HTTP/1.1\r\nHost: localhost\r\n\r\n";
     for (size_t i = 0; i < sizeof(request) - 1; i++)
         assert_true(raw_ws_write(http, request + i, 1));
-    assert_int_equal(count_of(raw_ws_read_all(http), "open_time"), MW_HISTORY_ROWS_MAX);
+    assert_int_equal(count_of(raw_ws_read_all(http), "open_time"), MW_SERVED_ROWS_MAX);
     raw_ws_close(http);
     /* A request that does not end is ended. */
     http = raw_ws_connect(mw_simulator_port(simulator), NULL);
