@@ -468,6 +468,18 @@ void mw_engine_listen(struct mw_engine *engine)
     atomic_store_explicit(&engine->listened, true, memory_order_relaxed);
 }
 
+/* How long to wait when `left` is left (negative: for ever): bars that are held back are to be
+ * looked at in time. */
+static int64_t until_held(const struct mw_engine *engine, int64_t left)
+{
+    int64_t due_ms = engine->reader != NULL ? mw_bar_reader_due_ms(engine->reader) : INT64_MAX;
+    if (due_ms == INT64_MAX)
+        return left;
+    int64_t wait_ms = due_ms - mw_clock_monotonic_ms();
+    wait_ms = wait_ms > 0 ? wait_ms : 0;
+    return left < 0 || wait_ms < left ? wait_ms : left;
+}
+
 bool mw_engine_poll(struct mw_engine *engine, int64_t timeout_ms, struct mw_event *event)
 {
     mw_engine_listen(engine);
@@ -479,7 +491,7 @@ bool mw_engine_poll(struct mw_engine *engine, int64_t timeout_ms, struct mw_even
         int64_t left = until == INT64_MAX ? -1 : until - mw_clock_monotonic_ms();
         if (atomic_exchange(&engine->woken, false) || (until != INT64_MAX && left <= 0))
             return false;
-        mw_wake_wait(&engine->wake, left);
+        mw_wake_wait(&engine->wake, until_held(engine, left));
     }
 }
 

@@ -17,6 +17,7 @@
 ---@field closed_by "exchange"|"successor"|"clock"|nil nil while the bar forms
 ---@field source "live"|"backfill"|"store"|"resampled"|"context"|"fill"
 ---@field revised boolean changed after it had been delivered as closed
+---@field proven boolean false when its last updates may be missing
 ---@field symbol string
 ---@field frequency string
 ---@field feed string
@@ -39,7 +40,7 @@ function bar:table() end
 ---@field turnover moonwick.column
 ---@field trades moonwick.column
 ---@field complete boolean whether all that was asked for is there
----@field reason string? why not: "warming", "gap", ...; nil when complete
+---@field reason "unsubscribed"|"warming"|"short"|"gap"|"stale"|nil why not; nil when complete
 ---@field symbol string
 ---@field frequency string
 ---@field feed string
@@ -132,15 +133,18 @@ local _error = {}
 
 ---Something that happened. Which fields are there depends on `kind`.
 ---@class moonwick.event
----@field kind "state"|"refused"|"lagged"|"signal"|"error"
+---@field kind "state"|"refused"|"signal"|"error"|"lagged"|"gap"|"backfilled"|"revised"
 ---@field time integer wall clock, ms since 1970 UTC
----@field feed string? state, refused, lagged
+---@field feed string? all but signal and error
 ---@field state moonwick.feed_state? state, refused
 ---@field error moonwick.error? refused, error; state where there is a reason
----@field strategy string? lagged, signal, error
----@field symbol string? lagged
----@field frequency string? lagged
----@field count integer? lagged: bars lost
+---@field strategy string? signal, error, and what a strategy is told of a series
+---@field symbol string? lagged, gap, backfilled, revised
+---@field frequency string? lagged, gap, backfilled, revised
+---@field from integer? gap, backfilled: open time of the first bar
+---@field to integer? gap, backfilled: open time of the last bar
+---@field count integer? bars. lagged: lost; gap: missing or in doubt; backfilled: there now
+---@field bar moonwick.bar? revised: as it is now
 ---@field text string? signal, for people
 ---@field values table<string, string|number|boolean>? signal, as it was given
 local _event = {}
@@ -225,6 +229,10 @@ local engine = {}
 ---Stops it and frees it; using it afterwards raises. Idempotent.
 function engine:close() end
 
+---What is missing or in doubt in the series now: those of a series in a row, oldest first.
+---@return moonwick.gap[]
+function engine:gaps() end
+
 ---@param symbol string "BTCUSDT", or "feed:BTCUSDT" where several feeds have it
 ---@param options? moonwick.price_options
 ---@return moonwick.frame
@@ -235,7 +243,7 @@ function engine:is_running() end
 
 ---Has `handler` called, inside engine:poll, for every event of that kind. A handler of "bar" gets
 ---the bar that closed, the others get the event.
----@param kind "state"|"refused"|"lagged"|"signal"|"error"|"bar"
+---@param kind "state"|"refused"|"signal"|"error"|"lagged"|"gap"|"backfilled"|"revised"|"bar"
 ---@param handler fun(event: moonwick.event|moonwick.bar)
 ---@return moonwick.engine # itself
 function engine:on(kind, handler) end
@@ -266,6 +274,17 @@ function engine:subscribe(symbol, frequency) end
 ---@return true? ok, moonwick.error? err
 function engine:unsubscribe(symbol, frequency) end
 
+---Bars that are missing, or whose last updates may be.
+---@class moonwick.gap
+---@field feed string
+---@field symbol string
+---@field frequency string
+---@field from integer open time of the first bar
+---@field to integer open time of the last bar
+---@field buckets integer how many bars there would be
+---@field given_up boolean whether nobody fills it any more
+local _gap = {}
+
 ---@class moonwick.status
 ---@field running boolean
 ---@field feeds table<string, moonwick.feed_status> by name
@@ -285,6 +304,7 @@ local _status = {}
 ---@field other integer messages that are neither candle nor reply
 ---@field unsubscribed integer candles of a known symbol in a timeframe that nobody asked for
 ---@field reconnects integer connections made after the first
+---@field gaps integer gaps that its series have now
 ---@field rejected integer messages rejected, the sum of rejects
 ---@field rejects table<string, integer> by reason; only those that occurred
 ---@field error moonwick.error? the last one, also when it is over

@@ -22,6 +22,7 @@
     X(CLOSED_BY, closed_by)                                                                        \
     X(SOURCE, source)                                                                              \
     X(REVISED, revised)                                                                            \
+    X(PROVEN, proven)                                                                              \
     X(SYMBOL, symbol)                                                                              \
     X(FREQUENCY, frequency)                                                                        \
     X(FEED, feed)
@@ -107,6 +108,9 @@ static void push_field(lua_State *L, const struct mw_bar *bar, int field)
         break;
     case BAR_REVISED:
         lua_pushboolean(L, (candle->flags & MW_CANDLE_REVISED) != 0);
+        break;
+    case BAR_PROVEN:
+        lua_pushboolean(L, (candle->flags & MW_CANDLE_UNPROVEN) == 0);
         break;
     case BAR_SYMBOL:
         lua_pushstring(L, bar->key.symbol);
@@ -199,6 +203,8 @@ static int bar_tostring(lua_State *L)
         luaL_addstring(&text, mw_candle_closed_by_text(bar->candle.closed_by));
     if (bar->candle.flags & MW_CANDLE_REVISED)
         luaL_addstring(&text, ", revised");
+    if (bar->candle.flags & MW_CANDLE_UNPROVEN)
+        luaL_addstring(&text, ", unproven");
     luaL_pushresult(&text);
     return 1;
 }

@@ -38,6 +38,13 @@ static int engine_close(lua_State *L)
     return 0;
 }
 
+/* engine:gaps() -> list */
+static int engine_gaps(lua_State *L)
+{
+    mw_bind_push_gaps(L, check_engine(L));
+    return 1;
+}
+
 /* engine:get_price(symbol, options) -> frame */
 static int engine_get_price(lua_State *L)
 {
@@ -75,7 +82,7 @@ static int engine_on(lua_State *L)
     struct mw_engine *engine = check_engine(L);
     int kind = check_kind(L, 2);
     luaL_checktype(L, 3, LUA_TFUNCTION);
-    if (kind == MW_EVENT_BAR)
+    if (mw_event_kind_is_of_series((mw_event_kind)kind))
         mw_engine_want_bars(engine);
     lua_getiuservalue(L, 1, HANDLERS_SLOT);
     if (lua_geti(L, -1, kind + 1) != LUA_TTABLE) {
@@ -232,6 +239,7 @@ static int engine_tostring(lua_State *L)
 }
 
 static const luaL_Reg engine_methods[] = {{"close", engine_close},
+                                          {"gaps", engine_gaps},
                                           {"get_price", engine_get_price},
                                           {"is_running", engine_is_running},
                                           {"on", engine_on},

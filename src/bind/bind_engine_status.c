@@ -1,6 +1,8 @@
 /* bind_engine_status.c - counters and states as a table. */
 #include "bind/bind_engine_status.h"
 
+#include <string.h>
+
 #include <lauxlib.h>
 
 #include "bind/bind.h"
@@ -32,11 +34,22 @@ static void set_rejects(lua_State *L, const uint64_t *rejects)
     set_count(L, "rejected", total);
 }
 
-static void push_feed(lua_State *L, struct mw_connection *feed)
+static uint64_t count_gaps(const struct mw_cache *cache, const char *feed)
+{
+    uint64_t count = 0;
+    for (uint32_t i = 0; i < mw_cache_series_count(cache); i++) {
+        struct mw_series *series = mw_cache_series_get(cache, i);
+        if (strcmp(mw_series_key(series)->feed, feed) == 0)
+            count += mw_series_gap_count(series);
+    }
+    return count;
+}
+
+static void push_feed(lua_State *L, const struct mw_cache *cache, struct mw_connection *feed)
 {
     struct mw_connection_status status;
     mw_connection_get_status(feed, &status);
-    lua_createtable(L, 0, 14);
+    lua_createtable(L, 0, 15);
     set_text(L, "state", mw_connection_state_text(status.state));
     set_text(L, "endpoint", status.endpoint);
     set_count(L, "subscriptions", status.subscription_count);
@@ -47,6 +60,7 @@ static void push_feed(lua_State *L, struct mw_connection *feed)
     set_count(L, "other", status.other);
     set_count(L, "unsubscribed", status.unsubscribed);
     set_count(L, "reconnects", status.reconnects);
+    set_count(L, "gaps", count_gaps(cache, mw_connection_name(feed)));
     set_rejects(L, status.rejects);
     if (status.has_error) {
         mw_bind_push_error(L, &status.error);
@@ -54,15 +68,20 @@ static void push_feed(lua_State *L, struct mw_connection *feed)
     }
 }
 
-static void push_series(lua_State *L, const struct mw_series *series)
+static void set_key(lua_State *L, const struct mw_series_key *key)
 {
-    const struct mw_series_key *key = mw_series_key(series);
     char frequency[MW_TIMEFRAME_BYTES_MAX];
-    struct mw_candle newest;
-    lua_createtable(L, 0, 6);
     set_text(L, "feed", key->feed);
     set_text(L, "symbol", key->symbol);
     set_text(L, "frequency", mw_timeframe_format(key->timeframe, frequency));
+}
+
+static void push_series(lua_State *L, const struct mw_series *series)
+{
+    const struct mw_series_key *key = mw_series_key(series);
+    struct mw_candle newest;
+    lua_createtable(L, 0, 6);
+    set_key(L, key);
     set_count(L, "bars", mw_series_count(series));
     set_count(L, "bytes", mw_series_bytes(series));
     if (mw_series_read_last(series, INT64_MAX, 1, true, &newest) == 1) {
@@ -95,6 +114,7 @@ static void push_strategy(lua_State *L, struct mw_engine *engine, uint32_t index
 
 void mw_bind_push_status(lua_State *L, struct mw_engine *engine)
 {
+    const struct mw_cache *cache = mw_engine_cache(engine);
     lua_createtable(L, 0, 4);
     lua_pushboolean(L, mw_engine_is_running(engine));
     lua_setfield(L, -2, "running");
@@ -102,13 +122,12 @@ void mw_bind_push_status(lua_State *L, struct mw_engine *engine)
     lua_newtable(L);
     for (uint32_t i = 0; i < mw_engine_feed_count(engine); i++) {
         struct mw_connection *feed = mw_engine_feed(engine, i);
-        push_feed(L, feed);
+        push_feed(L, cache, feed);
         lua_setfield(L, -2, mw_connection_name(feed));
     }
     lua_setfield(L, -2, "feeds");
 
     lua_newtable(L);
-    const struct mw_cache *cache = mw_engine_cache(engine);
     for (uint32_t i = 0; i < mw_cache_series_count(cache); i++) {
         push_series(L, mw_cache_series_get(cache, i));
         lua_seti(L, -2, (lua_Integer)i + 1);
@@ -121,4 +140,44 @@ void mw_bind_push_status(lua_State *L, struct mw_engine *engine)
         lua_rawset(L, -3);
     }
     lua_setfield(L, -2, "strategies");
+}
+
+/* Appends the gaps of one series to the list at the top. */
+static void add_gaps(lua_State *L, struct mw_series *series)
+{
+    uint32_t count = mw_series_gap_count(series), room;
+    struct mw_gap *gaps;
+    do { /* more may come meanwhile */
+        room = count;
+        gaps = lua_newuserdatauv(L, (room + 1) * sizeof(*gaps), 0);
+        lua_replace(L, -3); /* buffer, list */
+        count = mw_series_copy_gaps(series, gaps, room);
+    } while (count > room);
+    const struct mw_series_key *key = mw_series_key(series);
+    for (uint32_t i = 0; i < count; i++) {
+        lua_createtable(L, 0, 7);
+        set_key(L, key);
+        lua_pushinteger(L, gaps[i].from_ms);
+        lua_setfield(L, -2, "from");
+        lua_pushinteger(L, gaps[i].to_ms);
+        lua_setfield(L, -2, "to");
+        set_count(L, "buckets",
+                  mw_timeframe_buckets(key->timeframe, gaps[i].from_ms, gaps[i].to_ms));
+        lua_pushboolean(L, gaps[i].given_up);
+        lua_setfield(L, -2, "given_up");
+        lua_seti(L, -2, luaL_len(L, -2) + 1);
+    }
+}
+
+void mw_bind_push_gaps(lua_State *L, struct mw_engine *engine)
+{
+    const struct mw_cache *cache = mw_engine_cache(engine);
+    lua_pushnil(L); /* for a buffer */
+    lua_newtable(L);
+    for (uint32_t i = 0; i < mw_cache_series_count(cache); i++) {
+        struct mw_series *series = mw_cache_series_get(cache, i);
+        if (mw_series_gap_count(series) > 0)
+            add_gaps(L, series);
+    }
+    lua_remove(L, -2);
 }

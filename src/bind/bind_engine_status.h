@@ -13,4 +13,8 @@
  * Stack: [-0, +1, m] */
 void mw_bind_push_status(lua_State *L, struct mw_engine *engine);
 
+/* Pushes a list of the holes of all series, those of a series oldest first.
+ * Stack: [-0, +1, m] */
+void mw_bind_push_gaps(lua_State *L, struct mw_engine *engine);
+
 #endif

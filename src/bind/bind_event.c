@@ -27,6 +27,30 @@ static void set_values(lua_State *L, const char *json)
     lua_pop(L, 1);
 }
 
+static void set_integer(lua_State *L, const char *key, int64_t value)
+{
+    lua_pushinteger(L, value);
+    lua_setfield(L, -2, key);
+}
+
+/* What is told of a series. */
+static void set_series(lua_State *L, const struct mw_event *event)
+{
+    char text[MW_TIMEFRAME_BYTES_MAX];
+    set_text(L, "symbol", event->key.symbol);
+    set_text(L, "frequency", mw_timeframe_format(event->key.timeframe, text));
+    if (event->kind == MW_EVENT_REVISED || event->kind == MW_EVENT_BAR) {
+        mw_bar_push(L, &event->candle, &event->key);
+        lua_setfield(L, -2, "bar");
+        return;
+    }
+    set_integer(L, "count", (int64_t)event->count);
+    if (event->kind != MW_EVENT_LAGGED) {
+        set_integer(L, "from", event->from_ms);
+        set_integer(L, "to", event->to_ms);
+    }
+}
+
 void mw_bind_push_event(lua_State *L, const struct mw_event *event)
 {
     lua_createtable(L, 0, 8);
@@ -41,13 +65,8 @@ void mw_bind_push_event(lua_State *L, const struct mw_event *event)
         mw_bind_push_error(L, &event->error);
         lua_setfield(L, -2, "error");
     }
-    if (event->kind == MW_EVENT_LAGGED) {
-        char text[MW_TIMEFRAME_BYTES_MAX];
-        set_text(L, "symbol", event->key.symbol);
-        set_text(L, "frequency", mw_timeframe_format(event->key.timeframe, text));
-        lua_pushinteger(L, (lua_Integer)event->count);
-        lua_setfield(L, -2, "count");
-    }
+    if (mw_event_kind_is_of_series(event->kind))
+        set_series(L, event);
     set_text(L, "text", event->text);
     if (event->json != NULL)
         set_values(L, event->json);

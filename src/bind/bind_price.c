@@ -14,7 +14,8 @@
 #include "base/str.h"
 #include "bind/bind.h"
 #include "bind/bind_frame.h"
-#include "feed/connection.h"
+
+enum { TRIES_MAX = 8 }; /* to read rows while holes come and go, before an answer has a gap */
 
 /* What was asked for. */
 struct query {
@@ -196,51 +197,88 @@ static struct mw_series *get_series(lua_State *L, struct mw_engine *engine, int 
     return series;
 }
 
-/* Whether no bucket is missing between the rows, which rise strictly and lie on the grid. */
-static bool is_contiguous(const struct mw_frame *frame)
+/* Whether all of the window lies in buckets that have closed: what comes now does not change it. */
+static bool is_over(const struct query *query, const struct mw_series *series)
 {
-    struct mw_timeframe timeframe = frame->key.timeframe;
-    int64_t span = mw_timeframe_ms(timeframe);
-    uint32_t count = frame->count;
-    if (count < 2)
-        return true;
-    /* Buckets of one length need no walk. */
-    if (timeframe.unit != 'M' && (span >= MW_MS_PER_DAY || MW_MS_PER_DAY % span == 0))
-        return frame->rows[count - 1].open_ms - frame->rows[0].open_ms == (count - 1) * span;
-    for (uint32_t i = 0; i + 1 < count; i++)
-        if (mw_timeframe_next(timeframe, frame->rows[i].open_ms) != frame->rows[i + 1].open_ms)
-            return false;
-    return true;
+    struct mw_candle newest;
+    return query->finish_ms != INT64_MAX &&
+           mw_series_read_last(series, INT64_MAX, 1, false, &newest) == 1 &&
+           mw_timeframe_next(mw_series_key(series)->timeframe, newest.open_ms) > query->finish_ms;
 }
 
-/* Whether the rows begin where the query does. */
-static bool reaches_back(const struct query *query, const struct mw_frame *frame)
+/* Whether the series knows of everything from where the query begins. */
+static bool reaches_back(const struct query *query, const struct mw_frame *frame,
+                         const struct mw_series *series)
 {
     if (query->count > 0)
         return frame->count == query->count;
-    if (frame->count == 0 || !query->has_start)
+    if (!query->has_start)
         return frame->count > 0;
-    int64_t first = mw_timeframe_floor(frame->key.timeframe, query->start_ms);
-    if (first < query->start_ms)
-        first = mw_timeframe_next(frame->key.timeframe, first);
-    return frame->rows[0].open_ms <= first;
+    struct mw_timeframe timeframe = frame->key.timeframe;
+    int64_t first_ms = query->start_ms;
+    if (first_ms >= MW_CANDLE_OPEN_MS_MIN && first_ms < INT64_MAX / 2) {
+        first_ms = mw_timeframe_floor(timeframe, query->start_ms);
+        if (first_ms < query->start_ms)
+            first_ms = mw_timeframe_next(timeframe, first_ms);
+    }
+    if (frame->count > 0 && frame->rows[0].open_ms <= first_ms)
+        return true;
+    /* Where an older bar is there, and no hole between, nothing was traded. */
+    struct mw_candle oldest;
+    return (frame->count > 0 || (query->start_ms <= query->finish_ms && is_over(query, series))) &&
+           mw_series_read_from(series, INT64_MIN, INT64_MAX, 1, true, &oldest) == 1 &&
+           oldest.open_ms <= first_ms;
 }
 
-/* Why the answer is not complete, or NULL. */
-static const char *find_reason(struct mw_engine *engine, const struct query *query,
-                               const struct mw_frame *frame, const struct mw_series *series)
+/* Whether something is missing from where the answer begins to where the query ends, or in doubt.
+ * A bar in doubt that has closed is in a hole. */
+static bool has_hole(const struct query *query, const struct mw_frame *frame,
+                     struct mw_series *series)
 {
-    if (mw_series_get_health(series) == MW_SERIES_IDLE)
+    if (frame->count > 0 && (frame->rows[frame->count - 1].flags & MW_CANDLE_UNPROVEN) != 0)
+        return true;
+    return mw_series_find_gap(series, query->has_start ? query->start_ms : frame->rows[0].open_ms,
+                              query->finish_ms, NULL);
+}
+
+/* Whether the feed was interrupted while the newest bar formed and nothing has come of it since: it
+ * may have closed meanwhile. */
+static bool is_newest_doubted(const struct mw_series *series)
+{
+    struct mw_candle newest;
+    return mw_series_read_last(series, INT64_MAX, 1, true, &newest) == 1 &&
+           newest.state == MW_CANDLE_FORMING && (newest.flags & MW_CANDLE_UNPROVEN) != 0;
+}
+
+/* What was known before the rows were read. */
+struct moment {
+    mw_series_health health;
+    uint64_t gap_version;
+};
+
+/* Why the answer is not complete, or NULL. Sets `changed` when the rows and the holes may be of
+ * different moments, so that the answer says too much. */
+static const char *find_reason(struct mw_engine *engine, const struct query *query,
+                               const struct mw_frame *frame, struct mw_series *series,
+                               const struct moment *before, bool *changed)
+{
+    *changed = false;
+    if (before->health == MW_SERIES_IDLE)
         return "unsubscribed";
-    if (!reaches_back(query, frame)) {
+    if (!reaches_back(query, frame, series)) {
         /* What lies before the oldest bar does not come by waiting. */
         bool full = mw_series_count(series) == mw_cache_bars(mw_engine_cache(engine));
         return full || query->is_past ? "short" : "warming";
     }
-    if (!is_contiguous(frame))
+    if (has_hole(query, frame, series))
         return "gap";
-    struct mw_connection *feed = mw_engine_find_feed(engine, frame->key.feed);
-    return mw_connection_get_state(feed) != MW_CONNECTION_CONFIRMED ? "stale" : NULL;
+    *changed = mw_series_gap_version(series) != before->gap_version;
+    if (*changed)
+        return "gap";
+    return is_over(query, series) ||
+                   (before->health == MW_SERIES_LIVE && !is_newest_doubted(series))
+               ? NULL
+               : "stale";
 }
 
 static int answer_nothing(lua_State *L, const char *symbol, struct mw_timeframe timeframe)
@@ -282,6 +320,27 @@ static void read_bars_until(const struct mw_series *series, struct query *query,
     }
 }
 
+/* Pushes a frame with the rows that the query selects; its finish is clamped to `now_ms`. */
+static struct mw_frame *push_rows(lua_State *L, const struct mw_series *series, struct query *query,
+                                  int64_t now_ms)
+{
+    struct mw_frame *frame;
+    uint32_t count = mw_series_count(series), room;
+    int top = lua_gettop(L);
+    do { /* bars may come between counting and reading: then there is not enough room */
+        lua_settop(L, top);
+        room = query->count > 0 && query->count < count ? query->count : count;
+        frame = mw_frame_new(L, room);
+        frame->key = *mw_series_key(series);
+        if (now_ms == INT64_MAX)
+            read_bars(series, query, frame);
+        else
+            read_bars_until(series, query, now_ms, frame);
+        count = mw_series_count(series);
+    } while (frame->count == room && room != query->count && room < count);
+    return frame;
+}
+
 int mw_bind_get_price(lua_State *L, struct mw_engine *engine, int memo, int first, int64_t now_ms)
 {
     luaL_checktype(L, first, LUA_TSTRING);
@@ -289,28 +348,24 @@ int mw_bind_get_price(lua_State *L, struct mw_engine *engine, int memo, int firs
     const char *symbol = lua_tolstring(L, first, &length);
     luaL_argcheck(L, length >= 1 && length <= MW_SYMBOL_BYTES_MAX + MW_FEED_NAME_BYTES_MAX + 1,
                   first, "want a symbol");
-    struct query query = read_query(L, first + 1);
+    const struct query query = read_query(L, first + 1);
     struct mw_timeframe timeframe;
     struct mw_series *series = get_series(L, engine, memo, first, &timeframe);
     if (series == NULL)
         return answer_nothing(L, symbol, timeframe);
 
     struct mw_frame *frame;
-    uint32_t count = mw_series_count(series), room;
-    int top = lua_gettop(L);
-    do { /* bars may come between counting and reading: then there is not enough room */
+    bool changed;
+    int top = lua_gettop(L), tries = 0;
+    do {
         lua_settop(L, top);
-        room = query.count > 0 && query.count < count ? query.count : count;
-        frame = mw_frame_new(L, room);
-        frame->key = *mw_series_key(series);
-        if (now_ms == INT64_MAX)
-            read_bars(series, &query, frame);
-        else
-            read_bars_until(series, &query, now_ms, frame);
-        count = mw_series_count(series);
-    } while (frame->count == room && room != query.count && room < count);
+        struct query clamped = query;
+        const struct moment before = {.health = mw_series_get_health(series),
+                                      .gap_version = mw_series_gap_version(series)};
+        frame = push_rows(L, series, &clamped, now_ms);
+        frame->reason = find_reason(engine, &clamped, frame, series, &before, &changed);
+    } while (changed && ++tries < TRIES_MAX);
     frame->fields = query.fields;
-    frame->reason = find_reason(engine, &query, frame, series);
     frame->complete = frame->reason == NULL;
     return 1;
 }

@@ -28,7 +28,10 @@ static const char *colour_of(const struct mw_event *event)
         return event->state == MW_CONNECTION_CONFIRMED ? COLOUR_GREEN : NULL;
     case MW_EVENT_REFUSED:
     case MW_EVENT_LAGGED:
+    case MW_EVENT_GAP:
         return COLOUR_YELLOW;
+    case MW_EVENT_BACKFILLED:
+        return COLOUR_GREEN;
     case MW_EVENT_SIGNAL:
         return COLOUR_CYAN;
     case MW_EVENT_ERROR:
@@ -81,14 +84,45 @@ static void add_key(struct mw_str *line, const struct mw_series_key *key)
     mw_str_addf(line, "%-10s %-3s", key->symbol, mw_timeframe_format(key->timeframe, timeframe));
 }
 
+/* Adds "2026-10-22 18:15", with seconds where the buckets may begin at any. */
+static void add_open_time(struct mw_str *line, const struct mw_event *event, int64_t open_ms)
+{
+    char time[MW_TIME_TEXT_BYTES];
+    mw_time_format(open_ms, time);
+    int time_length = event->key.timeframe.unit == 's' ? 8 : 5; /* "18:15:00" or "18:15" */
+    mw_str_addf(line, "%.10s %.*s", time, time_length, time + 11);
+}
+
+static const char *plural(uint64_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
+static void add_gap(struct mw_str *line, const struct mw_event *event)
+{
+    add_key(line, &event->key);
+    mw_str_adds(line, "  ");
+    add_open_time(line, event, event->from_ms);
+    if (event->to_ms != event->from_ms) {
+        mw_str_adds(line, " to ");
+        add_open_time(line, event, event->to_ms);
+    }
+    if (event->kind == MW_EVENT_GAP)
+        mw_str_addf(line, "  %" PRIu64 " bar%s missing or in doubt", event->count,
+                    plural(event->count));
+    else if (event->count == 0)
+        mw_str_adds(line, "  nothing was traded");
+    else
+        mw_str_addf(line, "  %" PRIu64 " bar%s there now", event->count, plural(event->count));
+}
+
 static void add_bar(struct mw_str *line, const struct mw_event *event)
 {
     const struct mw_candle *candle = &event->candle;
-    char time[MW_TIME_TEXT_BYTES];
-    mw_time_format(candle->open_ms, time);
-    int time_length = event->key.timeframe.unit == 's' ? 8 : 5; /* "18:15:00" or "18:15" */
     add_key(line, &event->key);
-    mw_str_addf(line, "  %.10s %.*s ", time, time_length, time + 11);
+    mw_str_adds(line, "  ");
+    add_open_time(line, event, candle->open_ms);
+    mw_str_adds(line, " ");
 
     const struct {
         const char *name;
@@ -106,6 +140,8 @@ static void add_bar(struct mw_str *line, const struct mw_event *event)
         mw_str_addf(line, "  %s", mw_candle_source_text(candle->source));
     if ((candle->flags & MW_CANDLE_REVISED) != 0)
         mw_str_adds(line, "  revised");
+    if ((candle->flags & MW_CANDLE_UNPROVEN) != 0)
+        mw_str_adds(line, "  unproven");
 }
 
 static void add_time(struct mw_str *line, int64_t time_ms)
@@ -123,9 +159,8 @@ static const char *name_of(const struct mw_event *event)
 {
     if (event->strategy[0] != '\0')
         return event->strategy;
-    /* What a reader of bars lost is told without a strategy. */
-    bool is_of_series = event->kind == MW_EVENT_BAR || event->kind == MW_EVENT_LAGGED;
-    return is_of_series ? event->key.feed : event->feed;
+    /* A reader of bars is told without a strategy. */
+    return mw_event_kind_is_of_series(event->kind) ? event->key.feed : event->feed;
 }
 
 static void add_details(struct mw_str *line, const struct mw_event *event, const char *endpoint)
@@ -135,11 +170,16 @@ static void add_details(struct mw_str *line, const struct mw_event *event, const
         add_state(line, event, endpoint);
         break;
     case MW_EVENT_BAR:
+    case MW_EVENT_REVISED:
         add_bar(line, event);
+        break;
+    case MW_EVENT_GAP:
+    case MW_EVENT_BACKFILLED:
+        add_gap(line, event);
         break;
     case MW_EVENT_LAGGED:
         add_key(line, &event->key);
-        mw_str_addf(line, "  %" PRIu64 " bar%s lost", event->count, event->count == 1 ? "" : "s");
+        mw_str_addf(line, "  %" PRIu64 " bar%s lost", event->count, plural(event->count));
         break;
     case MW_EVENT_SIGNAL:
         add_text(line, event->text != NULL ? event->text : "");

@@ -114,7 +114,7 @@ static void log_event(const struct mw_event *event)
 
 static void print_event(struct run *run, const struct mw_event *event)
 {
-    if (run->output_errno != 0)
+    if (run->output_errno != 0 || (run->options->no_bars && event->kind == MW_EVENT_BAR))
         return;
     struct mw_event_line_options line_options = run->line_options;
     struct mw_connection_status status;
@@ -262,7 +262,7 @@ static int run_command(int argc, char **argv)
     if (mw_engine_open(settings, &mw_lua_bindings, &run.engine, &err) != MW_OK)
         return mw_cli_fail("run", MW_EXIT_CONFIG, "%s", err.message);
     mw_engine_listen(run.engine);
-    if (!options.quiet && !options.no_bars)
+    if (!options.quiet) /* what is missing is told along with the bars */
         mw_engine_want_bars(run.engine);
     code = run_engine(&run);
     mw_engine_free(run.engine);

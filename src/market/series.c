@@ -211,9 +211,9 @@ static mw_put merge_closed(struct mw_series *series, struct mw_span span, uint64
         next.flags |= old->flags & (MW_CANDLE_REVISED | (unproven ? MW_CANDLE_UNPROVEN : 0));
         next.flags |= MW_CANDLE_REVISED;
     }
-    mw_series_rewrite(series, span, number, &next);
     if (!same)
         mw_series_note_revision(series, next.open_ms);
+    mw_series_rewrite(series, span, number, &next);
     if (next.closed_by == MW_CLOSED_BY_EXCHANGE)
         mw_series_close_gap(series, next.open_ms, next.open_ms);
     return same ? MW_PUT_SAME : MW_PUT_REVISED;
@@ -251,15 +251,11 @@ static bool close_newest(struct mw_series *series, struct mw_span span, uint8_t 
     return true;
 }
 
-/* The oldest bar goes, and with it what is known of the time before the next. */
+/* The oldest bar goes; told before the rows without it are. */
 static void drop_oldest(struct mw_series *series, struct mw_span span)
 {
     uint64_t oldest = span.total - span.count;
     atomic_store_explicit(&series->dropped_ms, slot_open_ms(series, oldest), memory_order_release);
-    if (series->gaps.count > 0 && span.count > 1)
-        mw_series_close_gap(
-            series, MW_CANDLE_OPEN_MS_MIN,
-            mw_timeframe_floor(series->key.timeframe, slot_open_ms(series, oldest + 1) - 1));
 }
 
 static void append(struct mw_series *series, struct mw_span span, const struct mw_candle *candle)
@@ -271,12 +267,15 @@ static void append(struct mw_series *series, struct mw_span span, const struct m
         if (next_ms < candle->open_ms)
             mw_series_open_gap(series, next_ms, mw_timeframe_floor(timeframe, candle->open_ms - 1));
     }
-    if (span.count == series->capacity)
+    bool full = span.count == series->capacity;
+    if (full)
         drop_oldest(series, span);
     slot_store(slot_of(series, span.total), candle);
     span.total++;
-    span.count += span.count < series->capacity;
+    span.count += !full;
     span_store(series, span);
+    if (full)
+        mw_series_forget_gaps(series);
 }
 
 /* Puts `candle` before number `before`; everything older moves down by one. */
@@ -294,6 +293,8 @@ static void insert(struct mw_series *series, struct mw_span span, uint64_t befor
     if (full)
         drop_oldest(series, span);
     bool oldest = before == span.total - span.count;
+    if (!oldest && mw_gaps_find(&series->gaps, next.open_ms, next.open_ms) == NULL)
+        mw_series_note_revision(series, next.open_ms); /* it was known to be quiet */
     if (!certain)
         mw_series_open_gap(series, next.open_ms, next.open_ms);
     if (oldest) { /* between it and the one that was the oldest */
@@ -315,6 +316,9 @@ static void insert(struct mw_series *series, struct mw_span span, uint64_t befor
     seq_end(&series->repair_seq);
     if (certain)
         mw_series_close_gap(series, next.open_ms, next.open_ms);
+    mw_series_renew_gaps(series); /* also when the holes are what they were */
+    if (full)
+        mw_series_forget_gaps(series);
 }
 
 static mw_put put_locked(struct mw_series *series, const struct mw_candle *candle)

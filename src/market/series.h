@@ -111,14 +111,18 @@ bool mw_series_close_newest(struct mw_series *series, int64_t open_ms);
 
 /* --- holes ----------------------------------------------------------------------------------- */
 
-/* Changes whenever a hole appears, shrinks or goes. Whoever reads rows and then asks about holes
- * has one answer if this is the same before the rows and after the question. */
+/* Changes whenever a hole appears, shrinks or goes, and when a bar comes between others. Whoever
+ * reads rows and then asks about holes has one answer if this is the same before the rows and after
+ * the question. */
 uint64_t mw_series_gap_version(const struct mw_series *series);
 
 /* The first hole that reaches into from_ms..to_ms (open times, inclusive), whole. False when there
  * is none. Takes no lock when the series has no holes at all. `gap` may be NULL. */
 bool mw_series_find_gap(struct mw_series *series, int64_t from_ms, int64_t to_ms,
                         struct mw_gap *gap);
+
+/* How many holes there are; takes no lock. */
+uint32_t mw_series_gap_count(const struct mw_series *series);
 
 /* Copies up to `room` holes, oldest first. Returns how many there are. */
 uint32_t mw_series_copy_gaps(struct mw_series *series, struct mw_gap *out, uint32_t room);
@@ -150,6 +154,9 @@ uint32_t mw_series_count(const struct mw_series *series);
 /* How many slots were ever taken by new buckets; the candles visible are the last of them. What a
  * reader that keeps count has missed shows as a difference. */
 uint64_t mw_series_total(const struct mw_series *series);
+
+/* How many of them have from_ms <= open_ms <= to_ms. Takes the lock. */
+uint32_t mw_series_count_between(struct mw_series *series, int64_t from_ms, int64_t to_ms);
 
 /* Copies the newest `count` candles with open_ms <= until_ms, oldest first, into `out`, which holds
  * `count`. Candles that form are left out unless `forming`. Returns how many there were. */

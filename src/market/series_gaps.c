@@ -5,12 +5,12 @@
 
 void mw_series_set_health(struct mw_series *series, mw_series_health health)
 {
-    atomic_store_explicit(&series->note.health, (int)health, memory_order_relaxed);
+    atomic_store_explicit(&series->note.health, (int)health, memory_order_release);
 }
 
 mw_series_health mw_series_get_health(const struct mw_series *series)
 {
-    return (mw_series_health)atomic_load_explicit(&series->note.health, memory_order_relaxed);
+    return (mw_series_health)atomic_load_explicit(&series->note.health, memory_order_acquire);
 }
 
 int64_t mw_series_first_live_ms(const struct mw_series *series)
@@ -23,24 +23,25 @@ int64_t mw_series_dropped_ms(const struct mw_series *series)
     return atomic_load_explicit(&series->dropped_ms, memory_order_acquire);
 }
 
-/* The rows that are published after this, with a release, carry it along. */
-static void publish(struct mw_series *series)
+/* The rows that are published after this, with a release, carry it along. The version comes first:
+ * whoever sees that there are no holes any more sees that something has changed, too. */
+void mw_series_renew_gaps(struct mw_series *series)
 {
-    atomic_store_explicit(&series->gap_count, series->gaps.count, memory_order_relaxed);
     atomic_fetch_add_explicit(&series->gap_version, 1, memory_order_acq_rel);
+    atomic_store_explicit(&series->gap_count, series->gaps.count, memory_order_release);
 }
 
 void mw_series_open_gap(struct mw_series *series, int64_t from_ms, int64_t to_ms)
 {
     if (mw_gaps_add(&series->gaps, series->key.timeframe, from_ms, to_ms))
-        publish(series);
+        mw_series_renew_gaps(series);
 }
 
 void mw_series_close_gap(struct mw_series *series, int64_t from_ms, int64_t to_ms)
 {
     if (series->gaps.count > 0 &&
         mw_gaps_remove(&series->gaps, series->key.timeframe, from_ms, to_ms))
-        publish(series);
+        mw_series_renew_gaps(series);
 }
 
 uint64_t mw_series_gap_version(const struct mw_series *series)
@@ -94,8 +95,27 @@ void mw_series_give_up(struct mw_series *series, int64_t from_ms, int64_t to_ms)
 {
     pthread_mutex_lock(&series->lock);
     if (mw_gaps_give_up(&series->gaps, series->key.timeframe, from_ms, to_ms))
-        publish(series);
+        mw_series_renew_gaps(series);
     pthread_mutex_unlock(&series->lock);
+}
+
+void mw_series_forget_gaps(struct mw_series *series)
+{
+    struct mw_span span = mw_series_span(series);
+    int64_t dropped_ms = atomic_load_explicit(&series->dropped_ms, memory_order_relaxed);
+    if (series->gaps.count == 0 || dropped_ms == INT64_MIN)
+        return;
+    struct mw_timeframe timeframe = series->key.timeframe;
+    bool changed = mw_gaps_remove(&series->gaps, timeframe, MW_CANDLE_OPEN_MS_MIN, dropped_ms);
+    struct mw_candle oldest;
+    mw_series_load(series, span.total - span.count, &oldest);
+    int64_t from_ms = mw_timeframe_next(timeframe, dropped_ms);
+    if (from_ms < oldest.open_ms &&
+        mw_gaps_give_up(&series->gaps, timeframe, from_ms,
+                        mw_timeframe_floor(timeframe, oldest.open_ms - 1)))
+        changed = true;
+    if (changed)
+        mw_series_renew_gaps(series);
 }
 
 void mw_series_note_revision(struct mw_series *series, int64_t open_ms)
@@ -106,6 +126,21 @@ void mw_series_note_revision(struct mw_series *series, int64_t open_ms)
     series->revisions[number % MW_SERIES_REVISIONS_MAX] =
         (struct mw_revision){.number = number, .open_ms = open_ms};
     atomic_store_explicit(&series->revision_count, number, memory_order_release);
+}
+
+uint32_t mw_series_count_between(struct mw_series *series, int64_t from_ms, int64_t to_ms)
+{
+    pthread_mutex_lock(&series->lock);
+    struct mw_span span = mw_series_span(series);
+    uint64_t begin = mw_series_lower_bound(series, span, from_ms);
+    uint64_t end = mw_series_lower_bound(series, span, to_ms + 1);
+    pthread_mutex_unlock(&series->lock);
+    return end > begin ? (uint32_t)(end - begin) : 0;
+}
+
+uint32_t mw_series_gap_count(const struct mw_series *series)
+{
+    return atomic_load_explicit(&series->gap_count, memory_order_acquire);
 }
 
 uint64_t mw_series_revision_count(const struct mw_series *series)

@@ -61,7 +61,18 @@ void mw_series_rewrite(struct mw_series *series, struct mw_span span, uint64_t n
 void mw_series_open_gap(struct mw_series *series, int64_t from_ms, int64_t to_ms);
 void mw_series_close_gap(struct mw_series *series, int64_t from_ms, int64_t to_ms);
 
-/* Remembers that the closed bar of `open_ms` got other values. `lock` is held. */
+/* Publishes the holes in a new version, which tells readers that rows between others may be new.
+ * `lock` is held. */
+void mw_series_renew_gaps(struct mw_series *series);
+
+/* The ring has dropped its oldest bar, and that is published: holes up to there are forgotten, and
+ * those between it and the oldest that is left are given up, since the ring takes nothing there any
+ * more. `lock` is held. */
+void mw_series_forget_gaps(struct mw_series *series);
+
+/* Remembers that the closed bar of `open_ms` gets other values. `lock` is held from before this
+ * until they are there: whoever reads the new values sees the new count, and whoever reads of the
+ * revision, under the lock, finds the new values. */
 void mw_series_note_revision(struct mw_series *series, int64_t open_ms);
 
 #endif

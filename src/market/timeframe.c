@@ -123,3 +123,23 @@ int64_t mw_timeframe_next(struct mw_timeframe timeframe, int64_t open_ms)
     int64_t midnight = (floor_div(open_ms, ms_per_day) + 1) * ms_per_day;
     return open_ms + span < midnight ? open_ms + span : midnight;
 }
+
+/* The number of the bucket that starts at `open_ms`, counted from some bucket. */
+static int64_t bucket_number(struct mw_timeframe timeframe, int64_t open_ms)
+{
+    if (timeframe.unit == 'M')
+        return floor_div(month_of(open_ms), timeframe.count);
+    int64_t span = mw_timeframe_ms(timeframe);
+    MW_CHECK(span > 0);
+    if (span >= ms_per_day) /* steps are of one length */
+        return floor_div(open_ms, span);
+    int64_t day = floor_div(open_ms, ms_per_day);
+    return day * ((ms_per_day + span - 1) / span) + (open_ms - day * ms_per_day) / span;
+}
+
+uint64_t mw_timeframe_buckets(struct mw_timeframe timeframe, int64_t from_ms, int64_t to_ms)
+{
+    if (from_ms > to_ms)
+        return 0;
+    return (uint64_t)(bucket_number(timeframe, to_ms) - bucket_number(timeframe, from_ms)) + 1;
+}

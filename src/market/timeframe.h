@@ -39,6 +39,10 @@ bool mw_timeframe_equal(struct mw_timeframe a, struct mw_timeframe b);
 int64_t mw_timeframe_floor(struct mw_timeframe timeframe, int64_t time_ms);
 int64_t mw_timeframe_next(struct mw_timeframe timeframe, int64_t open_ms);
 
+/* How many buckets there are from the one that starts at `from_ms` to the one that starts at
+ * `to_ms`, both included; 0 when from_ms > to_ms. */
+uint64_t mw_timeframe_buckets(struct mw_timeframe timeframe, int64_t from_ms, int64_t to_ms);
+
 /* The usual length of a bucket in milliseconds; for months that of 30 days each. For ordering and
  * time-outs, not for arithmetic on buckets. */
 int64_t mw_timeframe_ms(struct mw_timeframe timeframe);

@@ -1,22 +1,27 @@
 /* bar_reader.c - dirty series to one bar after the other. */
 #include "script/bar_reader.h"
 
-#include <string.h>
-
 #include "base/check.h"
 #include "base/clock.h"
 #include "script/cursor.h"
 
-enum { BATCH = 64 };
+/* One series. */
+struct place {
+    struct mw_cursor *cursor; /* owns */
+    int64_t due_ms;           /* bars are held back until then, monotonic; INT64_MAX for none */
+    struct place *next_held;  /* of those that have a time or had one at the last look */
+    bool listed;
+};
 
 struct mw_bar_reader {
     struct mw_cache *cache;
     struct mw_watcher *watcher;
-    struct mw_cursor **cursors; /* owns; by the series' number, NULL until the series is dirty */
-    uint32_t cursor_count;
-    struct mw_cursor *current; /* being read, or NULL */
-    struct mw_candle bars[BATCH];
-    uint32_t bar_at, bar_count;
+    struct place **places; /* owns; by the series' number, NULL until the series is dirty */
+    uint32_t place_count;
+    struct place *current; /* being read, or NULL */
+    struct place *held;    /* a list */
+    int64_t due_ms;        /* the least of theirs */
+    int64_t now_ms;        /* monotonic, as of when `current` was begun */
     uint32_t take_at;
 };
 
@@ -25,34 +30,37 @@ static void raise_wake(void *user)
     mw_wake_raise(user);
 }
 
-/* The cursor of a series; made when the series is first seen. */
-static struct mw_cursor *cursor_get(struct mw_bar_reader *reader, struct mw_series *series,
-                                    bool from_oldest)
+/* The place of a series; made when the series is first seen. */
+static struct place *place_get(struct mw_bar_reader *reader, struct mw_series *series,
+                               bool from_oldest)
 {
     uint32_t id = mw_series_note(series)->id;
-    if (id >= reader->cursor_count) {
+    if (id >= reader->place_count) {
         uint32_t places = id + 64;
-        reader->cursors = mw_realloc_array(reader->cursors, places, sizeof(*reader->cursors));
-        for (uint32_t i = reader->cursor_count; i < places; i++)
-            reader->cursors[i] = NULL;
-        reader->cursor_count = places;
+        reader->places = mw_realloc_array(reader->places, places, sizeof(*reader->places));
+        for (uint32_t i = reader->place_count; i < places; i++)
+            reader->places[i] = NULL;
+        reader->place_count = places;
     }
-    if (reader->cursors[id] == NULL) {
-        reader->cursors[id] = mw_alloc(sizeof(struct mw_cursor));
-        mw_cursor_init(reader->cursors[id], series, from_oldest);
+    if (reader->places[id] == NULL) {
+        struct place *place = mw_alloc_zero(sizeof(*place));
+        place->cursor = mw_cursor_new(series, from_oldest);
+        place->due_ms = INT64_MAX;
+        reader->places[id] = place;
     }
-    return reader->cursors[id];
+    return reader->places[id];
 }
 
 struct mw_bar_reader *mw_bar_reader_new(struct mw_cache *cache, struct mw_wake *wake)
 {
     struct mw_bar_reader *reader = mw_alloc_zero(sizeof(*reader));
     reader->cache = cache;
+    reader->due_ms = INT64_MAX;
     reader->watcher = mw_cache_attach(cache, raise_wake, wake);
     MW_CHECK(reader->watcher != NULL); /* workers leave room: MW_WORKERS_MAX < MW_WATCHERS_MAX */
     for (uint32_t i = 0; i < mw_cache_series_count(cache); i++) {
         struct mw_series *series = mw_cache_series_get(cache, i);
-        cursor_get(reader, series, false);
+        place_get(reader, series, false);
         mw_watcher_watch(reader->watcher, series);
     }
     return reader;
@@ -63,9 +71,12 @@ void mw_bar_reader_free(struct mw_bar_reader *reader)
     if (reader == NULL)
         return;
     mw_cache_detach(reader->cache, reader->watcher);
-    for (uint32_t i = 0; i < reader->cursor_count; i++)
-        mw_free(reader->cursors[i]);
-    mw_free(reader->cursors);
+    for (uint32_t i = 0; i < reader->place_count; i++) {
+        if (reader->places[i] != NULL)
+            mw_cursor_free(reader->places[i]->cursor);
+        mw_free(reader->places[i]);
+    }
+    mw_free(reader->places);
     mw_free(reader);
 }
 
@@ -74,39 +85,77 @@ void mw_bar_reader_watch(struct mw_bar_reader *reader, struct mw_series *series)
     mw_watcher_watch(reader->watcher, series);
 }
 
-static struct mw_event event_of(const struct mw_cursor *cursor, mw_event_kind kind)
+/* Notes how long a series is held back, INT64_MAX for not at all. */
+static void hold(struct mw_bar_reader *reader, struct place *place, int64_t due_ms)
 {
-    struct mw_event event = {
-        .kind = kind, .time_ms = mw_clock_wall_ms(), .key = *mw_series_key(cursor->series)};
-    memcpy(event.feed, event.key.feed, sizeof(event.feed));
-    return event;
+    place->due_ms = due_ms;
+    if (due_ms == INT64_MAX)
+        return;
+    if (!place->listed) {
+        place->listed = true;
+        place->next_held = reader->held;
+        reader->held = place;
+    }
+    if (due_ms < reader->due_ms)
+        reader->due_ms = due_ms;
+}
+
+/* Takes a series whose time is over out of the list, along with those that are not held any more.
+ * NULL when there is none. */
+static struct place *take_due(struct mw_bar_reader *reader)
+{
+    if (reader->held == NULL || mw_clock_monotonic_ms() < reader->due_ms)
+        return NULL;
+    int64_t now_ms = mw_clock_monotonic_ms();
+    struct place *due = NULL;
+    reader->due_ms = INT64_MAX;
+    for (struct place **at = &reader->held; *at != NULL;) {
+        struct place *place = *at;
+        bool is_due = due == NULL && place->due_ms <= now_ms;
+        if (is_due || place->due_ms == INT64_MAX) {
+            *at = place->next_held;
+            place->listed = false;
+            due = is_due ? place : due;
+            continue;
+        }
+        reader->due_ms = place->due_ms < reader->due_ms ? place->due_ms : reader->due_ms;
+        at = &place->next_held;
+    }
+    return due;
+}
+
+/* The next series that may have news, or NULL. */
+static struct place *take_place(struct mw_bar_reader *reader)
+{
+    struct mw_series *series = mw_watcher_take(reader->watcher, &reader->take_at);
+    if (series != NULL)
+        return place_get(reader, series, true);
+    reader->take_at = 0; /* marks behind it have raised the wake */
+    return take_due(reader);
 }
 
 bool mw_bar_reader_take(struct mw_bar_reader *reader, struct mw_event *event)
 {
-    while (reader->bar_at == reader->bar_count) {
+    for (;;) {
         if (reader->current == NULL) {
-            struct mw_series *series = mw_watcher_take(reader->watcher, &reader->take_at);
-            if (series == NULL) {
-                reader->take_at = 0; /* marks behind it have raised the wake */
+            reader->current = take_place(reader);
+            if (reader->current == NULL)
                 return false;
-            }
-            reader->current = cursor_get(reader, series, true);
+            reader->now_ms = mw_clock_monotonic_ms();
         }
-        struct mw_cursor *cursor = reader->current;
-        uint64_t lost;
-        reader->bar_at = 0;
-        reader->bar_count = mw_cursor_read(cursor, BATCH, reader->bars, &lost);
-        if (reader->bar_count == 0)
-            reader->current = NULL;
-        if (lost > 0) {
-            *event = event_of(cursor, MW_EVENT_LAGGED);
-            event->count = lost;
+        struct place *place = reader->current;
+        struct mw_cursor_news news;
+        mw_cursor_kind kind = mw_cursor_next(place->cursor, reader->now_ms, &news);
+        if (kind != MW_CURSOR_NOTHING && kind != MW_CURSOR_HELD) {
+            *event = mw_event_of_news(&news, mw_series_key(mw_cursor_series(place->cursor)));
             return true;
         }
+        hold(reader, place, kind == MW_CURSOR_HELD ? news.until_ms : INT64_MAX);
+        reader->current = NULL;
     }
-    MW_CHECK(reader->current != NULL); /* bars are left of it */
-    *event = event_of(reader->current, MW_EVENT_BAR);
-    event->candle = reader->bars[reader->bar_at++];
-    return true;
+}
+
+int64_t mw_bar_reader_due_ms(const struct mw_bar_reader *reader)
+{
+    return reader->due_ms;
 }

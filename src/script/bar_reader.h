@@ -1,7 +1,7 @@
 /* bar_reader.h - every bar that closes, of every series, for one reader who asks.
  *
- * A watcher of the cache like any worker's, with a cursor per series, handing out one bar at a
- * time.
+ * A watcher of the cache like any worker's, with a cursor per series, handing out one thing at a
+ * time: bars, and what is to be said of them.
  *
  * Threads: the owner's, but mw_bar_reader_watch any thread.
  */
@@ -19,11 +19,16 @@ struct mw_bar_reader; /* opaque */
 struct mw_bar_reader *mw_bar_reader_new(struct mw_cache *cache, struct mw_wake *wake);
 void mw_bar_reader_free(struct mw_bar_reader *reader);
 
-/* Adds a series that is new, with every bar that is in it. Does nothing for one that is there. */
+/* Adds a series that is new, with every live bar that is in it. Does nothing for one that is
+ * there. */
 void mw_bar_reader_watch(struct mw_bar_reader *reader, struct mw_series *series);
 
-/* Takes the next bar as an event (MW_EVENT_BAR), or what was lost before it (MW_EVENT_LAGGED).
- * False, and `event` untouched, when there is none now. */
+/* Takes the next bar as an event (MW_EVENT_BAR), or what is to be told before it (LAGGED, REVISED,
+ * BACKFILLED, GAP). False, and `event` untouched, when there is none now. */
 bool mw_bar_reader_take(struct mw_bar_reader *reader, struct mw_event *event);
+
+/* Monotonic time at which bars that are held back may be taken although nothing was put; INT64_MAX
+ * when none are. */
+int64_t mw_bar_reader_due_ms(const struct mw_bar_reader *reader);
 
 #endif

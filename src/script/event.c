@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 
 const char *mw_event_kind_text(mw_event_kind kind)
 {
@@ -14,6 +15,34 @@ const char *mw_event_kind_text(mw_event_kind kind)
     };
     MW_CHECK((unsigned)kind < MW_EVENT_KIND_COUNT);
     return texts[kind];
+}
+
+bool mw_event_kind_is_of_series(mw_event_kind kind)
+{
+    return kind == MW_EVENT_LAGGED || kind == MW_EVENT_GAP || kind == MW_EVENT_BACKFILLED ||
+           kind == MW_EVENT_REVISED || kind == MW_EVENT_BAR;
+}
+
+struct mw_event mw_event_of_news(const struct mw_cursor_news *news, const struct mw_series_key *key)
+{
+    static const mw_event_kind kinds[] = {[MW_CURSOR_LAGGED] = MW_EVENT_LAGGED,
+                                          [MW_CURSOR_REVISED] = MW_EVENT_REVISED,
+                                          [MW_CURSOR_BACKFILLED] = MW_EVENT_BACKFILLED,
+                                          [MW_CURSOR_GAP] = MW_EVENT_GAP,
+                                          [MW_CURSOR_BAR] = MW_EVENT_BAR};
+    MW_CHECK(news->kind >= MW_CURSOR_LAGGED && news->kind <= MW_CURSOR_BAR);
+    struct mw_event event = {.kind = kinds[news->kind], .time_ms = mw_clock_wall_ms(), .key = *key};
+    memcpy(event.feed, key->feed, sizeof(event.feed));
+    if (news->kind == MW_CURSOR_BAR || news->kind == MW_CURSOR_REVISED) {
+        event.candle = news->candle;
+        return event;
+    }
+    event.count = news->count;
+    if (news->kind != MW_CURSOR_LAGGED) {
+        event.from_ms = news->from_ms;
+        event.to_ms = news->to_ms;
+    }
+    return event;
 }
 
 void mw_event_deinit(struct mw_event *event)

@@ -1,8 +1,9 @@
 /* event.h - what happened, on its way from feeds and workers to whoever listens.
  *
- * Bars do not travel as events: they are read from the cache. Events are rare: states of feeds,
- * refusals, lag, signals, errors of strategies. A queue is bounded; when a slow reader lets it fill
- * up the oldest are dropped and counted.
+ * Bars do not travel as events, and neither does what is said of their series: both are read from
+ * the cache, by whoever has a cursor there. What is queued is rare: states of feeds, refusals,
+ * signals, errors of strategies. A queue is bounded; when a slow reader lets it fill up the oldest
+ * are dropped and counted.
  *
  * Threads: a queue takes events from any thread; one thread reads it. `lock` covers all of it.
  */
@@ -17,16 +18,20 @@
 #include "base/status.h"
 #include "base/thread.h"
 #include "feed/connection.h"
-#include "market/series.h"
+#include "script/cursor.h"
 
 /* X(name, text as scripts see it in event.kind) */
 #define MW_EVENT_LIST(X)                                                                           \
     X(STATE, "state")     /* a feed's state changed: feed, state, error */                         \
     X(REFUSED, "refused") /* a venue refused a request and goes on: feed, state, error */          \
-    X(LAGGED, "lagged")   /* the ring dropped bars before delivery: strategy, key, count */        \
     X(SIGNAL, "signal")   /* a strategy says something: strategy, text, json */                    \
     X(ERROR, "error")     /* a strategy failed: strategy, error */                                 \
-    X(BAR, "bar")         /* a bar closed: key, candle; made by readers, never queued */
+    /* What readers of a series are told, see cursor.h; never queued. All have the key. */         \
+    X(LAGGED, "lagged")         /* the ring dropped bars before delivery: count */                 \
+    X(GAP, "gap")               /* delivery goes on without what is missing: from, to, count */    \
+    X(BACKFILLED, "backfilled") /* a gap that was told is closed: from, to, count */               \
+    X(REVISED, "revised")       /* a bar that was delivered has other values: candle */            \
+    X(BAR, "bar")               /* a bar closed: candle */
 
 typedef enum mw_event_kind {
 #define MW_EVENT_ENUM(name, text) MW_EVENT_##name,
@@ -43,12 +48,21 @@ struct mw_event {
     bool has_error;
     struct mw_error error;
     char strategy[MW_STRATEGY_NAME_BYTES_MAX + 1];
-    uint64_t count;           /* of bars lost */
-    struct mw_series_key key; /* of the bar, or of the series that lags */
+    uint64_t count;           /* of bars lost, of buckets missing, of bars that came for them */
+    struct mw_series_key key; /* of the series that is told of */
     struct mw_candle candle;
-    char *text; /* owns; a signal for people: "buy BTCUSDT price=64117.5" */
-    char *json; /* owns; the same for machines */
+    int64_t from_ms, to_ms; /* open times of the first and the last bucket of a gap */
+    char *text;             /* owns; a signal for people: "buy BTCUSDT price=64117.5" */
+    char *json;             /* owns; the same for machines */
 };
+
+/* Makes the event of what a cursor tells of the series of `key`: LAGGED, GAP, BACKFILLED, REVISED
+ * or BAR. */
+struct mw_event mw_event_of_news(const struct mw_cursor_news *news,
+                                 const struct mw_series_key *key);
+
+/* Whether events of this kind come from cursors. */
+bool mw_event_kind_is_of_series(mw_event_kind kind);
 
 /* "state", "bar", ... Never NULL. */
 const char *mw_event_kind_text(mw_event_kind kind);

@@ -8,7 +8,6 @@
 #include "script/cursor.h"
 
 enum {
-    BATCH = 64,             /* closed bars copied at once; 4 KiB on the stack */
     STOP_WAIT_MS = 300,     /* what a running hook gets before it is interrupted */
     STOP_WAIT_ALL_MS = 500, /* and all the others */
 };
@@ -17,7 +16,10 @@ enum {
 struct watch {
     struct watch *next; /* owns; the next watch of the same series */
     struct mw_strategy *strategy;
-    struct mw_cursor cursor;
+    struct mw_cursor *cursor; /* owns */
+    int64_t due_ms;           /* bars are held back until then, monotonic; INT64_MAX for none */
+    struct watch *next_held;  /* of those that have a time or had one at the last look */
+    bool listed;
 };
 
 struct mw_worker {
@@ -37,6 +39,7 @@ struct mw_worker {
     uint32_t strategy_count;
     struct watch **watches; /* owns; by the series' number */
     uint32_t watch_count;   /* places in it */
+    struct watch *held;     /* a list */
 };
 
 static void on_marked(void *user)
@@ -70,6 +73,7 @@ void mw_worker_free(struct mw_worker *worker)
     for (uint32_t i = 0; i < worker->watch_count; i++) {
         for (struct watch *watch = worker->watches[i], *next; watch != NULL; watch = next) {
             next = watch->next;
+            mw_cursor_free(watch->cursor);
             mw_free(watch);
         }
     }
@@ -107,7 +111,8 @@ static void watch_series(struct mw_worker *worker, struct mw_strategy *strategy,
             return;
     struct watch *watch = mw_alloc_zero(sizeof(*watch));
     watch->strategy = strategy;
-    mw_cursor_init(&watch->cursor, series, from_oldest);
+    watch->cursor = mw_cursor_new(series, from_oldest);
+    watch->due_ms = INT64_MAX;
     *last = watch;
     mw_watcher_watch(worker->watcher, series);
 }
@@ -119,33 +124,67 @@ void mw_worker_watch(struct mw_worker *worker, struct mw_strategy *strategy,
     watch_series(worker, strategy, series, false);
 }
 
-static void tell_lagged(struct mw_strategy *strategy, const struct mw_series_key *key,
-                        uint64_t lost)
+static void tell(struct mw_strategy *strategy, const struct mw_cursor_news *news,
+                 const struct mw_series_key *key)
 {
-    struct mw_event event = {
-        .kind = MW_EVENT_LAGGED, .time_ms = mw_clock_wall_ms(), .count = lost, .key = *key};
-    snprintf(event.feed, sizeof(event.feed), "%s", key->feed);
+    struct mw_event event = mw_event_of_news(news, key);
     snprintf(event.strategy, sizeof(event.strategy), "%s", mw_strategy_name(strategy));
-    mw_strategy_count_lost(strategy, lost);
+    if (news->kind == MW_CURSOR_LAGGED)
+        mw_strategy_count_lost(strategy, news->count);
     mw_strategy_handle_state(strategy, &event);
+}
+
+/* Notes how long a series is held back from a strategy, INT64_MAX for not at all. */
+static void hold(struct mw_worker *worker, struct watch *watch, int64_t due_ms)
+{
+    watch->due_ms = due_ms;
+    if (due_ms == INT64_MAX || watch->listed)
+        return;
+    watch->listed = true;
+    watch->next_held = worker->held;
+    worker->held = watch;
 }
 
 static void deliver(struct mw_worker *worker, struct watch *watch) MW_ON(mw_worker_thread)
 {
-    const struct mw_series_key *key = mw_series_key(watch->cursor.series);
-    struct mw_candle bars[BATCH];
-    uint32_t rows;
-    do {
-        uint64_t lost;
-        rows = mw_cursor_read(&watch->cursor, BATCH, bars, &lost);
-        if (lost > 0)
-            tell_lagged(watch->strategy, key, lost);
-        for (uint32_t i = 0; i < rows && !atomic_load(&worker->stopping); i++)
-            mw_strategy_handle_bar(watch->strategy, &bars[i], key);
-    } while (rows == BATCH && !atomic_load(&worker->stopping));
+    const struct mw_series_key *key = mw_series_key(mw_cursor_series(watch->cursor));
+    int64_t now_ms = mw_clock_monotonic_ms();
+    struct mw_cursor_news news = {.until_ms = INT64_MAX};
+    while (!atomic_load(&worker->stopping)) {
+        mw_cursor_kind kind = mw_cursor_next(watch->cursor, now_ms, &news);
+        if (kind == MW_CURSOR_NOTHING || kind == MW_CURSOR_HELD)
+            break;
+        if (kind == MW_CURSOR_BAR)
+            mw_strategy_handle_bar(watch->strategy, &news.candle, key);
+        else
+            tell(watch->strategy, &news, key);
+    }
+    hold(worker, watch, news.kind == MW_CURSOR_HELD ? news.until_ms : INT64_MAX);
     if (mw_strategy_wants_ticks(watch->strategy) &&
-        mw_cursor_read_forming(&watch->cursor, &bars[0]))
-        mw_strategy_handle_tick(watch->strategy, &bars[0], key);
+        mw_cursor_read_forming(watch->cursor, &news.candle))
+        mw_strategy_handle_tick(watch->strategy, &news.candle, key);
+}
+
+/* Delivers what has been held back for long enough. Returns how long to wait for the next: -1 for
+ * ever. */
+static int64_t take_held(struct mw_worker *worker) MW_ON(mw_worker_thread)
+{
+    int64_t now_ms = worker->held != NULL ? mw_clock_monotonic_ms() : 0, due_ms = INT64_MAX;
+    struct watch *watch = worker->held;
+    worker->held = NULL;
+    for (struct watch *next; watch != NULL; watch = next) {
+        next = watch->next_held;
+        watch->listed = false;
+        if (watch->due_ms <= now_ms)
+            deliver(worker, watch);
+        else
+            hold(worker, watch, watch->due_ms);
+        due_ms = watch->due_ms < due_ms ? watch->due_ms : due_ms;
+    }
+    if (due_ms == INT64_MAX)
+        return -1;
+    int64_t wait_ms = due_ms - mw_clock_monotonic_ms();
+    return wait_ms > 0 ? wait_ms : 0;
 }
 
 static void take_offers(struct mw_worker *worker) MW_ON(mw_worker_thread)
@@ -201,7 +240,7 @@ static void run_worker(void *user)
         take_offers(worker);
         take_events(worker);
         take_series(worker);
-        mw_wake_wait(&worker->wake, -1);
+        mw_wake_wait(&worker->wake, take_held(worker));
     }
     take_events(worker); /* the feeds stopped before: their last words come before the hook */
     for (uint32_t i = 0; i < worker->strategy_count; i++)

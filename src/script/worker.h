@@ -1,8 +1,8 @@
 /* worker.h - a thread that runs the strategies pinned to it.
  *
- * It sleeps until the cache marked one of its series or an event came in, then walks each dirty
- * series from each strategy's cursor: every newer closed bar, in order, then the newest forming
- * one.
+ * It sleeps until the cache marked one of its series, an event came in, or bars were held back for
+ * long enough (cursor.h), then walks each such series from each strategy's cursor: every newer
+ * closed bar, in order, and what is to be told of them, then the newest forming one.
  *
  * Threads: made, started, stopped and freed by one owner; mw_worker_post any thread.
  */
@@ -38,8 +38,8 @@ void mw_worker_stop_begin(struct mw_worker *worker);
 /* Hands an event to every strategy of this worker (handle_state). Copies. */
 void mw_worker_post(struct mw_worker *worker, const struct mw_event *event);
 
-/* Gives strategies without interests of their own a series that is new, with every bar that is in
- * it by the time they look. Any thread. */
+/* Gives strategies without interests of their own a series that is new, with every live bar that
+ * is in it by the time they look. Any thread. */
 void mw_worker_offer(struct mw_worker *worker, struct mw_series *series);
 
 #endif

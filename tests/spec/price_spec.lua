@@ -188,6 +188,36 @@ describe("a series", function()
     assert.same({ 10, false, "gap" }, answer { count = 10 })
     assert.same({ 10, true }, answer { start = live.first_ms, finish = time_of(10) })
     assert.same({ 11, false, "gap" }, answer { start = live.first_ms, finish = time_of(12) })
+    local missing = live.first_ms + 10 * live.step_ms
+    local gaps = engine:gaps()
+    assert.equal(1, #gaps)
+    gaps[1].given_up = nil -- whether anybody asks for it is not the matter here
+    assert.same({ { feed = "demo", symbol = "BTCUSD", frequency = "1m", from = missing,
+                    to = missing, buckets = 1 } }, gaps)
+    assert.equal(1, engine:status().feeds.demo.gaps)
+  end)
+
+  it("without gaps has none to list", function()
+    local engine <close> = live.start { feeds = { live.feed { simulator = {
+      speed = "max", replay = live.csv(live.rows(5)) } } } }
+    live.wait_bar(engine, time_of(5))
+    assert.same({}, engine:gaps())
+    assert.equal(0, engine:status().feeds.demo.gaps)
+  end)
+
+  it("tells a host of a gap before the bar behind it", function()
+    local engine <close> = live.open { feeds = { live.feed { gap_wait = 0, simulator = {
+      speed = "max", replay = live.csv(live.rows(20, { [11] = false, [12] = false })) } } } }
+    local told = {}
+    engine:on("gap", function(event) told[#told + 1] = event end)
+    engine:on("bar", function(bar) told[#told + 1] = bar.time end)
+    assert(engine:start())
+    assert(live.wait(engine, function() return #told == 19 end))
+    local gap = told[11]
+    assert.same({ "gap", "demo", "BTCUSD", "1m", 2 },
+      { gap.kind, gap.feed, gap.symbol, gap.frequency, gap.count })
+    assert.same({ time_of(11), time_of(12) }, { gap.from, gap.to })
+    assert.same({ time_of(10), time_of(13) }, { told[10], told[12] })
   end)
 
   it("shows the forming bar when it is asked to", function()

@@ -108,6 +108,35 @@ static void shows_lag_of_strategies_and_of_the_reader(void **state)
                         "18:15:00.123 lagged  slow       BTCUSDT    1m   20 bars lost\n");
 }
 
+static void shows_gaps_and_what_became_of_them(void **state)
+{
+    (void)state;
+    struct mw_event event = bar_event();
+    event.kind = MW_EVENT_GAP;
+    event.from_ms = event.candle.open_ms;
+    event.to_ms = event.from_ms + 2 * 60000;
+    event.count = 3;
+    assert_string_equal(line_of(&event, NULL, false),
+                        "18:15:00.123 gap     demo       BTCUSDT    1m   2026-10-22 18:14 to "
+                        "2026-10-22 18:16  3 bars missing or in doubt\n");
+    event.to_ms = event.from_ms;
+    event.count = 1;
+    assert_string_equal(line_of(&event, NULL, false),
+                        "18:15:00.123 gap     demo       BTCUSDT    1m   2026-10-22 18:14  "
+                        "1 bar missing or in doubt\n");
+    event.kind = MW_EVENT_BACKFILLED;
+    assert_string_equal(line_of(&event, NULL, false),
+                        "18:15:00.123 backfilled demo       BTCUSDT    1m   2026-10-22 18:14  "
+                        "1 bar there now\n");
+    event.count = 0;
+    assert_non_null(strstr(line_of(&event, NULL, false), "  nothing was traded\n"));
+    event.kind = MW_EVENT_REVISED;
+    event.candle.flags = MW_CANDLE_REVISED | MW_CANDLE_UNPROVEN;
+    assert_string_equal(line_of(&event, NULL, false),
+                        "18:15:00.123 revised demo       BTCUSDT    1m   2026-10-22 18:14  o 64117 "
+                        "h 64118.5 l 64116 c 64117.99 v 0.40567  revised  unproven\n");
+}
+
 static void masks_controls_from_outside(void **state)
 {
     (void)state;
@@ -150,6 +179,7 @@ int main(void)
         cmocka_unit_test(shows_bars_in_columns),
         cmocka_unit_test(shows_what_strategies_say),
         cmocka_unit_test(shows_lag_of_strategies_and_of_the_reader),
+        cmocka_unit_test(shows_gaps_and_what_became_of_them),
         cmocka_unit_test(masks_controls_from_outside),
         cmocka_unit_test(colours_by_urgency),
         cmocka_unit_test(holds_the_longest_signal),

@@ -71,6 +71,9 @@ static void kinds_have_texts(void **state)
 {
     (void)state;
     assert_string_equal(mw_event_kind_text(MW_EVENT_STATE), "state");
+    assert_string_equal(mw_event_kind_text(MW_EVENT_GAP), "gap");
+    assert_string_equal(mw_event_kind_text(MW_EVENT_BACKFILLED), "backfilled");
+    assert_string_equal(mw_event_kind_text(MW_EVENT_REVISED), "revised");
     assert_string_equal(mw_event_kind_text(MW_EVENT_BAR), "bar");
 }
 

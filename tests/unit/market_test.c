@@ -438,9 +438,29 @@ static void watchers_stop_at_their_maximum(void **state)
     mw_cache_free(cache);
 }
 
+static void counts_buckets_of_every_length(void **state)
+{
+    (void)state;
+    static const struct mw_timeframe timeframes[] = {
+        {1, 's'}, {1, 'm'}, {7, 'm'}, {90, 'm'}, {1, 'd'}, {3, 'd'}, {2, 'w'}, {1, 'M'}, {5, 'M'}};
+    for (size_t i = 0; i < MW_COUNT(timeframes); i++) {
+        /* Across a day's end, a leap day, and 1970. */
+        static const int64_t starts[] = {1709164800000 - 3600000, -40 * (int64_t)86400000, 0};
+        for (size_t j = 0; j < MW_COUNT(starts); j++) {
+            int64_t from_ms = mw_timeframe_floor(timeframes[i], starts[j]), to_ms = from_ms;
+            assert_int_equal(mw_timeframe_buckets(timeframes[i], from_ms, from_ms - 1), 0);
+            for (uint64_t count = 1; count < 500; count++) {
+                assert_int_equal(mw_timeframe_buckets(timeframes[i], from_ms, to_ms), count);
+                to_ms = mw_timeframe_next(timeframes[i], to_ms);
+            }
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(counts_buckets_of_every_length),
         cmocka_unit_test(timeframes_of_the_same_buckets_are_one),
         cmocka_unit_test(refuses_what_is_no_timeframe),
         cmocka_unit_test(buckets_follow_day_week_and_calendar),

@@ -204,6 +204,115 @@ static void tells_of_what_the_ring_lost_before_what_is_left(void **state)
     end(&bench);
 }
 
+/* Says each event and each bar as one text. */
+static const char teller[] =
+    "local s = {}\n"
+    "function s.handle_state(context, e)\n"
+    "  local range = e.from and (' %d-%d'):format(e.from // 60000, e.to // 60000) or ''\n"
+    "  local value = e.bar and (' %d=%g'):format(e.bar.time // 60000, e.bar.volume) or ''\n"
+    "  context:signal(('%s %s %s %s%s%s %s'):format(e.kind, e.feed, e.symbol, e.frequency, range,\n"
+    "    value, e.count or e.strategy))\n"
+    "end\n"
+    "function s.handle_bar(context, bar)\n"
+    "  assert(context.now == bar.close_time + 1)\n"
+    "  context:signal(('%d%s'):format(bar.time // 60000, bar.proven and '' or ' in doubt'))\n"
+    "end\n"
+    "return s\n";
+
+static void put_changed(struct bench *bench, struct mw_series *series, int64_t minute)
+{
+    const struct mw_candle candle = {.open_ms = minute * MW_MS_PER_MINUTE,
+                                     .open = 1,
+                                     .high = 1,
+                                     .low = 1,
+                                     .close = 1,
+                                     .volume = 77,
+                                     .state = MW_CANDLE_CLOSED,
+                                     .closed_by = MW_CLOSED_BY_EXCHANGE};
+    mw_cache_put(bench->cache, series, &candle, INT64_MAX / 2, NULL);
+    mw_cache_flush(bench->cache);
+}
+
+static void holds_bars_back_and_tells_of_what_never_came(void **state)
+{
+    (void)state;
+    enum { HOLD_MS = 80 };
+    struct bench bench;
+    begin(&bench, 50);
+    struct mw_strategy *strategy = load(&bench, teller);
+    struct mw_series *series = add_series(&bench, "A"), *other = add_series(&bench, "B");
+    atomic_store(&mw_series_note(series)->gap_wait_ms, HOLD_MS);
+    mw_worker_watch(bench.worker, strategy, series);
+    mw_worker_watch(bench.worker, strategy, other);
+    start(&bench);
+    put_closed(&bench, series, 1, 1);
+    expect_signal(&bench, "1");
+    int64_t began_ms = mw_clock_monotonic_ms();
+    put_closed(&bench, series, 4, 5);
+    put_closed(&bench, other, 9, 9); /* nothing of B waits */
+    expect_signal(&bench, "9");
+    expect_signal(&bench, "gap demo A 1m 2-3 2"); /* nobody woke the worker */
+    assert_true(mw_clock_monotonic_ms() - began_ms >= HOLD_MS);
+    expect_signal(&bench, "4");
+    expect_signal(&bench, "5");
+    put(&bench, series, 3, true);
+    mw_series_prove(series, 2 * MW_MS_PER_MINUTE, 2 * MW_MS_PER_MINUTE);
+    mw_cache_touch(bench.cache, series);
+    mw_cache_flush(bench.cache);
+    expect_signal(&bench, "backfilled demo A 1m 2-3 1");
+    put_changed(&bench, series, 4);
+    expect_signal(&bench, "revised demo A 1m 4=77 tested");
+    end(&bench);
+}
+
+static void goes_on_at_once_when_a_hole_is_filled_or_given_up(void **state)
+{
+    (void)state;
+    struct bench bench;
+    begin(&bench, 50);
+    struct mw_strategy *strategy = load(&bench, teller);
+    struct mw_series *series = add_series(&bench, "A");
+    atomic_store(&mw_series_note(series)->gap_wait_ms, WAIT_MS * 100);
+    mw_worker_watch(bench.worker, strategy, series);
+    start(&bench);
+    put_closed(&bench, series, 1, 1);
+    put_closed(&bench, series, 4, 4);
+    expect_signal(&bench, "1");
+    put_closed(&bench, series, 2, 3);
+    expect_signal(&bench, "2");
+    expect_signal(&bench, "3");
+    expect_signal(&bench, "4");
+    put(&bench, series, 5, false);
+    mw_series_interrupt(series);
+    put_closed(&bench, series, 7, 7);
+    mw_series_give_up(series, 5 * MW_MS_PER_MINUTE, 6 * MW_MS_PER_MINUTE);
+    mw_cache_touch(bench.cache, series);
+    mw_cache_flush(bench.cache);
+    expect_signal(&bench, "gap demo A 1m 5-6 2");
+    expect_signal(&bench, "5 in doubt");
+    expect_signal(&bench, "7");
+    end(&bench);
+}
+
+static void stops_while_bars_are_held(void **state)
+{
+    (void)state;
+    struct bench bench;
+    begin(&bench, 50);
+    struct mw_strategy *strategy = load(&bench, teller);
+    struct mw_series *series = add_series(&bench, "A");
+    atomic_store(&mw_series_note(series)->gap_wait_ms, WAIT_MS * 100);
+    mw_worker_watch(bench.worker, strategy, series);
+    start(&bench);
+    put_closed(&bench, series, 1, 1);
+    put_closed(&bench, series, 4, 4);
+    expect_signal(&bench, "1");
+    int64_t began_ms = mw_clock_monotonic_ms();
+    mw_worker_stop(bench.worker);
+    assert_in_range(mw_clock_monotonic_ms() - began_ms, 0, STOP_MS_MAX);
+    end(&bench);
+}
+
 static void sees_closed_bars_before_the_forming_one(void **state)
 {
     (void)state;
@@ -380,6 +489,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gets_each_bar_once_and_in_order_at_full_speed),
         cmocka_unit_test(tells_of_what_the_ring_lost_before_what_is_left),
+        cmocka_unit_test(holds_bars_back_and_tells_of_what_never_came),
+        cmocka_unit_test(goes_on_at_once_when_a_hole_is_filled_or_given_up),
+        cmocka_unit_test(stops_while_bars_are_held),
         cmocka_unit_test(sees_closed_bars_before_the_forming_one),
         cmocka_unit_test(gives_new_series_to_those_who_want_all),
         cmocka_unit_test(passes_events_on_and_goes_on_after_errors),
