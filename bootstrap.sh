@@ -21,7 +21,8 @@ END
 
 # To build and run.
 run_packages=(gcc g++ libc6-dev cmake ninja-build pkgconf lua5.4 liblua5.4-dev lua-cjson
-  lua-cjson-dev libjansson-dev libwebsockets-dev libssl-dev libwslay-dev libsimdjson-dev)
+  lua-cjson-dev libcurl4-openssl-dev libjansson-dev libwebsockets-dev libssl-dev libwslay-dev
+  libsimdjson-dev)
 # To test and lint, on top.
 test_packages=(git libcmocka-dev lua-busted lua-check python3 python3-websockets clang clang-tidy
   clang-format libclang-rt-dev llvm openssl tmux)

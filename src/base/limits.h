@@ -44,6 +44,10 @@ enum {
     MW_RECEIVE_BYTES = 64 << 10, /* one read from a socket; about 180 frames of 352 bytes */
     MW_JSON_DEPTH_MAX = 64,
 
+    /* HTTP. One request a feed at a time. */
+    MW_HTTP_REQUESTS_MAX = 64,
+    MW_HTTP_RETRY_AFTER_S_MAX = 86400, /* bans of venues last up to three days; ask again daily */
+
     /* Time-outs and back-off, in milliseconds. */
     MW_PHASE_MS_DEFAULT = 10000,
     MW_PHASE_MS_MAX = 3600000,
@@ -53,6 +57,16 @@ enum {
     MW_GRACE_MS_DEFAULT = 2000,     /* the last update of a bar is seen up to 2 s after its end */
     MW_GAP_WAIT_MS_DEFAULT = 10000, /* a request with two retries takes a few seconds */
     MW_SETTLE_MS_DEFAULT = 10000,   /* data flowing this long: the next failure is a new one */
+
+    /* A venue's history. */
+    MW_BACKFILL_ANSWER_BYTES_MAX = 8 << 20, /* 1,500 rows of 200 bytes are 300 KB */
+    MW_BACKFILL_ATTEMPTS_MAX = 5,           /* 8 s with the back-off below: less than a gap_wait */
+    MW_BACKFILL_BASE_MS = 500,              /* a history lags behind its stream by up to a second */
+    MW_BACKFILL_CAP_MS = 10000,
+    MW_BACKFILL_RETRY_MS = 60000,     /* holes that were given up are asked for this often */
+    MW_BACKFILL_SETTLE_MS = 5000,     /* after the end of a bucket its row is final */
+    MW_BACKFILL_BAN_MS_MAX = 3600000, /* however long a venue asks us to stay away */
+    MW_BACKFILL_TIMEOUT_MS = 10000,   /* one request */
 
     /* Protocols. A request for 2,000 topics is built in 1 ms. */
     MW_PROTOCOL_MS_MAX = 1000,            /* one call of a protocol's function */

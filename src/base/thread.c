@@ -16,6 +16,7 @@
 struct mw_role mw_feed_thread = {"feed"};
 struct mw_role mw_worker_thread = {"worker"};
 struct mw_role mw_server_thread = {"server"};
+struct mw_role mw_history_thread = {"history"};
 
 static _Thread_local struct mw_role *current_role;
 

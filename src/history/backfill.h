@@ -9,16 +9,13 @@
  * MW_BACKFILL_ATTEMPTS_MAX in a row the hole is given up (readers do not wait for it any more) and
  * tried again later at a slow pace.
  *
- * What an answer proves. A row is final only if a later row stands in the same answer: the newest
- * may still form, or the venue's history may lag behind its stream. A bucket without a row is quiet
- * only if a later row is there. So a hole is asked for together with the bucket after it. Where no
- * later bar exists yet (the clock closed the bar of a market that has gone quiet) the answer counts
- * if it was asked for MW_BACKFILL_SETTLE_MS after the bucket's end. Rows off the grid, out of the
- * range asked for, out of order, twice, of no shape that is a candle: the answer is wrong and
- * counts as failed, whole.
+ * What an answer proves is said in merger.h. A row is final only if a later one stands in the same
+ * answer, so a hole is asked for together with the bar after it; with the bar before it too, since
+ * an answer without that one is not whole. Rows are put as closed by the exchange, source
+ * MW_SOURCE_BACKFILL; the rules of series.c keep what came live.
  *
- * Rows are put as closed by the exchange, source MW_SOURCE_BACKFILL; the rules of series.c keep
- * what came live. Older rows are put newest first, which costs the ring nothing.
+ * Where the venue does not answer at all, or asks us to stay away, everything of the feed waits;
+ * after MW_BACKFILL_ATTEMPTS_MAX of these in a row all of its holes are given up.
  *
  * Threads: made, started, stopped and freed by one owner; the three requests any thread, and they
  * return at once.
@@ -42,7 +39,14 @@ struct mw_backfill_source {
     const char *base;             /* URL that requests are appended to; NULL for the protocol's */
     const char *ca_file, *market_type; /* NULL for none */
     int64_t gap_wait_ms;               /* set on its series when they are wanted */
-    /* What mw_backfill_probe found. From the history thread; NULL for nobody. */
+    /* 0 for the defaults in limits.h. */
+    double retry_s;            /* holes that were given up are asked for this often */
+    double base_s, cap_s;      /* back-off between attempts */
+    int64_t settle_ms;         /* after the end of a bucket its row is final */
+    int64_t timeout_ms;        /* of a request */
+    uint64_t answer_bytes_max; /* of an answer's body */
+    /* What mw_backfill_probe found, after the series' health was set; not called when the venue
+     * does not say. From the history thread; NULL for nobody. */
     void (*on_probe)(void *user, struct mw_series *series, bool missed);
     /* A request failed for good (`err`), or works again (NULL). From the history thread. */
     void (*on_history)(void *user, const char *feed, const struct mw_error *err);
@@ -55,7 +59,9 @@ struct mw_backfill_source {
 struct mw_backfill *mw_backfill_new(struct mw_cache *cache);
 void mw_backfill_free(struct mw_backfill *backfill);
 
-/* Before the start. Copies the texts. Errors: MW_EPARSE for a base that is no http(s) URL. */
+/* Before the start. Copies the texts. Without a base, here or in the protocol, nothing is asked for
+ * until one is set. Errors: MW_EPARSE for a base that is no http(s) URL, MW_EINVAL for a protocol
+ * without a history, MW_ELIMIT for more than MW_FEEDS_MAX. */
 MW_MUST_USE mw_status mw_backfill_add(struct mw_backfill *backfill,
                                       const struct mw_backfill_source *source,
                                       struct mw_error *err);
@@ -63,12 +69,14 @@ MW_MUST_USE mw_status mw_backfill_add(struct mw_backfill *backfill,
 MW_MUST_USE mw_status mw_backfill_set_base(struct mw_backfill *backfill, const char *feed,
                                            const char *base, struct mw_error *err);
 
+/* Errors: MW_ELIMIT. */
 MW_MUST_USE mw_status mw_backfill_start(struct mw_backfill *backfill, struct mw_error *err);
 /* Joins the thread. Requests under way are dropped. Idempotent. */
 void mw_backfill_stop(struct mw_backfill *backfill);
 
-/* Fills the ring of a series that is wanted from now on; does nothing for one that is known, or
- * whose feed has no source. */
+/* Fills the ring of a series that is wanted from now on, and its holes. Does nothing for one that
+ * is wanted already, or whose feed has no source. A series that was subscribed and is
+ * MW_SERIES_IDLE again is dropped, until it is wanted once more. */
 void mw_backfill_want(struct mw_backfill *backfill, struct mw_series *series);
 /* The holes of `series` have changed: for mw_cache_on_gap. */
 void mw_backfill_check(struct mw_backfill *backfill, struct mw_series *series);
@@ -77,7 +85,7 @@ void mw_backfill_check(struct mw_backfill *backfill, struct mw_series *series);
 void mw_backfill_probe(struct mw_backfill *backfill, struct mw_series *series);
 
 struct mw_backfill_status {
-    bool has_history;            /* the feed has a source */
+    bool has_history;            /* the feed has a source with a base */
     uint64_t requests, failures; /* answered; not, or wrongly */
     uint64_t bars;               /* put */
     uint32_t waiting;            /* series with something to ask for */

@@ -4,7 +4,8 @@
  * name are always checked; redirects are not followed; nothing is cached and no cookie kept. Names
  * are looked up without blocking.
  *
- * Threads: the thread that made it, but mw_http_wake any thread.
+ * Threads: one thread at a time, which has SIGPIPE blocked or ignored (as those of mw_thread_start
+ * have), but mw_http_wake any thread.
  */
 #ifndef MW_NET_HTTP_H
 #define MW_NET_HTTP_H
@@ -26,12 +27,14 @@ struct mw_http_request {
 
 struct mw_http_answer {
     int code;         /* HTTP status; 0 when there was no answer */
-    const char *body; /* borrowed for the call; MW_MESSAGE_PADDING zero bytes follow */
+    const char *body; /* borrowed for the call; MW_MESSAGE_PADDING zero bytes follow; with `err`
+                         what came of it */
     size_t length;
     int64_t retry_after_ms; /* what the server asks to wait (Retry-After); 0 where it does not */
     int64_t sent_ms;        /* wall clock when the request was made */
     const struct mw_error *err; /* why there was no whole answer, or NULL: MW_ETIMEOUT, MW_ERESOLVE,
-                                   MW_ECONNECT, MW_ETLS, MW_ELIMIT, MW_ECLOSED */
+                                   MW_ECONNECT, MW_ETLS, MW_ELIMIT, MW_EPROTOCOL,
+                                   MW_ECLOSED */
 };
 
 /* Called from within mw_http_service, once per request, whatever its fate. New requests may be made
@@ -44,7 +47,8 @@ MW_MUST_USE mw_status mw_http_new(struct mw_http **out, struct mw_error *err);
 void mw_http_free(struct mw_http *http);
 
 /* Starts a request; how it went comes as `done`. Copies. Errors, and then `done` is not called:
- * MW_EPARSE for a URL that is none or no http(s), MW_ELIMIT with MW_HTTP_REQUESTS_MAX under way. */
+ * MW_EPARSE for a URL that is none or no http(s), MW_ELIMIT for one that is too long or with
+ * MW_HTTP_REQUESTS_MAX under way. */
 MW_MUST_USE mw_status mw_http_start(struct mw_http *http, const struct mw_http_request *request,
                                     mw_http_done_fn done, void *user, struct mw_error *err);
 

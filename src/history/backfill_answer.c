@@ -1,0 +1,226 @@
+/* backfill_answer.c - what comes of a request: bars, proofs, or another attempt later. */
+#include "history/backfill_parts.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+
+enum { HTTP_OK = 200, HTTP_BANNED = 418, HTTP_BUSY = 429, HTTP_SERVER_FAULT = 500 };
+
+static void name_series(struct mw_series *series, struct mw_error *err)
+{
+    const struct mw_series_key *key = mw_series_key(series);
+    char text[MW_TIMEFRAME_BYTES_MAX];
+    mw_fail_within(err, err->status, "history of %s %s", key->symbol,
+                   mw_timeframe_format(key->timeframe, text));
+}
+
+static void note_failure(struct mw_backfill_source_state *source, const struct mw_error *err)
+{
+    pthread_mutex_lock(&source->backfill->lock);
+    source->status.failures++;
+    source->status.has_error = true;
+    source->status.error = *err;
+    pthread_mutex_unlock(&source->backfill->lock);
+    uint64_t held;
+    if (mw_log_gate_pass(&source->gate, mw_clock_monotonic_ms(), &held))
+        mw_log(MW_LOG_WARN, "feed %s: %s (%llu more like it)", source->options.feed, err->message,
+               (unsigned long long)held);
+}
+
+static void tell(struct mw_backfill_source_state *source, const struct mw_error *err)
+{
+    bool failed = err != NULL;
+    if (source->told != failed && source->options.on_history != NULL)
+        source->options.on_history(source->options.user, source->options.feed, err);
+    source->told = failed;
+}
+
+/* --- failures --------------------------------------------------------------------------------- */
+
+/* The work of `ask` has failed: it is tried again later, and given up after some attempts. */
+static void put_off(struct mw_backfill_source_state *source, const struct mw_ask *ask,
+                    const struct mw_error *err) MW_ON(mw_history_thread)
+{
+    struct mw_work *work = &ask->ticket->work[ask->kind];
+    int64_t now_ms = mw_clock_monotonic_ms();
+    int64_t retry_ms = (int64_t)(source->options.retry_s * MW_MS_PER_SECOND);
+    work->at_ms = now_ms + mw_backoff_next_ms(&work->backoff);
+    if (ask->kind == MW_WORK_GIVEN_UP) {
+        work->at_ms = now_ms + retry_ms;
+        return;
+    }
+    if (++work->failure_count < MW_BACKFILL_ATTEMPTS_MAX)
+        return;
+    work->failure_count = 0;
+    mw_backoff_reset(&work->backoff);
+    if (ask->kind == MW_WORK_HOLES) {
+        struct mw_gap gap = {.from_ms = ask->from_ms}; /* the first may begin before the answer */
+        mw_series_find_gap(ask->ticket->series, ask->from_ms, ask->to_ms, &gap);
+        mw_backfill_give_up(ask->ticket, gap.from_ms, ask->to_ms, now_ms);
+    }
+    work->at_ms = ask->kind == MW_WORK_FILL ? now_ms + retry_ms : 0;
+    work->due = work->due && ask->kind != MW_WORK_PROBE; /* whoever asked asks again */
+    tell(source, err);
+}
+
+/* The venue as a whole does not answer: whatever is due waits as long as it does. */
+static void put_off_all(struct mw_backfill_source_state *source, int64_t retry_after_ms,
+                        const struct mw_error *err) MW_ON(mw_history_thread)
+{
+    int64_t now_ms = mw_clock_monotonic_ms();
+    int64_t delay_ms = mw_backoff_next_ms(&source->backoff);
+    if (retry_after_ms > MW_BACKFILL_BAN_MS_MAX)
+        retry_after_ms = MW_BACKFILL_BAN_MS_MAX;
+    source->wait_ms = now_ms + (retry_after_ms > delay_ms ? retry_after_ms : delay_ms);
+    if (++source->failure_count < MW_BACKFILL_ATTEMPTS_MAX)
+        return;
+    source->failure_count = MW_BACKFILL_ATTEMPTS_MAX; /* each further one is too many as well */
+    int64_t retry_ms = now_ms + (int64_t)(source->options.retry_s * MW_MS_PER_SECOND);
+    if (source->wait_ms < retry_ms)
+        source->wait_ms = retry_ms;
+    for (struct mw_ticket *ticket = source->active; ticket != NULL; ticket = ticket->next_active) {
+        ticket->work[MW_WORK_PROBE].due = false;
+        if (ticket->work[MW_WORK_HOLES].due) {
+            mw_backfill_give_up(ticket, INT64_MIN, INT64_MAX, now_ms);
+            ticket->work[MW_WORK_GIVEN_UP].at_ms = 0; /* once the venue is asked again */
+        }
+    }
+    tell(source, err);
+}
+
+void mw_backfill_fail(struct mw_backfill_source_state *source, const struct mw_error *err)
+    MW_ON(mw_history_thread)
+{
+    note_failure(source, err);
+    put_off(source, &source->ask, err);
+}
+
+/* --- answers ---------------------------------------------------------------------------------- */
+
+static bool is_done(const struct mw_ask *ask, const struct mw_merged *merged)
+{
+    switch (ask->kind) {
+    case MW_WORK_FILL: /* the venue has nothing older */
+        return merged->rows == 0 || merged->oldest_ms >= ask->to_ms ||
+               (merged->rows == 1 && ask->to_ms == INT64_MAX);
+    case MW_WORK_PROBE: /* the newest bar is there, or a newer one */
+        return ask->from_ms == INT64_MIN || merged->newest_ms >= ask->from_ms;
+    default: /* the plan sees that no hole is left */
+        return false;
+    }
+}
+
+static void finish_probe(struct mw_backfill_source_state *source, const struct mw_ask *ask,
+                         bool missed)
+{
+    struct mw_series *series = ask->ticket->series;
+    if (!missed && mw_series_get_health(series) == MW_SERIES_STALE) {
+        mw_series_set_health(series, MW_SERIES_LIVE);
+        mw_cache_touch(source->backfill->cache, series);
+    }
+    mw_cache_flush(source->backfill->cache);
+    if (source->options.on_probe != NULL)
+        source->options.on_probe(source->options.user, series, missed);
+}
+
+static void use(struct mw_backfill_source_state *source, const struct mw_ask *ask,
+                const struct mw_merged *merged, bool newer) MW_ON(mw_history_thread)
+{
+    struct mw_work *work = &ask->ticket->work[ask->kind];
+    bool changed = mw_series_gap_version(ask->ticket->series) != ask->gap_version;
+    bool done = is_done(ask, merged);
+    if (done)
+        work->due = false;
+    if (done || merged->put > 0 || changed) {
+        work->failure_count = 0;
+        work->at_ms = 0;
+        mw_backoff_reset(&work->backoff);
+    } else {
+        struct mw_error err;
+        mw_fail(&err, MW_EHISTORY, "the answer proves nothing, no later bar is in it");
+        name_series(ask->ticket->series, &err);
+        put_off(source, ask, &err); /* the venue's history lags */
+        if (merged->doubt)
+            work->at_ms = 0; /* the second answer may come at once */
+    }
+    mw_backfill_demand(ask->ticket, MW_WORK_HOLES); /* rows may have opened some */
+    if (ask->kind == MW_WORK_PROBE && done)
+        finish_probe(source, ask, newer);
+}
+
+/* What is wrong with an answer that is no history. */
+static void explain(struct mw_backfill_source_state *source, const struct mw_http_answer *http,
+                    struct mw_error *err)
+{
+    if (http->err != NULL) {
+        *err = *http->err;
+    } else if (!mw_merger_explain(source->merger, http->body, http->length, err)) {
+        mw_fail_code(err, MW_EHISTORY, http->code, "the venue answers with status %d", http->code);
+    } else {
+        mw_fail_within(err, MW_EHISTORY, "status %d", http->code);
+    }
+    name_series(source->ask.ticket->series, err);
+}
+
+static void refused(struct mw_backfill_source_state *source, const struct mw_http_answer *http)
+    MW_ON(mw_history_thread)
+{
+    struct mw_error err;
+    explain(source, http, &err);
+    bool of_all = http->code == HTTP_BUSY || http->code == HTTP_BANNED ||
+                  http->code >= HTTP_SERVER_FAULT || http->retry_after_ms > 0 ||
+                  (http->err != NULL && http->err->status != MW_ELIMIT);
+    if (of_all) {
+        note_failure(source, &err);
+        put_off_all(source, http->retry_after_ms, &err);
+    } else {
+        source->failure_count = 0; /* the venue is there, whatever it says */
+        mw_backfill_fail(source, &err);
+    }
+}
+
+static void merge(struct mw_backfill_source_state *source, const struct mw_http_answer *http)
+    MW_ON(mw_history_thread)
+{
+    const struct mw_ask *ask = &source->ask;
+    struct mw_series *series = ask->ticket->series;
+    if (source->options.on_answer != NULL)
+        source->options.on_answer(source->options.user, series, ask->from_ms, ask->to_ms,
+                                  http->body, http->length);
+    struct mw_candle newest = {.open_ms = INT64_MIN};
+    mw_series_read_last(series, INT64_MAX, 1, true, &newest);
+    const struct mw_answer answer = {.series = series,
+                                     .from_ms = ask->from_ms,
+                                     .to_ms = ask->to_ms,
+                                     .sent_ms = http->sent_ms,
+                                     .body = http->body,
+                                     .length = http->length};
+    struct mw_merged merged;
+    struct mw_error err;
+    source->failure_count = 0; /* the venue is there, whatever it says */
+    mw_backoff_reset(&source->backoff);
+    if (mw_merger_merge(source->merger, &answer, &merged, &err) != MW_OK) {
+        name_series(series, &err);
+        mw_backfill_fail(source, &err);
+        return;
+    }
+    pthread_mutex_lock(&source->backfill->lock);
+    source->status.requests++;
+    source->status.bars += merged.put;
+    source->status.has_error = false;
+    pthread_mutex_unlock(&source->backfill->lock);
+    use(source, ask, &merged, merged.newest_ms > newest.open_ms && merged.rows > 0);
+    tell(source, NULL);
+}
+
+void mw_backfill_on_answer(void *user, const struct mw_http_answer *http)
+{
+    mw_role_assert(&mw_history_thread);
+    struct mw_backfill_source_state *source = user;
+    source->busy = false;
+    if (http->err == NULL && http->code == HTTP_OK)
+        merge(source, http);
+    else
+        refused(source, http);
+    mw_cache_flush(source->backfill->cache);
+}

@@ -1,0 +1,244 @@
+/* backfill_plan.c - what to ask a venue for next. */
+#include "history/backfill_parts.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+
+/* A venue that gives fewer rows at once cannot be asked for a bar with those beside it. */
+enum { ROWS_MIN = 3 };
+
+static uint32_t row_count_max(const struct mw_ticket *ticket)
+{
+    uint32_t count = ticket->source->options.protocol->history.row_count_max;
+    return count > ROWS_MIN ? count : ROWS_MIN;
+}
+
+static struct mw_timeframe timeframe_of(const struct mw_ticket *ticket)
+{
+    return mw_series_key(ticket->series)->timeframe;
+}
+
+static int64_t before(const struct mw_ticket *ticket, int64_t open_ms)
+{
+    return mw_timeframe_floor(timeframe_of(ticket), open_ms - 1);
+}
+
+void mw_backfill_demand(struct mw_ticket *ticket, mw_work_kind kind) MW_ON(mw_history_thread)
+{
+    struct mw_work *work = &ticket->work[kind];
+    if (!work->due)
+        work->at_ms = 0;
+    work->due = true;
+    if (!ticket->active) {
+        ticket->active = true;
+        ticket->next_active = ticket->source->active;
+        ticket->source->active = ticket;
+    }
+}
+
+void mw_backfill_give_up(struct mw_ticket *ticket, int64_t from_ms, int64_t to_ms, int64_t now_ms)
+    MW_ON(mw_history_thread)
+{
+    mw_series_give_up(ticket->series, from_ms, to_ms);
+    mw_cache_touch(ticket->source->backfill->cache, ticket->series);
+    struct mw_work *work = &ticket->work[MW_WORK_GIVEN_UP];
+    mw_backfill_demand(ticket, MW_WORK_GIVEN_UP);
+    work->at_ms = now_ms + (int64_t)(ticket->source->options.retry_s * MW_MS_PER_SECOND);
+}
+
+/* --- holes ------------------------------------------------------------------------------------ */
+
+/* All holes of the ticket's series, oldest first. */
+static uint32_t read_gaps(struct mw_ticket *ticket, struct mw_gap **gaps)
+{
+    struct mw_backfill *backfill = ticket->source->backfill;
+    uint32_t count;
+    while ((count = mw_series_copy_gaps(ticket->series, backfill->gaps, backfill->gap_room)) >
+           backfill->gap_room) {
+        backfill->gap_room = count * 2;
+        backfill->gaps =
+            mw_realloc_array(backfill->gaps, backfill->gap_room, sizeof(*backfill->gaps));
+    }
+    *gaps = backfill->gaps;
+    return count;
+}
+
+/* The newest stretch of holes that fits into `room` rows: to its newest bucket from the oldest
+ * bucket within reach that is in a hole too. False when there is none. */
+static bool find_stretch(struct mw_ticket *ticket, bool given_up, uint32_t room, int64_t *from_ms,
+                         int64_t *to_ms)
+{
+    struct mw_gap *gaps;
+    uint32_t count = read_gaps(ticket, &gaps), newest = count;
+    while (newest > 0 && gaps[newest - 1].given_up != given_up)
+        newest--;
+    if (newest == 0)
+        return false;
+    *from_ms = *to_ms = gaps[newest - 1].to_ms;
+    int64_t reach_ms = *to_ms;
+    for (uint32_t i = 1; i < room && reach_ms > gaps[0].from_ms; i++)
+        reach_ms = before(ticket, reach_ms);
+    for (uint32_t i = 0; i < newest; i++) {
+        if (gaps[i].given_up != given_up || gaps[i].to_ms < reach_ms)
+            continue;
+        *from_ms = gaps[i].from_ms > reach_ms ? gaps[i].from_ms : reach_ms;
+        break;
+    }
+    return true;
+}
+
+/* How many buckets there are from from_ms to to_ms, at most `count_max` + 1. */
+static uint32_t count_buckets(const struct mw_ticket *ticket, int64_t from_ms, int64_t to_ms,
+                              uint32_t count_max)
+{
+    uint32_t count = 1;
+    for (; from_ms < to_ms && count <= count_max; count++)
+        from_ms = mw_timeframe_next(timeframe_of(ticket), from_ms);
+    return count;
+}
+
+/* The venue's row of a bar that the clock closed is not final at once: until then it is not worth
+ * asking. Returns how long to wait; once per bar, since clocks can be wrong. */
+static int64_t settle_delay(struct mw_ticket *ticket, int64_t to_ms)
+{
+    struct mw_candle bar;
+    if (mw_series_read_last(ticket->series, INT64_MAX, 1, true, &bar) == 0 ||
+        bar.open_ms != to_ms || bar.closed_by != MW_CLOSED_BY_CLOCK ||
+        ticket->settle_open_ms == to_ms)
+        return 0;
+    ticket->settle_open_ms = to_ms;
+    int64_t settle_ms = ticket->source->options.settle_ms;
+    int64_t delay_ms =
+        mw_timeframe_next(timeframe_of(ticket), to_ms) + settle_ms - mw_clock_wall_ms();
+    return delay_ms > settle_ms ? settle_ms : delay_ms;
+}
+
+static bool plan_holes(struct mw_ticket *ticket, mw_work_kind kind, int64_t now_ms,
+                       struct mw_ask *ask)
+{
+    struct mw_work *work = &ticket->work[kind];
+    uint32_t room = row_count_max(ticket) - 2; /* the bars before and after it come along */
+    int64_t from_ms, to_ms;
+    if (!find_stretch(ticket, kind == MW_WORK_GIVEN_UP, room, &from_ms, &to_ms)) {
+        work->due = false;
+        work->failure_count = 0;
+        mw_backoff_reset(&work->backoff);
+        return false;
+    }
+    struct mw_candle bar;
+    ask->from_ms = from_ms;
+    ask->to_ms = mw_timeframe_next(timeframe_of(ticket), to_ms);
+    if (mw_series_read_from(ticket->series, to_ms + 1, INT64_MAX, 1, true, &bar) == 0) {
+        int64_t delay_ms = settle_delay(ticket, to_ms);
+        if (delay_ms > 0) {
+            work->at_ms = now_ms + delay_ms;
+            return false;
+        }
+    } else if (count_buckets(ticket, from_ms, bar.open_ms, room + 1) <= room + 1) {
+        ask->to_ms = bar.open_ms;
+    }
+    int64_t before_ms = before(ticket, from_ms);
+    if (mw_series_read_from(ticket->series, before_ms, before_ms, 1, true, &bar) == 1)
+        ask->from_ms = before_ms;
+    ask->count = count_buckets(ticket, ask->from_ms, ask->to_ms, room + 2);
+    return true;
+}
+
+/* --- probes and rings ------------------------------------------------------------------------- */
+
+static bool plan_probe(struct mw_ticket *ticket, struct mw_ask *ask)
+{
+    struct mw_candle newest;
+    ask->count = row_count_max(ticket);
+    ask->to_ms = INT64_MAX;
+    ask->from_ms = INT64_MIN;
+    if (mw_series_read_last(ticket->series, INT64_MAX, 1, true, &newest) == 1)
+        ask->from_ms = newest.open_ms;
+    return true;
+}
+
+/* With the oldest bar that is there, which proves those before it. */
+static bool plan_fill(struct mw_ticket *ticket, struct mw_ask *ask)
+{
+    struct mw_candle oldest;
+    uint32_t have = mw_series_count(ticket->series);
+    uint32_t room = mw_cache_bars(ticket->source->backfill->cache);
+    if (have >= room) {
+        ticket->work[MW_WORK_FILL].due = false;
+        return false;
+    }
+    ask->from_ms = INT64_MIN;
+    ask->to_ms = INT64_MAX;
+    if (mw_series_read_from(ticket->series, INT64_MIN, INT64_MAX, 1, true, &oldest) == 1)
+        ask->to_ms = oldest.open_ms;
+    ask->count = room - have + 1;
+    if (ask->count > row_count_max(ticket))
+        ask->count = row_count_max(ticket);
+    return true;
+}
+
+static bool plan_work(struct mw_ticket *ticket, mw_work_kind kind, int64_t now_ms,
+                      struct mw_ask *ask)
+{
+    *ask = (struct mw_ask){.ticket = ticket, .kind = kind};
+    ask->gap_version = mw_series_gap_version(ticket->series);
+    if (kind == MW_WORK_PROBE)
+        return plan_probe(ticket, ask);
+    if (kind == MW_WORK_FILL)
+        return plan_fill(ticket, ask);
+    return plan_holes(ticket, kind, now_ms, ask);
+}
+
+/* --- choosing --------------------------------------------------------------------------------- */
+
+/* Forgets tickets without work, and those of series that nobody wants any more. */
+static void tidy(struct mw_backfill_source_state *source)
+{
+    for (struct mw_ticket **link = &source->active; *link != NULL;) {
+        struct mw_ticket *ticket = *link;
+        bool idle = mw_series_get_health(ticket->series) == MW_SERIES_IDLE, any = false;
+        for (int kind = 0; kind < MW_WORK_COUNT; kind++) {
+            if (idle && ticket->subscribed)
+                ticket->work[kind].due = false;
+            any = any || ticket->work[kind].due;
+        }
+        if (idle && ticket->subscribed) {
+            pthread_mutex_lock(&source->backfill->lock);
+            ticket->wanted = false;
+            pthread_mutex_unlock(&source->backfill->lock);
+        }
+        ticket->subscribed = !idle;
+        if (any) {
+            link = &ticket->next_active;
+            continue;
+        }
+        ticket->active = false;
+        *link = ticket->next_active;
+    }
+}
+
+bool mw_backfill_plan(struct mw_backfill_source_state *source, int64_t now_ms, struct mw_ask *ask,
+                      int64_t *wake_ms) MW_ON(mw_history_thread)
+{
+    tidy(source);
+    for (int kind = 0; kind < MW_WORK_COUNT; kind++) {
+        bool found = false;
+        for (struct mw_ticket *ticket = source->active; ticket != NULL;
+             ticket = ticket->next_active) {
+            struct mw_work *work = &ticket->work[kind];
+            struct mw_ask one;
+            if (work->due && work->at_ms <= now_ms &&
+                plan_work(ticket, (mw_work_kind)kind, now_ms, &one) &&
+                (!found || one.to_ms >= ask->to_ms)) { /* equal: the one that has waited longer */
+                *ask = one;
+                found = true;
+            }
+            if (work->due && work->at_ms > now_ms && work->at_ms < *wake_ms)
+                *wake_ms = work->at_ms;
+        }
+        if (found)
+            return true;
+    }
+    tidy(source);
+    return false;
+}

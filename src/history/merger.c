@@ -1,0 +1,335 @@
+/* merger.c - from the body of an answer to bars and proofs. */
+#include "history/merger.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/map.h"
+#include "feed/decoder.h"
+
+/* What earlier answers said of a series. */
+struct memory {
+    int64_t doubt_from_ms, doubt_to_ms; /* the last answer was whole here, and had empty buckets */
+    int64_t reached_ms;                 /* the newest row of any answer */
+};
+
+struct mw_merger {
+    struct mw_cache *cache;             /* borrows */
+    const struct mw_protocol *protocol; /* borrows */
+    struct mw_decoder *decoder;         /* owns */
+    int64_t settle_ms;
+    struct mw_map memories; /* id of the series to struct memory, owns the values */
+};
+
+struct mw_merger *mw_merger_new(struct mw_cache *cache, const struct mw_protocol *protocol,
+                                int64_t settle_ms)
+{
+    MW_CHECK(protocol->history.known);
+    struct mw_merger *merger = mw_alloc_zero(sizeof(*merger));
+    merger->cache = cache;
+    merger->protocol = protocol;
+    merger->decoder = mw_decoder_new(protocol);
+    merger->settle_ms = settle_ms;
+    return merger;
+}
+
+void mw_merger_free(struct mw_merger *merger)
+{
+    if (merger == NULL)
+        return;
+    size_t at = 0;
+    for (const struct mw_map_item *item; (item = mw_map_next(&merger->memories, &at)) != NULL;)
+        mw_free(item->value);
+    mw_map_deinit(&merger->memories);
+    mw_decoder_free(merger->decoder);
+    mw_free(merger);
+}
+
+static struct memory *memory_of(struct mw_merger *merger, struct mw_series *series)
+{
+    uint32_t id = mw_series_note(series)->id;
+    struct memory *memory = mw_map_find(&merger->memories, &id, sizeof(id));
+    if (memory != NULL)
+        return memory;
+    memory = mw_alloc(sizeof(*memory));
+    *memory = (struct memory){
+        .doubt_from_ms = INT64_MAX, .doubt_to_ms = INT64_MIN, .reached_ms = INT64_MIN};
+    mw_map_set(&merger->memories, &id, sizeof(id), memory);
+    return memory;
+}
+
+/* The rows of an answer, oldest first, whichever way round they came. */
+struct rows {
+    const struct mw_decoded_row *list; /* borrows */
+    uint32_t count;
+    bool newest_first;
+    struct mw_timeframe timeframe;
+    uint32_t final_count;       /* so many of the oldest are final */
+    int64_t from_ms, proven_ms; /* what the answer is whole about; none if proven_ms is less */
+};
+
+static const struct mw_candle *row_at(const struct rows *rows, uint32_t i)
+{
+    return &rows->list[rows->newest_first ? rows->count - 1 - i : i].candle;
+}
+
+static int64_t open_at(const struct rows *rows, uint32_t i)
+{
+    return row_at(rows, i)->open_ms;
+}
+
+static mw_status refuse_row(const struct rows *rows, uint32_t i, const char *why,
+                            struct mw_error *err)
+{
+    char text[MW_TIME_TEXT_BYTES];
+    int64_t open_ms = open_at(rows, i);
+    bool plausible = open_ms >= MW_CANDLE_OPEN_MS_MIN && open_ms <= -MW_CANDLE_OPEN_MS_MIN;
+    return mw_fail(err, MW_EHISTORY, "the answer is wrong: row %u of %u, of %s: %s", i + 1,
+                   rows->count, plausible ? mw_time_format(open_ms, text) : "no time", why);
+}
+
+static bool names(struct mw_text said, const char *asked)
+{
+    return said.length == 0 ||
+           (said.length == strlen(asked) && memcmp(said.data, asked, said.length) == 0);
+}
+
+/* Whether the rows are of the series that was asked for, where they say of which they are. */
+static bool is_of_series(const struct mw_merger *merger, const struct rows *rows,
+                         const struct mw_answer *answer)
+{
+    const struct mw_series_key *key = mw_series_key(answer->series);
+    char code[MW_TIMEFRAME_BYTES_MAX] = "";
+    (void)mw_protocol_timeframe_code(merger->protocol, key->timeframe, code);
+    for (uint32_t i = 0; i < rows->count; i++)
+        if (!names(rows->list[i].symbol, key->symbol) || !names(rows->list[i].timeframe_code, code))
+            return false;
+    return true;
+}
+
+static mw_status check_rows(const struct rows *rows, const struct mw_answer *answer,
+                            struct mw_error *err)
+{
+    int64_t now_ms = mw_clock_wall_ms();
+    for (uint32_t i = 0; i < rows->count; i++) {
+        const struct mw_candle *row = row_at(rows, i);
+        mw_fault fault = mw_candle_check(row, rows->timeframe, now_ms);
+        if (fault != MW_FAULT_NONE)
+            return refuse_row(rows, i, mw_fault_text(fault), err);
+        if (i > 0 && row->open_ms == open_at(rows, i - 1))
+            return refuse_row(rows, i, "it is there twice", err);
+        if (i > 0 && row->open_ms < open_at(rows, i - 1))
+            return refuse_row(rows, i, "out of order", err);
+        if (row->open_ms < answer->from_ms || row->open_ms > answer->to_ms)
+            return refuse_row(rows, i, "nobody asked for that time", err);
+    }
+    return MW_OK;
+}
+
+bool mw_merger_explain(struct mw_merger *merger, const char *body, size_t length,
+                       struct mw_error *err)
+{
+    struct mw_decoded decoded;
+    mw_decoder_decode_history(merger->decoder, body, length, &decoded);
+    if (decoded.kind != MW_DECODED_ERROR)
+        return false;
+    size_t shown = decoded.message.length;
+    if (shown > MW_ERROR_ENDPOINT_BYTES)
+        shown = MW_ERROR_ENDPOINT_BYTES;
+    mw_fail_code(err, MW_EHISTORY, decoded.code, "the venue refuses with code %d%s%.*s",
+                 decoded.code, shown > 0 ? ": " : "", (int)shown, decoded.message.data);
+    return true;
+}
+
+static mw_status decode(struct mw_merger *merger, const struct mw_answer *answer, struct rows *rows,
+                        struct mw_error *err)
+{
+    struct mw_decoded decoded;
+    mw_decoder_decode_history(merger->decoder, answer->body, answer->length, &decoded);
+    if (decoded.kind == MW_DECODED_REJECTED)
+        return mw_fail(err, MW_EHISTORY, "the answer is wrong: %s", mw_reject_text(decoded.reject));
+    if (decoded.kind == MW_DECODED_ERROR) {
+        mw_merger_explain(merger, answer->body, answer->length, err);
+        return MW_EHISTORY;
+    }
+    rows->list = decoded.rows;
+    rows->count = decoded.row_count;
+    if (!is_of_series(merger, rows, answer))
+        return mw_fail(err, MW_EHISTORY, "the answer is wrong: it is of another series");
+    rows->timeframe = mw_series_key(answer->series)->timeframe;
+    rows->newest_first =
+        rows->count > 1 && rows->list[0].candle.open_ms > rows->list[1].candle.open_ms;
+    return check_rows(rows, answer, err);
+}
+
+/* --- what it proves --------------------------------------------------------------------------- */
+
+/* Whether the newest row is final although none is later. */
+static bool newest_is_final(const struct mw_merger *merger, const struct rows *rows,
+                            const struct mw_answer *answer)
+{
+    const struct mw_candle *row = row_at(rows, rows->count - 1);
+    if (row->state == MW_CANDLE_CLOSED)
+        return true;
+    struct mw_candle bar;
+    bool is_newest = mw_series_read_last(answer->series, INT64_MAX, 1, true, &bar) == 1 &&
+                     bar.open_ms == row->open_ms;
+    return is_newest && bar.closed_by == MW_CLOSED_BY_CLOCK &&
+           answer->sent_ms >= mw_timeframe_next(rows->timeframe, row->open_ms) + merger->settle_ms;
+}
+
+/* Whether all up to to_ms is over for the venue's history, though nothing in the answer says so:
+ * an earlier one reached further, and there is no bar at to_ms whose row should be here. */
+static bool was_reached(const struct memory *memory, const struct mw_answer *answer)
+{
+    struct mw_candle bar;
+    return answer->to_ms < memory->reached_ms &&
+           mw_series_read_from(answer->series, answer->to_ms, answer->to_ms, 1, true, &bar) == 0;
+}
+
+static void find_proven(const struct mw_merger *merger, const struct memory *memory,
+                        const struct mw_answer *answer, struct rows *rows)
+{
+    uint32_t count = rows->count;
+    bool full = count >= merger->protocol->history.row_count_max; /* older ones may be left out */
+    bool open = answer->from_ms == INT64_MIN || full;
+    rows->from_ms = open && count > 0 ? open_at(rows, 0) : answer->from_ms;
+    rows->proven_ms = INT64_MIN;
+    if (open && count == 0) {
+        rows->from_ms = INT64_MAX;
+        return;
+    }
+    while (rows->final_count + 1 < count) {
+        const struct mw_candle *row = row_at(rows, rows->final_count);
+        if (row->state == MW_CANDLE_FORMING && row->flags & MW_CANDLE_FLAGGED)
+            break; /* the venue itself says that it forms */
+        rows->final_count++;
+    }
+    if (rows->final_count + 1 >= count && was_reached(memory, answer)) {
+        rows->final_count = count;
+        rows->proven_ms = answer->to_ms;
+    } else if (count > 0 && rows->final_count + 1 == count &&
+               newest_is_final(merger, rows, answer)) {
+        rows->final_count = count;
+        rows->proven_ms = open_at(rows, count - 1);
+    } else if (count > 0) {
+        rows->proven_ms = mw_timeframe_floor(rows->timeframe, open_at(rows, rows->final_count) - 1);
+    }
+}
+
+/* An answer that lacks what we have seen ourselves lacks other things too. */
+static mw_status check_against_series(const struct rows *rows, const struct mw_answer *answer,
+                                      struct mw_error *err)
+{
+    enum { STEP = 64 };
+    struct mw_candle bars[STEP];
+    int64_t from_ms = rows->from_ms;
+    uint32_t at = 0, got;
+    do {
+        got = mw_series_read_from(answer->series, from_ms, rows->proven_ms, STEP, true, bars);
+        for (uint32_t i = 0; i < got; i++) {
+            while (at < rows->count && open_at(rows, at) < bars[i].open_ms)
+                at++;
+            bool there = at < rows->count && open_at(rows, at) == bars[i].open_ms;
+            char text[MW_TIME_TEXT_BYTES];
+            if (!there && bars[i].source != MW_SOURCE_FILL && bars[i].volume > 0)
+                return mw_fail(err, MW_EHISTORY, "the answer is not whole: it lacks the bar of %s",
+                               mw_time_format(bars[i].open_ms, text));
+            from_ms = bars[i].open_ms + 1;
+        }
+    } while (got == STEP);
+    return MW_OK;
+}
+
+static bool has_empty_buckets(const struct rows *rows)
+{
+    int64_t expected_ms = rows->from_ms;
+    for (uint32_t i = 0; i < rows->final_count; i++) {
+        if (open_at(rows, i) != expected_ms)
+            return true;
+        expected_ms = mw_timeframe_next(rows->timeframe, expected_ms);
+    }
+    return expected_ms <= rows->proven_ms;
+}
+
+static bool prove(struct memory *memory, struct mw_series *series, const struct rows *rows)
+{
+    if (rows->proven_ms < rows->from_ms)
+        return false;
+    if (!has_empty_buckets(rows)) {
+        mw_series_prove(series, rows->from_ms, rows->proven_ms);
+        return false;
+    }
+    int64_t from_ms = rows->from_ms, to_ms = rows->proven_ms;
+    if (from_ms < memory->doubt_from_ms)
+        from_ms = memory->doubt_from_ms;
+    if (to_ms > memory->doubt_to_ms)
+        to_ms = memory->doubt_to_ms;
+    if (from_ms <= to_ms)
+        mw_series_prove(series, from_ms, to_ms);
+    memory->doubt_from_ms = rows->from_ms;
+    memory->doubt_to_ms = rows->proven_ms;
+    return from_ms != rows->from_ms || to_ms != rows->proven_ms;
+}
+
+/* --- putting ---------------------------------------------------------------------------------- */
+
+static bool put_row(struct mw_merger *merger, struct mw_series *series, const struct mw_candle *row,
+                    int64_t now_ms)
+{
+    struct mw_candle candle = *row;
+    candle.state = MW_CANDLE_CLOSED;
+    candle.closed_by = MW_CLOSED_BY_EXCHANGE;
+    candle.source = MW_SOURCE_BACKFILL;
+    candle.flags = 0;
+    mw_put put = mw_cache_put(merger->cache, series, &candle, now_ms, NULL);
+    return put == MW_PUT_APPENDED || put == MW_PUT_UPDATED || put == MW_PUT_INSERTED ||
+           put == MW_PUT_REVISED;
+}
+
+/* Rows before the series' newest bar go in newest first, which costs the ring nothing where they
+ * are older than all of it; those after it oldest first, so that no hole appears between them. */
+static uint32_t put_rows(struct mw_merger *merger, struct mw_series *series,
+                         const struct rows *rows)
+{
+    struct mw_candle newest;
+    bool empty = mw_series_read_last(series, INT64_MAX, 1, true, &newest) == 0;
+    int64_t now_ms = mw_clock_wall_ms();
+    uint32_t put = 0, older = rows->final_count;
+    while (older > 0 && !empty && open_at(rows, older - 1) >= newest.open_ms)
+        older--;
+    for (uint32_t i = older; i-- > 0;)
+        put += put_row(merger, series, row_at(rows, i), now_ms);
+    for (uint32_t i = older; i < rows->final_count; i++)
+        put += put_row(merger, series, row_at(rows, i), now_ms);
+    return put;
+}
+
+mw_status mw_merger_merge(struct mw_merger *merger, const struct mw_answer *answer,
+                          struct mw_merged *merged, struct mw_error *err)
+{
+    struct rows rows = {.count = 0};
+    mw_status status = decode(merger, answer, &rows, err);
+    if (status != MW_OK)
+        return status;
+    struct memory *memory = memory_of(merger, answer->series);
+    find_proven(merger, memory, answer, &rows);
+    status = check_against_series(&rows, answer, err);
+    if (status != MW_OK)
+        return status;
+    *merged =
+        (struct mw_merged){.rows = rows.count, .oldest_ms = INT64_MAX, .newest_ms = INT64_MIN};
+    if (rows.count > 0) {
+        merged->oldest_ms = open_at(&rows, 0);
+        merged->newest_ms = open_at(&rows, rows.count - 1);
+    }
+    uint64_t version = mw_series_gap_version(answer->series);
+    merged->put = put_rows(merger, answer->series, &rows);
+    merged->doubt = prove(memory, answer->series, &rows);
+    if (merged->newest_ms > memory->reached_ms)
+        memory->reached_ms = merged->newest_ms;
+    if (mw_series_gap_version(answer->series) != version)
+        mw_cache_touch(merger->cache, answer->series);
+    return MW_OK;
+}
