@@ -70,6 +70,7 @@ mw_status mw_connection_new(const struct mw_connection_options *options,
     mw_intake_init(&connection->intake, connection->name, protocol, options->cache);
     connection->retry_at = connection->confirm_at = connection->send_at = MW_NEVER;
     connection->stop_at = connection->clock_at = MW_NEVER;
+    connection->intake.stall_ms = options->stall_ms;
     connection->clock_ends_ms = INT64_MAX;
     mw_connection_end_liveness(connection);
     connection->last_command = &connection->first_command;
@@ -267,9 +268,8 @@ mw_status mw_connection_unsubscribe(struct mw_connection *connection, const char
 
 void mw_connection_on_probe(struct mw_connection *connection, struct mw_series *series, bool missed)
 {
-    if (!missed)
-        return; /* the market is quiet, and the history thread has said so to the series */
-    const struct mw_command command = {.kind = MW_COMMAND_MISSED, .series = series};
+    const struct mw_command command = {
+        .kind = MW_COMMAND_PROBED, .series = series, .missed = missed};
     pthread_mutex_lock(&connection->lock);
     queue_command(connection, &command);
     pthread_mutex_unlock(&connection->lock);

@@ -10,8 +10,8 @@
  *                                v
  *                              failed
  *
- * Attempts take the endpoints in turn, with back-off (net/backoff.h), and are counted until data has
- * flowed for a while (reconnect.settle_s). A refusal before a connection
+ * Attempts take the endpoints in turn, with back-off (net/backoff.h), and are counted until data
+ * has flowed for a while (reconnect.settle_s). A refusal before a connection
  * is confirmed is final: the same request would be refused again. One after that is told and the
  * connection kept; the series that were refused are no longer subscribed.
  *

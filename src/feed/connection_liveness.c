@@ -10,10 +10,9 @@
 
 enum {
     LATE_MS = 1000,               /* a timer this late: the whole process was held up */
-    CADENCES = 8,                 /* gaps of silence before a series is looked into */
     LOOK_MS_MAX = MW_MS_PER_HOUR, /* the longest time that doubling leads to */
     PROBES_MAX = 3,               /* questions to the history in one silence of all series */
-    RESUBSCRIBE_MAX = 32,         /* series in one look; the rest has its turn in the next */
+    LOOKS_MAX = 32,               /* series in one look; the rest has its turn in the next */
     CLOCK_SLEEP_MS_MAX = 60000,   /* how late a jump of the wall clock can be noticed */
     HEALTHY_MS = MW_MS_PER_HOUR,  /* a connection that held this long worked, data or none */
     EXPIRE_MS_MIN = 60000,        /* before the end of a lifetime, or a hundredth of it */
@@ -51,15 +50,17 @@ static void note_stuck(struct mw_connection *connection, int64_t now) MW_ON(mw_f
     live->sent = sent;
 }
 
-static void set_socket_at(struct mw_connection *connection) MW_ON(mw_feed_thread)
+/* What was received since a ping is looked at after `ping_ms`, too: the next one is due then. */
+static void set_socket_at(struct mw_connection *connection, int64_t now) MW_ON(mw_feed_thread)
 {
     struct mw_liveness *live = &connection->live;
     const struct mw_connection_options *options = &connection->options;
     live->socket_at = live->beat_at;
     if (live->pinged_at != MW_NEVER && options->pong_ms > 0)
         live->socket_at = least(live->socket_at, live->pinged_at + options->pong_ms);
-    if (live->pinged_at == MW_NEVER && options->ping_ms > 0)
-        live->socket_at = least(live->socket_at, heard_at(connection) + options->ping_ms);
+    int64_t silent_at = live->pinged_at == MW_NEVER ? heard_at(connection) : live->pinged_at;
+    if (options->ping_ms > 0 && now < silent_at + options->ping_ms)
+        live->socket_at = least(live->socket_at, silent_at + options->ping_ms);
     if (live->stuck_at != MW_NEVER && options->pong_ms > 0)
         live->socket_at = least(live->socket_at, live->stuck_at + options->pong_ms);
 }
@@ -112,7 +113,7 @@ static void check_socket(struct mw_connection *connection, int64_t now) MW_ON(mw
         if (live->beat_at != MW_NEVER)
             live->beat_at = now + connection->protocol->heartbeat.every_ms;
     }
-    set_socket_at(connection);
+    set_socket_at(connection, now);
 }
 
 /* --- the series ------------------------------------------------------------------------------- */
@@ -134,7 +135,7 @@ static bool any_flows(const struct mw_connection *connection, int64_t now)
 static int64_t patience(const struct mw_connection *connection, int64_t cadence_ms,
                         uint32_t look_count)
 {
-    int64_t limit = most(connection->options.stall_ms, CADENCES * cadence_ms);
+    int64_t limit = mw_intake_patience(&connection->intake, cadence_ms);
     int64_t limit_max = most(limit, LOOK_MS_MAX);
     for (uint32_t i = 0; i < look_count && limit < limit_max; i++)
         limit *= 2;
@@ -145,8 +146,35 @@ static void probe(struct mw_connection *connection, struct mw_subscription *subs
                   int64_t now)
 {
     subscription->probed_at = now;
-    if (connection->options.probe != NULL)
-        connection->options.probe(connection->options.user, subscription->series);
+    if (connection->options.probe == NULL)
+        return;
+    subscription->probing = true;
+    connection->options.probe(connection->options.user, subscription->series);
+}
+
+/* A series that nothing came of since it was asked for: is it quiet, or not served? */
+static bool is_unknown(const struct mw_connection *connection,
+                       const struct mw_subscription *subscription, int64_t now)
+{
+    return connection->options.probe != NULL && subscription->requested && !subscription->flows &&
+           subscription->probed_at < subscription->looked_at &&
+           now - subscription->looked_at >= connection->options.stall_ms;
+}
+
+/* Asks the history about such, once; that alone can tell that they are up to date. */
+static void look_at_unknown(struct mw_connection *connection, struct mw_subscription *const *list,
+                            uint32_t list_count, int64_t now)
+{
+    uint32_t probes = 0;
+    for (uint32_t i = 0; i < list_count && probes < LOOKS_MAX; i++) {
+        if (!is_unknown(connection, list[i], now) ||
+            mw_series_get_health(list[i]->series) == MW_SERIES_LIVE)
+            continue;
+        probes++;
+        list[i]->looked_at = now;
+        list[i]->renewed = false;
+        probe(connection, list[i], now);
+    }
 }
 
 static bool is_silent(const struct mw_connection *connection,
@@ -163,19 +191,21 @@ static bool is_silent(const struct mw_connection *connection,
 static void look_at_each(struct mw_connection *connection, struct mw_subscription *const *list,
                          uint32_t list_count, int64_t now) MW_ON(mw_feed_thread)
 {
-    struct mw_subscription *silent[RESUBSCRIBE_MAX];
+    struct mw_subscription *silent[LOOKS_MAX];
     uint32_t silent_count = 0;
-    for (uint32_t i = 0; i < list_count && silent_count < RESUBSCRIBE_MAX; i++) {
-        if (!is_silent(connection, list[i], now))
-            continue;
+    for (uint32_t i = 0; i < list_count && silent_count < LOOKS_MAX; i++) {
+        if (!is_silent(connection, list[i], now) || is_unknown(connection, list[i], now))
+            continue; /* the latter have their turn */
         list[i]->look_count++;
         silent[silent_count++] = list[i];
     }
     if (silent_count == 0)
         return;
     mw_connection_resubscribe(connection, silent, silent_count);
-    for (uint32_t i = 0; i < silent_count; i++)
+    for (uint32_t i = 0; i < silent_count; i++) {
+        silent[i]->renewed = true;
         probe(connection, silent[i], now);
+    }
 }
 
 /* Whether more candles are to be expected of `a`. */
@@ -212,9 +242,19 @@ static void look_at_all(struct mw_connection *connection, struct mw_subscription
             if (list[i]->requested && list[i]->probed_at != now &&
                 (best == NULL || is_more_active(list[i], best)))
                 best = list[i];
-        if (best != NULL)
-            probe(connection, best, now);
+        if (best == NULL)
+            return;
+        best->renewed = false;
+        probe(connection, best, now);
     }
+}
+
+/* Before that there is another time-out, and nothing has to flow yet. */
+static bool is_confirmed(const struct mw_connection *connection) MW_ON(mw_feed_thread)
+{
+    return mw_client_is_open(connection->client) &&
+           (mw_connection_get_state(connection) == MW_CONNECTION_CONFIRMED ||
+            connection->protocol->ok_count == 0);
 }
 
 static void check_series(struct mw_connection *connection, int64_t now) MW_ON(mw_feed_thread)
@@ -223,13 +263,12 @@ static void check_series(struct mw_connection *connection, int64_t now) MW_ON(mw
     live->look_at = now + most(connection->options.stall_ms / 2, 1);
     if (connection->failure_count > 0 && now - live->opened_at >= HEALTHY_MS)
         mw_connection_settle(connection);
-    /* Before that there is another time-out, and nothing has to flow yet. */
-    if (mw_connection_get_state(connection) != MW_CONNECTION_CONFIRMED &&
-        connection->protocol->ok_count > 0)
+    if (!is_confirmed(connection))
         return;
     uint32_t list_count;
     struct mw_subscription **list =
         mw_subscriptions_list(&connection->intake.subscriptions, true, &list_count);
+    look_at_unknown(connection, list, list_count, now);
     if (any_flows(connection, now)) {
         look_at_each(connection, list, list_count, now);
     } else {
@@ -240,23 +279,46 @@ static void check_series(struct mw_connection *connection, int64_t now) MW_ON(mw
     mw_cache_flush(connection->options.cache);
 }
 
-void mw_connection_missed(struct mw_connection *connection, const struct mw_series *series)
+/* Something was missed: what follows from it. */
+static void catch_up(struct mw_connection *connection, struct mw_subscription *subscription)
+    MW_ON(mw_feed_thread)
 {
-    struct mw_subscription *subscription =
-        mw_subscriptions_find_series(&connection->intake.subscriptions, series);
-    if (!mw_client_is_open(connection->client) || subscription == NULL ||
-        !subscription->requested ||
-        (subscription->flows && subscription->candle_at >= subscription->probed_at))
-        return; /* it has gone, or come, meanwhile */
-    if (!any_flows(connection, mw_clock_monotonic_ms())) {
+    int64_t now = mw_clock_monotonic_ms();
+    subscription->look_count = 0; /* that look was not in vain */
+    if (!subscription->flows && !subscription->verified) {
+        /* It may have happened while there was no connection: the next answer tells. */
+        subscription->verified = true;
+        subscription->looked_at = now;
+        subscription->probed_at = INT64_MIN;
+    } else if (!any_flows(connection, now)) {
         struct mw_error err;
         mw_fail(&err, MW_ETIMEOUT, "the stream is dead: history has newer bars");
         mw_connection_give_up(connection, &err);
-        return;
-    }
-    if (subscription->looked_at < subscription->probed_at)
+    } else if (!subscription->renewed) {
         mw_connection_resubscribe(connection, &subscription, 1);
-    subscription->look_count = 0; /* that look was not in vain */
+    }
+}
+
+void mw_connection_probed(struct mw_connection *connection, const struct mw_series *series,
+                          bool missed)
+{
+    struct mw_intake *intake = &connection->intake;
+    struct mw_subscription *subscription =
+        mw_subscriptions_find_series(&intake->subscriptions, series);
+    if (subscription == NULL || !subscription->probing)
+        return;
+    subscription->probing = false;
+    bool came = subscription->flows && subscription->candle_at >= subscription->probed_at;
+    if (!is_confirmed(connection) ||
+        !subscription->requested) { /* it was quiet, and is not known */
+        mw_intake_set_health(intake, subscription->series, MW_SERIES_STALE);
+    } else if (!came && missed) {
+        catch_up(connection, subscription);
+    } else if (!came) {
+        subscription->verified = true;
+        mw_intake_set_health(intake, subscription->series, MW_SERIES_LIVE);
+    }
+    mw_cache_flush(connection->options.cache);
 }
 
 void mw_connection_note_candle(struct mw_connection *connection)
@@ -324,7 +386,7 @@ void mw_connection_begin_liveness(struct mw_connection *connection)
     live->opened_at = live->flow_since = now;
     if (connection->protocol->heartbeat.every_ms > 0)
         live->beat_at = now + connection->protocol->heartbeat.every_ms;
-    set_socket_at(connection);
+    set_socket_at(connection, now);
     if (connection->options.stall_ms > 0)
         live->look_at = now + most(connection->options.stall_ms / 2, 1);
     int64_t lifetime_ms = connection->protocol->lifetime_ms;

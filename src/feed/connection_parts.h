@@ -39,8 +39,9 @@ struct mw_command {
     enum {
         MW_COMMAND_SUBSCRIBE,
         MW_COMMAND_UNSUBSCRIBE,
-        MW_COMMAND_MISSED, /* history has newer bars than `series` */
+        MW_COMMAND_PROBED, /* history has newer bars than `series`, or not: `missed` */
     } kind;
+    bool missed;
     char symbol[MW_SYMBOL_BYTES_MAX + 1];
     char timeframe_code[MW_TIMEFRAME_BYTES_MAX];
     struct mw_series *series;
@@ -218,8 +219,8 @@ void mw_connection_note_candle(struct mw_connection *connection) MW_ON(mw_feed_t
 void mw_connection_set_clock(struct mw_connection *connection) MW_ON(mw_feed_thread);
 /* The connection will end soon, as its owner is told once. */
 void mw_connection_expire(struct mw_connection *connection) MW_ON(mw_feed_thread);
-/* History has newer bars of the silent `series`. */
-void mw_connection_missed(struct mw_connection *connection, const struct mw_series *series)
-    MW_ON(mw_feed_thread);
+/* What history knows of the silent `series`. */
+void mw_connection_probed(struct mw_connection *connection, const struct mw_series *series,
+                          bool missed) MW_ON(mw_feed_thread);
 
 #endif

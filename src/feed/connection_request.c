@@ -51,7 +51,7 @@ static void request_list(struct mw_connection *connection, bool subscribe,
             list[i]->request_id = id;
             list[i]->looked_at = now;
             list[i]->requested = true;
-            list[i]->flows = false;
+            list[i]->flows = list[i]->verified = false;
         }
         request(connection, subscribe, id, series + done, until - done);
         done = until;
@@ -82,7 +82,7 @@ static void unwant(struct mw_connection *connection, const struct mw_subscriptio
     pthread_mutex_lock(&connection->lock);
     const struct mw_command *command = connection->first_command;
     while (command != NULL &&
-           (command->kind == MW_COMMAND_MISSED || strcmp(command->symbol, refused->symbol) != 0 ||
+           (command->kind == MW_COMMAND_PROBED || strcmp(command->symbol, refused->symbol) != 0 ||
             strcmp(command->timeframe_code, refused->timeframe_code) != 0))
         command = command->next;
     if (command == NULL && mw_map_remove(&connection->wanted, key, length) != NULL)
@@ -98,6 +98,7 @@ void mw_connection_drop_refused(struct mw_connection *connection, const int64_t 
     for (uint32_t i = 0; i < list_count; i++) {
         if (list[i]->confirmed || !list[i]->requested || (id != NULL && list[i]->request_id != *id))
             continue;
+        mw_connection_record_series(connection, MW_CAPTURE_UNSUBSCRIBE, list[i], 0);
         unwant(connection, list[i]);
         const struct mw_subscription gone = *list[i];
         mw_subscriptions_remove(&connection->intake.subscriptions, gone.symbol,
@@ -123,12 +124,16 @@ static void apply(struct mw_connection *connection, const struct mw_command *com
     struct mw_subscription named = {.series = command->series};
     memcpy(named.symbol, command->symbol, sizeof(named.symbol));
     memcpy(named.timeframe_code, command->timeframe_code, sizeof(named.timeframe_code));
-    if (command->kind == MW_COMMAND_MISSED) {
-        mw_connection_missed(connection, command->series);
+    if (command->kind == MW_COMMAND_PROBED) {
+        mw_connection_probed(connection, command->series, command->missed);
     } else if (command->kind == MW_COMMAND_SUBSCRIBE) {
         mw_connection_record_series(connection, MW_CAPTURE_SUBSCRIBE, &named, 0);
         mw_intake_subscribe(intake, named.symbol, named.timeframe_code, named.series);
     } else {
+        const struct mw_subscription *gone =
+            mw_subscriptions_find_named(&intake->subscriptions, named.symbol, named.timeframe_code);
+        if (gone != NULL)
+            mw_connection_record_series(connection, MW_CAPTURE_UNSUBSCRIBE, gone, 0);
         struct mw_subscription *one = &named;
         if (mw_intake_unsubscribe(intake, named.symbol, named.timeframe_code) &&
             mw_client_is_open(connection->client) && !connection->protocol->replaces)
@@ -142,7 +147,7 @@ bool mw_connection_apply_commands(struct mw_connection *connection)
     bool changed = false;
     mw_intake_set_time(&connection->intake, mw_clock_wall_ms(), mw_clock_monotonic_ms());
     while (command != NULL) {
-        changed = changed || command->kind != MW_COMMAND_MISSED;
+        changed = changed || command->kind != MW_COMMAND_PROBED;
         apply(connection, command);
         struct mw_command *next = command->next;
         mw_free(command);

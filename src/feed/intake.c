@@ -7,6 +7,7 @@ enum {
     SHOWN_BYTES = 120,  /* of a rejected message, in the log */
     BURST_MS = 100,     /* candles that come closer are one push in several pieces */
     CADENCE_WEIGHT = 8, /* a new gap counts for one part in so many */
+    CADENCES = 8,       /* gaps of silence before a series is looked into */
 };
 
 /* The owner is the only writer, so a plain addition is enough. */
@@ -53,7 +54,8 @@ static void reject(struct mw_intake *intake, mw_reject reason, const char *data,
                mw_reject_text(reason), shown, data);
 }
 
-static void set_health(struct mw_intake *intake, struct mw_series *series, mw_series_health health)
+void mw_intake_set_health(struct mw_intake *intake, struct mw_series *series,
+                          mw_series_health health)
 {
     if (mw_series_get_health(series) == health)
         return;
@@ -82,16 +84,26 @@ static void note_forming(struct mw_intake *intake, struct mw_subscription *subsc
         intake->ends_ms = end_ms;
 }
 
-/* A candle was pushed as it happened. */
+int64_t mw_intake_patience(const struct mw_intake *intake, int64_t cadence_ms)
+{
+    int64_t limit_ms = CADENCES * cadence_ms;
+    return limit_ms > intake->stall_ms ? limit_ms : intake->stall_ms;
+}
+
+/* A candle was pushed as it happened. A gap counts as no more than the silence that is accepted, so
+ * that a stall does not pass for a cadence, while a slow series is learnt in a few steps. */
 static void note_push(const struct mw_intake *intake, struct mw_subscription *subscription)
 {
-    int64_t gap_ms = intake->mono_ms - subscription->candle_at;
-    if (!subscription->flows)
-        subscription->flows = true;
-    else if (subscription->cadence_ms == 0 && gap_ms >= BURST_MS)
-        subscription->cadence_ms = gap_ms;
-    else if (gap_ms >= BURST_MS)
-        subscription->cadence_ms += (gap_ms - subscription->cadence_ms) / CADENCE_WEIGHT;
+    bool first = subscription->candle_at == INT64_MIN;
+    int64_t gap_ms = first ? 0 : intake->mono_ms - subscription->candle_at;
+    if (gap_ms >= BURST_MS) {
+        int64_t limit_ms = mw_intake_patience(intake, subscription->cadence_ms);
+        int64_t said_ms = gap_ms < limit_ms ? gap_ms : limit_ms;
+        bool known = subscription->cadence_ms > 0;
+        subscription->cadence_ms +=
+            (said_ms - subscription->cadence_ms) / (known ? CADENCE_WEIGHT : 1);
+    }
+    subscription->flows = true;
     subscription->candle_at = intake->mono_ms;
     subscription->look_count = 0;
 }
@@ -122,7 +134,7 @@ static void put_row(struct mw_intake *intake, const struct mw_decoded_row *row, 
         count(&intake->revised, 1);
     if (row->candle.source != MW_SOURCE_LIVE)
         return;
-    set_health(intake, subscription->series, MW_SERIES_LIVE);
+    mw_intake_set_health(intake, subscription->series, MW_SERIES_LIVE);
     if (!snapshot)
         note_push(intake, subscription);
     if (put == MW_PUT_APPENDED || put == MW_PUT_UPDATED || put == MW_PUT_SAME)
@@ -135,7 +147,7 @@ void mw_intake_subscribe(struct mw_intake *intake, const char *symbol, const cha
     struct mw_subscription *subscription =
         mw_subscriptions_add(&intake->subscriptions, symbol, timeframe_code, series);
     if (mw_series_get_health(series) == MW_SERIES_IDLE)
-        set_health(intake, series, MW_SERIES_STALE);
+        mw_intake_set_health(intake, series, MW_SERIES_STALE);
     /* Another connection may have brought a bar that forms still. */
     struct mw_candle newest;
     if (subscription != NULL && mw_series_read_last(series, INT64_MAX, 1, true, &newest) == 1 &&
@@ -150,7 +162,7 @@ bool mw_intake_unsubscribe(struct mw_intake *intake, const char *symbol, const c
     if (subscription == NULL)
         return false;
     mw_series_interrupt(subscription->series);
-    set_health(intake, subscription->series, MW_SERIES_IDLE);
+    mw_intake_set_health(intake, subscription->series, MW_SERIES_IDLE);
     mw_cache_touch(intake->cache, subscription->series);
     return mw_subscriptions_remove(&intake->subscriptions, symbol, timeframe_code);
 }

@@ -37,6 +37,7 @@ struct mw_intake {
     struct mw_decoder *decoder;         /* owns */
     struct mw_subscriptions subscriptions;
     int64_t wall_ms, mono_ms; /* both clocks at this read */
+    int64_t stall_ms;         /* of the connection; bounds what one gap says of the cadence */
     int64_t ends_ms;          /* the first end of a bar that forms, by the wall; INT64_MAX: none */
     /* See struct mw_connection_status. */
     _Atomic uint64_t frames, bytes, candles, late, revised, other, unsubscribed;
@@ -66,13 +67,21 @@ bool mw_intake_unsubscribe(struct mw_intake *intake, const char *symbol,
 void mw_intake_message(struct mw_intake *intake, bool text, const char *data, size_t length,
                        struct mw_decoded *decoded);
 
+/* How long a series may be silent that has a candle every `cadence_ms`, 0 for unknown. */
+int64_t mw_intake_patience(const struct mw_intake *intake, int64_t cadence_ms);
+
+/* Sets it, and tells watchers when it has changed; the caller flushes. */
+void mw_intake_set_health(struct mw_intake *intake, struct mw_series *series,
+                          mw_series_health health);
+
 /* The series may miss updates from now on: interrupted and STALE. */
 void mw_intake_interrupt_series(struct mw_intake *intake, struct mw_subscription *subscription);
 /* All of them: the connection is gone. Flushes the cache. */
 void mw_intake_interrupt(struct mw_intake *intake);
 
 /* Closes the bars whose end and `grace_ms` lie before `wall_ms`, calls `on_close` (may be NULL) for
- * each, and flushes the cache. Returns when the next one is due, by the wall; INT64_MAX for none. */
+ * each, and flushes the cache. Returns when the next one is due, by the wall; INT64_MAX for
+ * none. */
 int64_t mw_intake_clock(struct mw_intake *intake, int64_t wall_ms, int64_t grace_ms,
                         void (*on_close)(void *user, const struct mw_subscription *subscription,
                                          int64_t open_ms),

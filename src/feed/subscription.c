@@ -111,12 +111,18 @@ bool mw_subscriptions_has_symbol(const struct mw_subscriptions *subscriptions,
     return mw_map_find(&subscriptions->by_symbol, symbol.data, symbol.length) != NULL;
 }
 
+static void forget(struct mw_subscription *subscription)
+{
+    subscription->requested = subscription->flows = false;
+    subscription->candle_at = INT64_MIN;
+}
+
 void mw_subscriptions_forget_requests(struct mw_subscriptions *subscriptions)
 {
     size_t at = 0;
     const struct mw_map_item *item;
     while ((item = mw_map_next(&subscriptions->by_key, &at)) != NULL)
-        ((struct mw_subscription *)item->value)->requested = false;
+        forget(item->value);
 }
 
 void mw_subscriptions_confirm(struct mw_subscriptions *subscriptions, const int64_t *id)

@@ -27,13 +27,16 @@ struct mw_subscription {
     /* The bar that a live update showed forming before its end, by the wall clock; INT64_MIN for
      * none. */
     int64_t forming_ms, forming_end_ms;
-    /* Liveness, monotonic: the last live candle, or the request before there was one; the smoothed
-     * time between candles, 0 while unknown. */
+    /* Liveness, monotonic: the last candle pushed on this connection, INT64_MIN before there was
+     * one; the smoothed time between such, 0 while unknown. */
     int64_t candle_at, cadence_ms;
     bool flows;          /* a live candle came since it was asked for */
     int64_t looked_at;   /* when its silence was last looked into */
     uint32_t look_count; /* in vain, since the last candle */
-    int64_t probed_at;   /* when its history was last asked for */
+    int64_t probed_at;   /* when its history was last asked about */
+    bool probing;        /* and has not answered yet */
+    bool verified;       /* it has, since the series was asked for: what came before is known */
+    bool renewed;        /* the series was subscribed again at that look */
 };
 
 struct mw_subscriptions {

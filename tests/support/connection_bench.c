@@ -38,11 +38,40 @@ static void on_event(void *user, const struct mw_feed_event *event)
     pthread_mutex_unlock(&bench->lock);
 }
 
+static void on_probe(void *user, struct mw_series *series)
+{
+    struct mw_bench *bench = user;
+    pthread_mutex_lock(&bench->lock);
+    if (bench->probe_count < MW_BENCH_PROBES_MAX)
+        bench->probed[bench->probe_count] = series;
+    bench->probe_count++;
+    pthread_cond_broadcast(&bench->changed);
+    pthread_mutex_unlock(&bench->lock);
+}
+
+static void on_expiring(void *user)
+{
+    struct mw_bench *bench = user;
+    pthread_mutex_lock(&bench->lock);
+    bench->expiring_count++;
+    pthread_cond_broadcast(&bench->changed);
+    pthread_mutex_unlock(&bench->lock);
+}
+
+static void on_change(void *user)
+{
+    struct mw_bench *bench = user;
+    pthread_mutex_lock(&bench->lock);
+    pthread_cond_broadcast(&bench->changed);
+    pthread_mutex_unlock(&bench->lock);
+}
+
 void mw_bench_begin(struct mw_bench *bench, const struct mw_bench_setup *setup)
 {
     *bench = (struct mw_bench){.cache = mw_cache_new(16)};
     pthread_mutex_init(&bench->lock, NULL);
     pthread_cond_init(&bench->changed, NULL);
+    bench->watcher = mw_cache_attach(bench->cache, on_change, bench);
     const struct mw_connection_options options = {
         .name = "demo",
         .endpoints = setup->endpoints,
@@ -52,9 +81,18 @@ void mw_bench_begin(struct mw_bench *bench, const struct mw_bench_setup *setup)
         .upgrade_ms = wait_ms,
         .confirm_ms = setup->confirm_ms > 0 ? setup->confirm_ms : wait_ms,
         .frame_bytes_max = 1 << 16,
+        .csrf_token = setup->csrf_token,
+        .ping_ms = setup->ping_ms,
+        .pong_ms = setup->pong_ms,
+        .stall_ms = setup->stall_ms,
+        .grace_ms = setup->grace_ms,
+        .capture = setup->capture,
+        .probe = setup->probes ? on_probe : NULL,
+        .on_expiring = on_expiring,
         .reconnect = {.attempts = setup->attempt_count,
                       .base_s = setup->wait_s,
-                      .cap_s = setup->wait_s},
+                      .cap_s = setup->wait_s,
+                      .settle_s = setup->settle_s},
         .cache = bench->cache,
         .on_event = on_event,
         .user = bench};
@@ -71,14 +109,31 @@ void mw_bench_end(struct mw_bench *bench)
     pthread_mutex_destroy(&bench->lock);
 }
 
-struct mw_bench_told mw_bench_next_told(struct mw_bench *bench)
+/* Waits for a change, with the lock held. Returns false once `until` has come. */
+static bool wait_change(struct mw_bench *bench, const struct timespec *until)
+{
+    return pthread_cond_timedwait(&bench->changed, &bench->lock, until) != ETIMEDOUT;
+}
+
+static struct timespec in_ms(int64_t ms)
 {
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += wait_ms / 1000;
+    until.tv_sec += ms / 1000;
+    until.tv_nsec += ms % 1000 * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    return until;
+}
+
+struct mw_bench_told mw_bench_next_told(struct mw_bench *bench)
+{
+    struct timespec until = in_ms(wait_ms);
     pthread_mutex_lock(&bench->lock);
     while (bench->told_count == bench->seen_count)
-        if (pthread_cond_timedwait(&bench->changed, &bench->lock, &until) == ETIMEDOUT)
+        if (!wait_change(bench, &until))
             abort();
     struct mw_bench_told told = bench->told[bench->seen_count++];
     pthread_mutex_unlock(&bench->lock);
@@ -107,12 +162,74 @@ void mw_bench_expect_error(const struct mw_error *err, mw_status status, uint32_
     assert_null(strstr(err->message, "demo")); /* its name is in the event already */
 }
 
-void mw_bench_subscribe(struct mw_bench *bench, const char *symbol)
+struct mw_series *mw_bench_subscribe(struct mw_bench *bench, const char *symbol)
 {
     struct mw_error err = {.message = ""};
+    struct mw_series *series = NULL;
     assert_int_equal(mw_connection_subscribe(bench->connection, symbol,
-                                             (struct mw_timeframe){1, 'm'}, NULL, &err),
+                                             (struct mw_timeframe){1, 'm'}, &series, &err),
                      MW_OK);
+    mw_watcher_watch(bench->watcher, series);
+    return series;
+}
+
+/* Takes the marks, so that the next change wakes again. */
+static void take_marks(struct mw_bench *bench)
+{
+    uint32_t at = 0;
+    while (mw_watcher_take(bench->watcher, &at) != NULL)
+        ;
+}
+
+void mw_bench_wait_health(struct mw_bench *bench, struct mw_series *series, mw_series_health health)
+{
+    struct timespec until = in_ms(wait_ms);
+    pthread_mutex_lock(&bench->lock);
+    for (take_marks(bench); mw_series_get_health(series) != health; take_marks(bench))
+        if (!wait_change(bench, &until))
+            abort();
+    pthread_mutex_unlock(&bench->lock);
+}
+
+struct mw_candle mw_bench_wait_candle(struct mw_bench *bench, struct mw_series *series,
+                                      int64_t open_ms, uint8_t candle_state)
+{
+    struct timespec until = in_ms(wait_ms);
+    struct mw_candle candle = {.open_ms = INT64_MIN};
+    pthread_mutex_lock(&bench->lock);
+    for (;;) {
+        take_marks(bench);
+        uint32_t rows = mw_series_read_last(series, INT64_MAX, 1, true, &candle);
+        if (rows == 1 && candle.open_ms == open_ms && candle.state == candle_state)
+            break;
+        if (!wait_change(bench, &until))
+            abort();
+    }
+    pthread_mutex_unlock(&bench->lock);
+    return candle;
+}
+
+uint32_t mw_bench_wait_probes(struct mw_bench *bench, uint32_t probe_count, int64_t ms)
+{
+    struct timespec until = in_ms(ms);
+    pthread_mutex_lock(&bench->lock);
+    while (bench->probe_count < probe_count && wait_change(bench, &until))
+        ;
+    uint32_t count = bench->probe_count;
+    pthread_mutex_unlock(&bench->lock);
+    return count;
+}
+
+uint32_t mw_bench_wait_expiring(struct mw_bench *bench)
+{
+    struct timespec until = in_ms(wait_ms);
+    pthread_mutex_lock(&bench->lock);
+    while (bench->expiring_count == 0)
+        if (!wait_change(bench, &until))
+            abort();
+    uint32_t count = bench->expiring_count;
+    pthread_mutex_unlock(&bench->lock);
+    return count;
 }
 
 void mw_bench_unsubscribe(struct mw_bench *bench, const char *symbol)

@@ -12,7 +12,7 @@
 #include "feed/connection.h"
 #include "market/cache.h"
 
-enum { MW_BENCH_EVENTS_MAX = 64, MW_BENCH_STOP_MS_MAX = 1000 };
+enum { MW_BENCH_EVENTS_MAX = 64, MW_BENCH_PROBES_MAX = 64, MW_BENCH_STOP_MS_MAX = 1000 };
 
 struct mw_bench_told {
     bool is_state, has_error;
@@ -29,6 +29,9 @@ struct mw_bench {
     struct mw_bench_told told[MW_BENCH_EVENTS_MAX];
     uint32_t told_count;
     uint32_t seen_count; /* by expect; the test's */
+    struct mw_series *probed[MW_BENCH_PROBES_MAX];
+    uint32_t probe_count, expiring_count;
+    struct mw_watcher *watcher; /* of what the test waits for */
 };
 
 /* What the connection is made of. */
@@ -39,6 +42,11 @@ struct mw_bench_setup {
     int64_t confirm_ms;     /* 0: long */
     double wait_s;          /* before each retry */
     uint32_t attempt_count; /* retries */
+    double settle_s;
+    int64_t ping_ms, pong_ms, stall_ms, grace_ms; /* 0: none of it */
+    bool probes;                                  /* there is a history to ask */
+    const char *csrf_token;
+    struct mw_capture *capture;
 };
 
 /* A closed candle of BTC 1m. */
@@ -55,8 +63,8 @@ struct mw_error mw_bench_expect_state(struct mw_bench *bench, mw_connection_stat
 void mw_bench_expect_error(const struct mw_error *err, mw_status status, uint32_t attempts,
                            const char *endpoint);
 
-/* Of the symbol's minutes. */
-void mw_bench_subscribe(struct mw_bench *bench, const char *symbol);
+/* Of the symbol's minutes. Returns its series. */
+struct mw_series *mw_bench_subscribe(struct mw_bench *bench, const char *symbol);
 void mw_bench_unsubscribe(struct mw_bench *bench, const char *symbol);
 
 void mw_bench_start(struct mw_bench *bench);
@@ -64,5 +72,17 @@ void mw_bench_start(struct mw_bench *bench);
 void mw_bench_start_confirmed(struct mw_bench *bench);
 /* Stops; everything told before was expected. */
 void mw_bench_stop(struct mw_bench *bench);
+
+/* Waits until `series` has that health. Aborts after 20 s. */
+void mw_bench_wait_health(struct mw_bench *bench, struct mw_series *series,
+                          mw_series_health health);
+/* Waits until the newest candle of `series` has that open time and state, and returns it. */
+struct mw_candle mw_bench_wait_candle(struct mw_bench *bench, struct mw_series *series,
+                                      int64_t open_ms, uint8_t candle_state);
+/* Waits until the history was asked about so many series, or `wait_ms` have gone. Returns about how
+ * many it was. */
+uint32_t mw_bench_wait_probes(struct mw_bench *bench, uint32_t probe_count, int64_t wait_ms);
+/* How often the connection was said to expire. Waits until it was at least once. */
+uint32_t mw_bench_wait_expiring(struct mw_bench *bench);
 
 #endif

@@ -236,6 +236,11 @@ void mw_raw_wait_end(struct mw_raw_peer *peer)
         ;
 }
 
+void mw_raw_cut(struct mw_raw_peer *peer)
+{
+    shutdown(peer->fd, SHUT_RDWR);
+}
+
 void mw_raw_reset(struct mw_raw_peer *peer)
 {
     struct linger now = {.l_onoff = 1, .l_linger = 0};

@@ -58,6 +58,9 @@ bool mw_raw_accept_key(const char *request, char accept[29]);
 ssize_t mw_raw_read_frame(struct mw_raw_peer *peer, unsigned char *first, char payload[126]);
 /* Reads and drops everything until the client is gone. */
 void mw_raw_wait_end(struct mw_raw_peer *peer);
+/* Ends the connection both ways; reading and writing fail from then on. Any thread, while `serve`
+ * runs. */
+void mw_raw_cut(struct mw_raw_peer *peer);
 /* Makes the coming close a reset (RST). */
 void mw_raw_reset(struct mw_raw_peer *peer);
 

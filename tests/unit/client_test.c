@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -319,6 +320,59 @@ static void sends_as_much_as_the_queue_may_hold(void **state)
     mw_free(text);
 }
 
+/* Reads nothing until the test writes to the pipe. */
+static void serve_deaf(struct mw_raw_peer *peer, void *user)
+{
+    const int *pipe_fds = user;
+    char byte;
+    if (mw_raw_upgrade(peer, "", 0))
+        assert_int_equal(read(pipe_fds[0], &byte, 1), 1);
+}
+
+static void knows_what_it_cannot_send_and_drops_without_waiting(void **state)
+{
+    (void)state;
+    struct mw_heard heard = {0};
+    int pipe_fds[2];
+    assert_int_equal(pipe(pipe_fds), 0);
+    struct mw_raw_server_options options = {.serve = serve_deaf, .user = pipe_fds};
+    struct mw_raw_server *server = mw_raw_server_start(&options);
+    mw_heard_begin(&heard, NULL);
+    mw_role_assert(&mw_feed_thread);
+    mw_client_drop(heard.client); /* there is nothing */
+    uint64_t before, sent;
+    assert_int_equal(mw_client_unsent(heard.client, &before), 0);
+    assert_int_equal(mw_client_heard_ms(heard.client), 0);
+    mw_heard_connect(&heard, "ws://127.0.0.1:%u", mw_raw_server_port(server));
+    mw_heard_until(&heard, &heard.opens, 1);
+    char *text = mw_alloc_zero(MW_SEND_QUEUE_BYTES_MAX);
+    /* Until neither the socket nor the queue takes any more for a while. */
+    do {
+        mw_client_unsent(heard.client, &before);
+        while (mw_client_send_text(heard.client, text, MW_SEND_QUEUE_BYTES_MAX / 4))
+            ;
+        mw_client_set_timer(heard.client, 50);
+        for (int timers = heard.timers; heard.timers == timers;)
+            mw_client_service(heard.client);
+        heard.late = false;
+    } while (mw_client_unsent(heard.client, &sent) == 0 || sent != before);
+    assert_true(sent > MW_SEND_QUEUE_BYTES_MAX / 4);
+    int64_t began_ms = mw_clock_monotonic_ms();
+    mw_client_drop(heard.client);
+    mw_client_drop(heard.client);
+    assert_false(mw_client_is_open(heard.client));
+    mw_heard_until(&heard, &heard.closes, 1);
+    assert_in_range(mw_clock_monotonic_ms() - began_ms, 0, 500); /* a handshake has a second */
+    mw_heard_expect(&heard, MW_ECLOSED, 1006, "dropped by this side");
+    assert_int_equal(mw_client_unsent(heard.client, &sent), 0);
+    assert_int_equal(write(pipe_fds[1], "x", 1), 1);
+    mw_heard_end(&heard);
+    mw_raw_server_stop(server);
+    close(pipe_fds[0]);
+    close(pipe_fds[1]);
+    mw_free(text);
+}
+
 /* Sends pings in a flood, without pause, until a pong comes back, then closes. */
 static void serve_flood(struct mw_raw_peer *peer, void *user)
 {
@@ -444,6 +498,7 @@ int main(void)
         cmocka_unit_test(each_phase_has_a_time_out),
         cmocka_unit_test(asks_as_rfc_6455_wants),
         cmocka_unit_test(sends_as_much_as_the_queue_may_hold),
+        cmocka_unit_test(knows_what_it_cannot_send_and_drops_without_waiting),
         cmocka_unit_test(answers_pings_in_the_middle_of_a_flood),
         cmocka_unit_test(connects_again_from_within_on_closed),
         cmocka_unit_test(wakes_from_another_thread_and_keeps_time),
