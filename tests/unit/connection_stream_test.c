@@ -15,7 +15,7 @@
 #include "connection_bench.h"
 #include "made_venue.h"
 
-enum { STALL_MS = 60, STEP_MS = 10 };
+static const int64_t stall_ms = 60, step_ms = 10;
 
 /* A forming candle of the symbol's minute; `close` makes it differ. */
 static void push_bar(struct mw_made_venue *venue, const char *symbol, int close)
@@ -32,7 +32,7 @@ static void push_bar(struct mw_made_venue *venue, const char *symbol, int close)
 static void flow_until(struct mw_made_venue *venue, const char *symbol, const char *heard)
 {
     int64_t until_ms = mw_clock_monotonic_ms() + 20000;
-    for (int close = 1; !mw_made_venue_wait_for(venue, heard, STEP_MS); close++) {
+    for (int close = 1; !mw_made_venue_wait_for(venue, heard, step_ms); close++) {
         assert_true(mw_clock_monotonic_ms() < until_ms);
         push_bar(venue, symbol, 1 + close % 9000);
     }
@@ -43,7 +43,7 @@ static void flow_for(struct mw_made_venue *venue, const char *symbol, int64_t ms
     int64_t until_ms = mw_clock_monotonic_ms() + ms;
     for (int close = 1; mw_clock_monotonic_ms() < until_ms; close++) {
         push_bar(venue, symbol, 1 + close % 9000);
-        mw_made_venue_wait_for(venue, "never", STEP_MS);
+        mw_made_venue_wait_for(venue, "never", step_ms);
     }
 }
 
@@ -66,7 +66,7 @@ static void begin(struct stream *stream, const char *change, bool probes)
                                  .endpoint_count = 1,
                                  .wait_s = 0.001,
                                  .attempt_count = 5,
-                                 .stall_ms = STALL_MS,
+                                 .stall_ms = stall_ms,
                                  .ping_ms = 20,
                                  .pong_ms = 10000,
                                  .probes = probes});
@@ -136,7 +136,7 @@ static void each_look_in_vain_doubles_the_time_until_the_next(void **state)
     (void)state;
     struct stream stream;
     begin(&stream, NULL, false);
-    flow_for(&stream.venue, "A", 14 * STALL_MS); /* looks at 1, 3 and 7, and a little */
+    flow_for(&stream.venue, "A", 14 * stall_ms); /* looks at 1, 3 and 7, and a little */
     struct mw_connection_status status = end(&stream);
     assert_in_range(status.resubscribes, 2, 3);
 }
@@ -156,11 +156,11 @@ static void a_series_is_given_eight_times_its_cadence(void **state)
     int64_t began_ms = mw_clock_monotonic_ms();
     for (int close = 1; status.resubscribes == before; close++) {
         push_bar(&stream.venue, "A", 1 + close % 9000);
-        mw_made_venue_wait_for(&stream.venue, "never", STEP_MS);
+        mw_made_venue_wait_for(&stream.venue, "never", step_ms);
         mw_connection_get_status(stream.bench.connection, &status);
         assert_true(mw_clock_monotonic_ms() - began_ms < 20000);
     }
-    assert_true(mw_clock_monotonic_ms() - began_ms >= 8 * STALL_MS);
+    assert_true(mw_clock_monotonic_ms() - began_ms >= 8 * stall_ms);
     end(&stream);
 }
 
@@ -173,7 +173,7 @@ static void a_quiet_market_on_a_healthy_socket_is_left_alone(void **state)
     uint32_t asked = mw_bench_wait_probes(&stream.bench, 2, 20000);
     for (uint32_t i = 0; i < asked; i++)
         mw_connection_on_probe(stream.bench.connection, stream.bench.probed[i], false);
-    mw_made_venue_wait_for(&stream.venue, "never", 10 * STALL_MS);
+    mw_made_venue_wait_for(&stream.venue, "never", 10 * stall_ms);
     assert_in_range(mw_bench_wait_probes(&stream.bench, 0, 0), 2, 8); /* of A and B, doubling */
     assert_int_equal(mw_series_get_health(stream.a), MW_SERIES_LIVE);
     assert_false(newest_flags(stream.a) & MW_CANDLE_UNPROVEN);
@@ -251,7 +251,7 @@ static void what_was_never_heard_of_is_verified_first(void **state)
                                                     .endpoint_count = 1,
                                                     .wait_s = 3600,
                                                     .attempt_count = 5,
-                                                    .stall_ms = STALL_MS,
+                                                    .stall_ms = stall_ms,
                                                     .probes = true});
     struct mw_series *series = mw_bench_subscribe(&bench, "BTC");
     mw_bench_start_confirmed(&bench);
@@ -287,7 +287,7 @@ static void without_a_history_silence_of_all_means_nothing(void **state)
     (void)state;
     struct stream stream;
     begin(&stream, NULL, false);
-    mw_made_venue_wait_for(&stream.venue, "never", 5 * STALL_MS);
+    mw_made_venue_wait_for(&stream.venue, "never", 5 * stall_ms);
     struct mw_connection_status status = end(&stream);
     assert_int_equal(status.resubscribes, 0);
     assert_int_equal(status.reconnects, 0);
