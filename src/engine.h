@@ -1,7 +1,7 @@
 /* engine.h - everything together: feeds, cache, strategies, simulators, from settings.
  *
  *     open    settings are checked against protocols; nothing runs
- *     start   simulators, strategies, workers, feeds, in this order
+ *     start   strategies, simulators, workers, the history thread, feeds, in this order
  *     poll    the owner reads what happens
  *     stop    the same in reverse, every thread joined, within a second
  *
@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "feed/feed.h"
+#include "history/backfill.h"
 #include "market/cache.h"
 #include "script/event.h"
 #include "script/settings.h"
@@ -57,13 +59,22 @@ MW_MUST_USE mw_status mw_engine_unsubscribe(struct mw_engine *engine, const char
                                             const char *symbol, struct mw_timeframe timeframe,
                                             struct mw_error *err);
 
+/* Starts again what has failed of `feed` (NULL: of all); what waits for its next attempt tries now.
+ * Errors: MW_EINVAL when there is no such feed or the engine is not started. */
+MW_MUST_USE mw_status mw_engine_reconnect(struct mw_engine *engine, const char *feed,
+                                          struct mw_error *err);
+
 const struct mw_settings *mw_engine_settings(const struct mw_engine *engine);
 struct mw_cache *mw_engine_cache(struct mw_engine *engine);
 
 uint32_t mw_engine_feed_count(const struct mw_engine *engine);
-struct mw_connection *mw_engine_feed(const struct mw_engine *engine, uint32_t index);
+struct mw_feed *mw_engine_feed(const struct mw_engine *engine, uint32_t index);
 /* The feed called `name`, or NULL. */
-struct mw_connection *mw_engine_find_feed(const struct mw_engine *engine, const char *name);
+struct mw_feed *mw_engine_find_feed(const struct mw_engine *engine, const char *name);
+
+/* What is known of the history of a feed. False when it has none. */
+bool mw_engine_get_history_status(struct mw_engine *engine, const char *feed,
+                                  struct mw_backfill_status *status);
 
 /* Status of the strategy with this index, in the order of the settings. False when there is none,
  * or it did not load; `err` then says why. */

@@ -12,9 +12,8 @@
 #include "cli/cli.h"
 
 static const struct mw_command *const commands[] = {
-    &mw_command_run,
-    &mw_command_check,
-    &mw_command_simulate,
+    &mw_command_run,    &mw_command_check,    &mw_command_record,
+    &mw_command_replay, &mw_command_simulate,
 };
 
 static const struct mw_command *find_command(const char *name)
@@ -36,7 +35,8 @@ static void print_help(FILE *file)
                   "  --version   show versions\n\n"
                   "exit codes:\n"
                   "  0  fine, also after Ctrl-C\n"
-                  "  1  failed while running: every feed has failed, the port is in use\n"
+                  "  1  failed while running: every feed has failed, the port is in use,\n"
+                  "     a file cannot be read\n"
                   "  2  wrong usage\n"
                   "  3  the configuration is wrong\n");
 }

@@ -31,6 +31,7 @@ enum {
     MW_FEED_SYMBOLS_MAX = 4096,
     MW_FEED_TIMEFRAMES_MAX = 32,
     MW_FEED_ENDPOINTS_MAX = 16,
+    MW_FEED_CONNECTIONS_MAX = 64,  /* a thread each; 64 of 200 streams is 12,800 */
     MW_MARKET_TYPE_BYTES_MAX = 64, /* "spot", "linear" */
     MW_TOKEN_BYTES_MAX = 4096,     /* a CSRF token is 64 bytes, a signed one a few hundred */
 
@@ -101,6 +102,8 @@ enum {
     MW_CAPTURE_PAYLOAD_BYTES_MAX = MW_FRAME_BYTES_MAX + (8 << 10),
     MW_CAPTURE_FEEDS_MAX = 255,          /* numbers of one byte; more than MW_FEEDS_MAX */
     MW_CAPTURE_BUFFER_BYTES = 256 << 10, /* of records before they are written, twice */
+    MW_REPLAY_CONNECTIONS_MAX = 4096,    /* of one feed; one a day for ten years */
+    MW_REPLAY_CANDLES_MAX = 1 << 27,     /* in all series; 8 GiB if they fill up */
 
     /* Simulator. A million is a day in 90 ms, more than any socket takes. */
     MW_SIMULATOR_SPEED_MAX = 1000000,
@@ -108,6 +111,9 @@ enum {
     MW_SIMULATOR_MESSAGE_BYTES_MAX = 64 << 10, /* a subscription to 2,000 topics is 60 KB */
     MW_SIMULATOR_REPLY_BYTES_MAX = 8 << 20,    /* a list of all 131,072 series is 4 MB */
     MW_SIMULATOR_REPLAY_ROWS_MAX = 16 << 20,   /* 30 years of minutes; 1 GiB in memory */
+    MW_QUERY_PARAMETERS_MAX = 8,               /* of a request for history: 5 are known */
+    MW_QUERY_NAME_BYTES_MAX = 16,
+    MW_QUERY_VALUE_BYTES_MAX = MW_SYMBOL_BYTES_MAX, /* the longest value is a symbol */
 };
 
 #endif

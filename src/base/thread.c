@@ -14,6 +14,7 @@
 #include "base/check.h"
 
 struct mw_role mw_feed_thread = {"feed"};
+struct mw_role mw_keeper_thread = {"keeper"};
 struct mw_role mw_worker_thread = {"worker"};
 struct mw_role mw_server_thread = {"server"};
 struct mw_role mw_history_thread = {"history"};

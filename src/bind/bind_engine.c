@@ -155,6 +155,16 @@ static int engine_poll(lua_State *L)
     return 1;
 }
 
+/* engine:reconnect(feed) -> true | nil, err. Without a feed: all of them. */
+static int engine_reconnect(lua_State *L)
+{
+    struct mw_error err;
+    if (mw_engine_reconnect(check_engine(L), luaL_optstring(L, 2, NULL), &err) != MW_OK)
+        return mw_bind_fail(L, &err);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
 /* engine:start() -> true | nil, err */
 static int engine_start(lua_State *L)
 {
@@ -244,6 +254,7 @@ static const luaL_Reg engine_methods[] = {{"close", engine_close},
                                           {"is_running", engine_is_running},
                                           {"on", engine_on},
                                           {"poll", engine_poll},
+                                          {"reconnect", engine_reconnect},
                                           {"start", engine_start},
                                           {"status", engine_status},
                                           {"stop", engine_stop},

@@ -34,6 +34,19 @@ static void set_rejects(lua_State *L, const uint64_t *rejects)
     set_count(L, "rejected", total);
 }
 
+static void push_history(lua_State *L, const struct mw_backfill_status *status)
+{
+    lua_createtable(L, 0, 5);
+    set_count(L, "requests", status->requests);
+    set_count(L, "failures", status->failures);
+    set_count(L, "bars", status->bars);
+    set_count(L, "waiting", status->waiting);
+    if (status->has_error) {
+        mw_bind_push_error(L, &status->error);
+        lua_setfield(L, -2, "error");
+    }
+}
+
 static uint64_t count_gaps(const struct mw_cache *cache, const char *feed)
 {
     uint64_t count = 0;
@@ -45,23 +58,31 @@ static uint64_t count_gaps(const struct mw_cache *cache, const char *feed)
     return count;
 }
 
-static void push_feed(lua_State *L, const struct mw_cache *cache, struct mw_connection *feed)
+static void push_feed(lua_State *L, struct mw_engine *engine, struct mw_feed *feed)
 {
     struct mw_connection_status status;
-    mw_connection_get_status(feed, &status);
-    lua_createtable(L, 0, 15);
+    mw_feed_get_status(feed, &status);
+    lua_createtable(L, 0, 19);
     set_text(L, "state", mw_connection_state_text(status.state));
     set_text(L, "endpoint", status.endpoint);
+    set_count(L, "connections", mw_feed_connection_count(feed));
     set_count(L, "subscriptions", status.subscription_count);
     set_count(L, "frames", status.frames);
     set_count(L, "bytes", status.bytes);
     set_count(L, "candles", status.candles);
     set_count(L, "late", status.late);
+    set_count(L, "revised", status.revised);
     set_count(L, "other", status.other);
     set_count(L, "unsubscribed", status.unsubscribed);
     set_count(L, "reconnects", status.reconnects);
-    set_count(L, "gaps", count_gaps(cache, mw_connection_name(feed)));
+    set_count(L, "resubscribes", status.resubscribes);
+    set_count(L, "gaps", count_gaps(mw_engine_cache(engine), mw_feed_name(feed)));
     set_rejects(L, status.rejects);
+    struct mw_backfill_status history;
+    if (mw_engine_get_history_status(engine, mw_feed_name(feed), &history)) {
+        push_history(L, &history);
+        lua_setfield(L, -2, "history");
+    }
     if (status.has_error) {
         mw_bind_push_error(L, &status.error);
         lua_setfield(L, -2, "error");
@@ -121,9 +142,9 @@ void mw_bind_push_status(lua_State *L, struct mw_engine *engine)
 
     lua_newtable(L);
     for (uint32_t i = 0; i < mw_engine_feed_count(engine); i++) {
-        struct mw_connection *feed = mw_engine_feed(engine, i);
-        push_feed(L, cache, feed);
-        lua_setfield(L, -2, mw_connection_name(feed));
+        struct mw_feed *feed = mw_engine_feed(engine, i);
+        push_feed(L, engine, feed);
+        lua_setfield(L, -2, mw_feed_name(feed));
     }
     lua_setfield(L, -2, "feeds");
 

@@ -169,6 +169,9 @@ static void add_details(struct mw_str *line, const struct mw_event *event, const
     case MW_EVENT_STATE:
         add_state(line, event, endpoint);
         break;
+    case MW_EVENT_HISTORY:
+        add_text(line, event->has_error ? event->error.message : "answers again");
+        break;
     case MW_EVENT_BAR:
     case MW_EVENT_REVISED:
         add_bar(line, event);

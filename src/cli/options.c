@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/decimal.h"
 #include "base/limits.h"
 
 enum {
@@ -219,5 +220,20 @@ mw_status mw_option_read_unsigned(const char *text, void *target, struct mw_erro
     if (end == NULL || *end != '\0' || errno == ERANGE)
         return mw_fail(err, MW_EINVAL, "'%.40s': want a whole number, 0 or more", text);
     *(uint64_t *)target = value;
+    return MW_OK;
+}
+
+mw_status mw_option_read_speed(const char *text, void *target, struct mw_error *err)
+{
+    size_t length = strlen(text);
+    double speed = 0;
+    if (strcmp(text, "max") != 0) {
+        if (length > 0 && text[length - 1] == 'x')
+            length--;
+        if (!mw_decimal_parse(text, length, &speed) ||
+            !(speed > 0 && speed <= MW_SIMULATOR_SPEED_MAX))
+            return mw_fail(err, MW_EINVAL, "'%.40s': want 60x, 0.5x or the like, or max", text);
+    }
+    *(double *)target = speed;
     return MW_OK;
 }

@@ -65,11 +65,12 @@ struct mw_text_list {
 
 void mw_text_list_deinit(struct mw_text_list *list);
 
-/* Readers; targets are a const char *, a struct mw_text_list, an int64_t of milliseconds and a
- * uint64_t. */
+/* Readers; targets are a const char *, a struct mw_text_list, an int64_t of milliseconds, a
+ * uint64_t, and a double for "60x", "0.5x", or "max", which is 0. */
 mw_status mw_option_read_text(const char *text, void *target, struct mw_error *err);
 mw_status mw_option_read_list(const char *text, void *target, struct mw_error *err);
 mw_status mw_option_read_duration(const char *text, void *target, struct mw_error *err);
 mw_status mw_option_read_unsigned(const char *text, void *target, struct mw_error *err);
+mw_status mw_option_read_speed(const char *text, void *target, struct mw_error *err);
 
 #endif

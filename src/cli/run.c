@@ -10,33 +10,27 @@
 #include "bind/bind_moonwick.h"
 #include "cli/cli.h"
 #include "cli/event_line.h"
+#include "cli/run.h"
 #include "cli/signals.h"
 #include "engine.h"
+#include "feed/capture.h"
 
 enum { NAME_WIDTH_MIN = 4, NAME_WIDTH_MAX = 16 }; /* of the column with feeds and strategies */
 
-struct run_options {
-    const char *config;
-    int64_t for_ms; /* 0: until a signal */
-    struct {
-        bool given;
-        mw_log_level level;
-    } log;
-    bool quiet, no_bars;
-};
-
 struct run {
     struct mw_engine *engine;
-    const struct run_options *options;
+    const struct mw_run_options *options;
+    struct mw_capture *capture; /* borrows; NULL unless something is recorded */
+    int64_t flush_at;           /* monotonic, when what is recorded is written next */
     struct mw_event_line_options line_options;
     struct mw_str line;
     int output_errno; /* why standard output takes no more; 0 while it does */
     bool failed;      /* every feed is in state failed */
 };
 
-static mw_status read_log_level(const char *text, void *target, struct mw_error *err)
+mw_status mw_run_read_log_level(const char *text, void *target, struct mw_error *err)
 {
-    struct run_options *options = MW_CONTAINER(target, struct run_options, log);
+    struct mw_run_options *options = MW_CONTAINER(target, struct mw_run_options, log);
     mw_status status = mw_log_level_parse(text, &options->log.level, err);
     options->log.given = status == MW_OK;
     return status;
@@ -44,15 +38,15 @@ static mw_status read_log_level(const char *text, void *target, struct mw_error 
 
 static const struct mw_option run_option_list[] = {
     {NULL, "CONFIG", "the configuration (default config.lua)", mw_option_read_text,
-     offsetof(struct run_options, config)},
+     offsetof(struct mw_run_options, config)},
     {"for", "DURATION", "stop after this time: 500ms, 10s, 5m, 1h (default: never)",
-     mw_option_read_duration, offsetof(struct run_options, for_ms)},
+     mw_option_read_duration, offsetof(struct mw_run_options, for_ms)},
     {"log-level", "LEVEL", "debug, info, warn, error or off (default: the configuration's)",
-     read_log_level, offsetof(struct run_options, log)},
+     mw_run_read_log_level, offsetof(struct mw_run_options, log)},
     {"quiet", NULL, "print no events; errors go to the log", NULL,
-     offsetof(struct run_options, quiet)},
+     offsetof(struct mw_run_options, quiet)},
     {"no-bars", NULL, "print no bars, only the other events", NULL,
-     offsetof(struct run_options, no_bars)},
+     offsetof(struct mw_run_options, no_bars)},
 };
 
 static const char *const run_examples[] = {
@@ -97,7 +91,7 @@ static bool all_feeds_failed(const struct mw_engine *engine)
 {
     uint32_t count = mw_engine_feed_count(engine);
     for (uint32_t i = 0; i < count; i++)
-        if (mw_connection_get_state(mw_engine_feed(engine, i)) != MW_CONNECTION_FAILED)
+        if (mw_feed_get_state(mw_engine_feed(engine, i)) != MW_CONNECTION_FAILED)
             return false;
     return count > 0;
 }
@@ -107,6 +101,8 @@ static void log_event(const struct mw_event *event)
 {
     if (event->kind == MW_EVENT_ERROR)
         mw_log(MW_LOG_ERROR, "strategy %s: %s", event->strategy, event->error.message);
+    else if (event->kind == MW_EVENT_HISTORY && event->has_error)
+        mw_log(MW_LOG_WARN, "feed %s history: %s", event->feed, event->error.message);
     else if (event->has_error)
         mw_log(MW_LOG_WARN, "feed %s %s: %s", event->feed, mw_connection_state_text(event->state),
                event->error.message);
@@ -118,12 +114,12 @@ static void print_event(struct run *run, const struct mw_event *event)
         return;
     struct mw_event_line_options line_options = run->line_options;
     struct mw_connection_status status;
-    struct mw_connection *feed = NULL;
+    struct mw_feed *feed = NULL;
     if (event->kind == MW_EVENT_STATE &&
         (event->state == MW_CONNECTION_CONNECTED || event->state == MW_CONNECTION_CONFIRMED))
         feed = mw_engine_find_feed(run->engine, event->feed);
     if (feed != NULL) {
-        mw_connection_get_status(feed, &status);
+        mw_feed_get_status(feed, &status);
         line_options.endpoint = status.endpoint;
     }
     mw_str_clear(&run->line);
@@ -156,12 +152,24 @@ static bool is_over(const struct run *run, int64_t until_ms)
 }
 
 /* How long a poll may wait: negative for ever. */
-static int64_t left_ms(int64_t until_ms)
+static int64_t left_ms(const struct run *run, int64_t until_ms)
 {
+    if (run->capture != NULL && run->flush_at < until_ms)
+        until_ms = run->flush_at;
     if (until_ms == INT64_MAX)
         return -1;
     int64_t left = until_ms - mw_clock_monotonic_ms();
     return left > 0 ? left : 0;
+}
+
+/* A crash costs a recording its last second at most. */
+static void flush_capture(struct run *run)
+{
+    int64_t now_ms = mw_clock_monotonic_ms();
+    if (now_ms < run->flush_at)
+        return;
+    mw_capture_flush(run->capture);
+    run->flush_at = now_ms + MW_MS_PER_SECOND;
 }
 
 /* Prints events until a signal, the end of --for, the end of all feeds or that of the reader. */
@@ -172,13 +180,14 @@ static void watch(struct run *run)
         until_ms = mw_clock_monotonic_ms() + run->options->for_ms;
     while (!is_over(run, until_ms)) {
         struct mw_event event;
+        flush_capture(run);
         if (mw_engine_poll(run->engine, 0, &event)) {
             take_event(run, &event);
             continue;
         }
         flush(run); /* nothing more is waiting, so this batch is complete */
         /* That poll may have used up the wake of a signal. */
-        if (!is_over(run, until_ms) && mw_engine_poll(run->engine, left_ms(until_ms), &event))
+        if (!is_over(run, until_ms) && mw_engine_poll(run->engine, left_ms(run, until_ms), &event))
             take_event(run, &event);
     }
 }
@@ -196,78 +205,91 @@ static void stop(struct run *run)
 static void log_summary(const struct mw_engine *engine)
 {
     for (uint32_t i = 0; i < mw_engine_feed_count(engine); i++) {
-        struct mw_connection *feed = mw_engine_feed(engine, i);
+        struct mw_feed *feed = mw_engine_feed(engine, i);
         struct mw_connection_status status;
-        mw_connection_get_status(feed, &status);
+        mw_feed_get_status(feed, &status);
         uint64_t rejects = 0;
         for (size_t reject = 0; reject < MW_REJECT_COUNT; reject++)
             rejects += status.rejects[reject];
         mw_log(MW_LOG_INFO,
                "feed %s: %" PRIu64 " frames, %" PRIu64 " candles, %" PRIu64 " rejects, %" PRIu64
                " reconnects",
-               mw_connection_name(feed), status.frames, status.candles, rejects, status.reconnects);
+               mw_feed_name(feed), status.frames, status.candles, rejects, status.reconnects);
     }
 }
 
-static int fail_feeds(const struct mw_engine *engine)
+static int fail_feeds(const char *command, const struct mw_engine *engine)
 {
     struct mw_connection_status status;
     uint32_t count = mw_engine_feed_count(engine);
-    mw_connection_get_status(mw_engine_feed(engine, count - 1), &status);
-    return mw_cli_fail("run", MW_EXIT_FAILED, "%s: %s",
+    mw_feed_get_status(mw_engine_feed(engine, count - 1), &status);
+    return mw_cli_fail(command, MW_EXIT_FAILED, "%s: %s",
                        count == 1 ? "the feed has failed" : "all feeds have failed, the last one",
                        status.has_error ? status.error.message : "no reason is known");
 }
 
 static int run_engine(struct run *run)
 {
+    const char *command = run->options->command;
     struct mw_error err;
     mw_signals_catch(wake_engine, run->engine);
     int code = MW_EXIT_OK;
     if (mw_engine_start(run->engine, &err) != MW_OK) {
-        code = mw_cli_fail("run", MW_EXIT_FAILED, "%s", err.message);
+        code = mw_cli_fail(command, MW_EXIT_FAILED, "%s", err.message);
     } else {
         watch(run);
         if (run->failed)
-            code = fail_feeds(run->engine);
+            code = fail_feeds(command, run->engine);
         stop(run);
         log_summary(run->engine);
     }
     if (run->output_errno != 0 && run->output_errno != EPIPE)
-        code =
-            mw_cli_fail("run", MW_EXIT_FAILED, "standard output: %s", strerror(run->output_errno));
+        code = mw_cli_fail(command, MW_EXIT_FAILED, "standard output: %s",
+                           strerror(run->output_errno));
     mw_signals_release();
     return code;
 }
 
-static int run_command(int argc, char **argv)
+int mw_run_load(const struct mw_run_options *options, struct mw_settings **settings)
 {
-    struct run_options options = {.config = "config.lua"};
-    int code;
-    if (!mw_cli_parse(&run_option_set, argc, argv, &options, &code))
-        return code;
-
     struct mw_error err;
-    struct mw_settings *settings;
-    if (mw_settings_load_file(options.config, &settings, &err) != MW_OK)
-        return mw_cli_fail("run", MW_EXIT_CONFIG, "%s", err.message);
-    if (options.log.given)
-        settings->log_level = options.log.level;
+    if (mw_settings_load_file(options->config, settings, &err) != MW_OK)
+        return mw_cli_fail(options->command, MW_EXIT_CONFIG, "%s", err.message);
+    if (options->log.given)
+        (*settings)->log_level = options->log.level;
+    return MW_EXIT_OK;
+}
+
+int mw_run(const struct mw_run_options *options, struct mw_settings *settings)
+{
+    struct mw_error err;
     struct run run = {
-        .options = &options,
+        .options = options,
+        .capture = settings->capture,
         .line_options = {.colours = mw_cli_wants_colours(stdout),
                          .name_width = name_width(settings)},
         .line = MW_STR_INIT(MW_EVENT_LINE_BYTES_MAX),
     };
     if (mw_engine_open(settings, &mw_lua_bindings, &run.engine, &err) != MW_OK)
-        return mw_cli_fail("run", MW_EXIT_CONFIG, "%s", err.message);
+        return mw_cli_fail(options->command, MW_EXIT_CONFIG, "%s", err.message);
     mw_engine_listen(run.engine);
-    if (!options.quiet) /* what is missing is told along with the bars */
+    if (!options->quiet) /* what is missing is told along with the bars */
         mw_engine_want_bars(run.engine);
-    code = run_engine(&run);
+    int code = run_engine(&run);
     mw_engine_free(run.engine);
     mw_str_deinit(&run.line);
     return code;
+}
+
+static int run_command(int argc, char **argv)
+{
+    struct mw_run_options options = {.command = "run", .config = "config.lua"};
+    int code;
+    if (!mw_cli_parse(&run_option_set, argc, argv, &options, &code))
+        return code;
+    struct mw_settings *settings;
+    code = mw_run_load(&options, &settings);
+    return code == MW_EXIT_OK ? mw_run(&options, settings) : code;
 }
 
 const struct mw_command mw_command_run = {&run_option_set, run_command};

@@ -63,22 +63,6 @@ static mw_status read_listen(const char *text, void *target, struct mw_error *er
     return MW_OK;
 }
 
-/* "60x", "60", "0.5x", "max" (which is 0). */
-static mw_status read_speed(const char *text, void *target, struct mw_error *err)
-{
-    size_t length = strlen(text);
-    double speed = 0;
-    if (strcmp(text, "max") != 0) {
-        if (length > 0 && text[length - 1] == 'x')
-            length--;
-        if (!mw_decimal_parse(text, length, &speed) ||
-            !(speed > 0 && speed <= MW_SIMULATOR_SPEED_MAX))
-            return mw_fail(err, MW_EINVAL, "'%.40s': want 60x, 0.5x or the like, or max", text);
-    }
-    *(double *)target = speed;
-    return MW_OK;
-}
-
 static mw_status read_time(const char *text, void *target, struct mw_error *err)
 {
     if (mw_integer_parse(text, strlen(text), target))
@@ -98,7 +82,7 @@ static const struct mw_option simulate_option_list[] = {
     {"seed", "N", "other prices with another number (default 1)", mw_option_read_unsigned,
      offsetof(struct simulate_options, seed)},
     {"speed", "SPEED", "60x, 0.5x: times real time; max: as fast as clients read (default 1x)",
-     read_speed, offsetof(struct simulate_options, speed)},
+     mw_option_read_speed, offsetof(struct simulate_options, speed)},
     {"start", "TIME", "simulated time to begin with: 2026-11-22T18:15:00Z, or milliseconds",
      read_time, offsetof(struct simulate_options, start_ms)},
     {"replay", "FILE", "prices from a CSV file, under the first symbol", mw_option_read_text,

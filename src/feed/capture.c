@@ -258,6 +258,9 @@ void mw_capture_put(const struct mw_capture_tap *tap, mw_capture_kind kind, int6
 mw_status mw_capture_add_feed(struct mw_capture *capture, const struct mw_capture_fields *feed,
                               uint8_t *number, struct mw_error *err)
 {
+    if (strlen(feed->protocol) > MW_PATH_BYTES_MAX)
+        return mw_fail(err, MW_ELIMIT, "%s: the path of feed %s's protocol: more than %d bytes",
+                       capture->path, feed->name, MW_PATH_BYTES_MAX);
     pthread_mutex_lock(&capture->lock);
     uint32_t index = capture->feed_count;
     if (index < MW_CAPTURE_FEEDS_MAX)

@@ -43,7 +43,7 @@ MW_MUST_USE mw_status mw_capture_open(const char *path, struct mw_capture **out,
 mw_status mw_capture_close(struct mw_capture *capture, struct mw_error *err);
 
 /* Announces a feed, with the fields of a FEED record; its records carry `*number`. Errors:
- * MW_ELIMIT past MW_CAPTURE_FEEDS_MAX. */
+ * MW_ELIMIT past MW_CAPTURE_FEEDS_MAX, or for a protocol's path past MW_PATH_BYTES_MAX. */
 MW_MUST_USE mw_status mw_capture_add_feed(struct mw_capture *capture,
                                           const struct mw_capture_fields *feed, uint8_t *number,
                                           struct mw_error *err);

@@ -104,6 +104,7 @@ void mw_connection_free(struct mw_connection *connection)
     free_endpoints(connection);
     mw_intake_deinit(&connection->intake);
     mw_map_deinit(&connection->wanted);
+    mw_map_deinit(&connection->flowing);
     mw_protocol_free(connection->protocol);
     pthread_mutex_destroy(&connection->lock);
     mw_free(connection->ca_file);

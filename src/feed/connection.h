@@ -134,6 +134,13 @@ MW_MUST_USE mw_status mw_connection_unsubscribe(struct mw_connection *connection
                                                 const char *symbol, struct mw_timeframe timeframe,
                                                 struct mw_error *err);
 
+/* Which series are subscribed: one of them, how many, all in no order as an owned array. */
+bool mw_connection_carries(struct mw_connection *connection, const struct mw_series *series);
+uint32_t mw_connection_series_count(struct mw_connection *connection);
+struct mw_series **mw_connection_list_series(struct mw_connection *connection, uint32_t *count);
+/* Whether live candles of `series` came since the connection was opened. */
+bool mw_connection_flows(struct mw_connection *connection, const struct mw_series *series);
+
 /* Starts again after it failed, or tries now instead of waiting, with attempts counted from the
  * beginning. Does nothing in other states. Any thread. */
 void mw_connection_reconnect(struct mw_connection *connection);

@@ -117,6 +117,7 @@ void mw_connection_on_read_end(void *user)
     mw_role_assert(&mw_feed_thread);
     struct mw_connection *connection = user;
     connection->time_known = false;
+    mw_connection_show_flows(connection);
     mw_connection_set_clock(connection);
     mw_cache_flush(connection->options.cache);
 }

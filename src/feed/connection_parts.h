@@ -4,6 +4,7 @@
  *     connection_thread.c     the feed thread: attempts, states, deadlines
  *     connection_message.c    what is received, and what follows from it
  *     connection_request.c    what is subscribed
+ *     connection_series.c     the same, as other threads see it
  *     connection_send.c       what is sent, within the venue's rate; what is recorded
  *     connection_liveness.c   whether the socket and each series live, and the clock
  *
@@ -88,9 +89,10 @@ struct mw_connection {
     _Atomic int state;              /* mw_connection_state */
     _Atomic uint64_t reconnects, resubscribes;
 
-    pthread_mutex_t lock; /* covers the six below */
+    pthread_mutex_t lock; /* covers the seven below */
     struct mw_command *first_command, **last_command;
-    struct mw_map wanted; /* "symbol\0code": what subscribe added and unsubscribe did not remove */
+    struct mw_map wanted;  /* "symbol\0code": what subscribe added and unsubscribe did not remove */
+    struct mw_map flowing; /* series of which live candles came since it was opened */
     char endpoint_shown[MW_ERROR_ENDPOINT_BYTES];
     bool has_error;
     struct mw_error error;
@@ -98,6 +100,7 @@ struct mw_connection {
 
     struct mw_client *client; /* owns */
     struct mw_intake intake;
+    uint32_t flow_count; /* the intake's, that `flowing` was made from */
     struct mw_backoff backoff;
     uint32_t endpoint_index, failure_count; /* attempts that failed in a row */
     bool open, opened_once;                 /* from on_open to on_closed; since the start */
@@ -170,6 +173,10 @@ void mw_connection_resubscribe(struct mw_connection *connection,
 /* Forgets the series that the request `id` (NULL: any) asked for and the venue never agreed to. */
 void mw_connection_drop_refused(struct mw_connection *connection, const int64_t *id)
     MW_ON(mw_feed_thread);
+
+/* Passes on to other threads which series flow; none, when it has just been opened. */
+void mw_connection_show_flows(struct mw_connection *connection) MW_ON(mw_feed_thread);
+void mw_connection_hide_flows(struct mw_connection *connection);
 
 /* --- connection_send.c ----------------------------------------------------------------------- */
 

@@ -120,6 +120,7 @@ static void on_open(void *user)
     mw_connection_begin_liveness(connection);
     mw_connection_set_state(connection, MW_CONNECTION_CONNECTED, NULL);
     mw_subscriptions_forget_requests(&connection->intake.subscriptions);
+    mw_connection_hide_flows(connection);
     connection->send_at = MW_NEVER;
     mw_connection_apply_commands(connection); /* so that nothing is asked for and then ended */
     mw_connection_request_wanted(connection, true);

@@ -10,10 +10,15 @@
  * meanwhile is merged by the series.
  *
  * State: of all shards the one that is worst off (failed, reconnecting, connecting, connected,
- * confirmed); told when it changes. Counters are sums, over connections that are gone too.
+ * confirmed); told when it changes, and with each error of the shard that it is of. A replacement
+ * counts once it is confirmed, so that one that succeeds is not seen. Counters are sums, over
+ * connections that are gone too.
  *
- * Threads: any thread; `lock` covers the list of shards. Events come from threads of connections,
- * never two at once.
+ * Events come from threads of connections, of the feed and of whoever stops it, one at a time;
+ * `on_event` must not call back into the feed. Of the options `on_expiring` is the feed's own.
+ *
+ * Threads: made, started, stopped and freed by one owner; the rest any thread. `lock` covers the
+ * list of shards.
  */
 #ifndef MW_FEED_FEED_H
 #define MW_FEED_FEED_H

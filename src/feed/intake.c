@@ -92,7 +92,7 @@ int64_t mw_intake_patience(const struct mw_intake *intake, int64_t cadence_ms)
 
 /* A candle was pushed as it happened. A gap counts as no more than the silence that is accepted, so
  * that a stall does not pass for a cadence, while a slow series is learnt in a few steps. */
-static void note_push(const struct mw_intake *intake, struct mw_subscription *subscription)
+static void note_push(struct mw_intake *intake, struct mw_subscription *subscription)
 {
     bool first = subscription->candle_at == INT64_MIN;
     int64_t gap_ms = first ? 0 : intake->mono_ms - subscription->candle_at;
@@ -103,6 +103,7 @@ static void note_push(const struct mw_intake *intake, struct mw_subscription *su
         subscription->cadence_ms +=
             (said_ms - subscription->cadence_ms) / (known ? CADENCE_WEIGHT : 1);
     }
+    intake->flow_count += !subscription->flows;
     subscription->flows = true;
     subscription->candle_at = intake->mono_ms;
     subscription->look_count = 0;

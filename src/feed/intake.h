@@ -37,6 +37,7 @@ struct mw_intake {
     struct mw_decoder *decoder;         /* owns */
     struct mw_subscriptions subscriptions;
     int64_t wall_ms, mono_ms; /* both clocks at this read */
+    uint32_t flow_count;      /* how often a series began to flow */
     int64_t stall_ms;         /* of the connection; bounds what one gap says of the cadence */
     int64_t ends_ms;          /* the first end of a bar that forms, by the wall; INT64_MAX: none */
     /* See struct mw_connection_status. */

@@ -27,6 +27,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "feed/capture.h"
 #include "feed/protocol.h"
 #include "market/cache.h"
 
@@ -50,9 +51,10 @@ struct mw_backfill_source {
     void (*on_probe)(void *user, struct mw_series *series, bool missed);
     /* A request failed for good (`err`), or works again (NULL). From the history thread. */
     void (*on_history)(void *user, const char *feed, const struct mw_error *err);
-    /* An answer, before it is merged: for whoever records. NULL for nobody. */
+    /* An answer, before it is merged: for whoever looks on. NULL for nobody. */
     void (*on_answer)(void *user, struct mw_series *series, int64_t from_ms, int64_t to_ms,
                       const char *body, size_t length);
+    struct mw_capture_tap tap; /* where answers are recorded; zero for nowhere */
     void *user;
 };
 

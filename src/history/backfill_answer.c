@@ -179,6 +179,24 @@ static void refused(struct mw_backfill_source_state *source, const struct mw_htt
     }
 }
 
+/* Before it is merged, so that a replay does the same at the same place. */
+static void record(struct mw_backfill_source_state *source, const struct mw_answer *answer)
+{
+    if (source->options.tap.capture == NULL)
+        return;
+    const struct mw_series_key *key = mw_series_key(answer->series);
+    char timeframe[MW_TIMEFRAME_BYTES_MAX];
+    const struct mw_capture_fields fields = {.from_ms = answer->from_ms,
+                                             .to_ms = answer->to_ms,
+                                             .asked_ms = answer->sent_ms,
+                                             .symbol = key->symbol,
+                                             .timeframe =
+                                                 mw_timeframe_format(key->timeframe, timeframe),
+                                             .data = answer->body,
+                                             .length = answer->length};
+    mw_capture_put(&source->options.tap, MW_CAPTURE_HISTORY, mw_clock_wall_ms(), &fields);
+}
+
 static void merge(struct mw_backfill_source_state *source, const struct mw_http_answer *http)
     MW_ON(mw_history_thread)
 {
@@ -195,6 +213,7 @@ static void merge(struct mw_backfill_source_state *source, const struct mw_http_
                                      .sent_ms = http->sent_ms,
                                      .body = http->body,
                                      .length = http->length};
+    record(source, &answer);
     struct mw_merged merged;
     struct mw_error err;
     source->failure_count = 0; /* the venue is there, whatever it says */

@@ -111,10 +111,9 @@ static bool is_of_series(const struct mw_merger *merger, const struct rows *rows
 static mw_status check_rows(const struct rows *rows, const struct mw_answer *answer,
                             struct mw_error *err)
 {
-    int64_t now_ms = mw_clock_wall_ms();
     for (uint32_t i = 0; i < rows->count; i++) {
         const struct mw_candle *row = row_at(rows, i);
-        mw_fault fault = mw_candle_check(row, rows->timeframe, now_ms);
+        mw_fault fault = mw_candle_check(row, rows->timeframe, answer->sent_ms);
         if (fault != MW_FAULT_NONE)
             return refuse_row(rows, i, mw_fault_text(fault), err);
         if (i > 0 && row->open_ms == open_at(rows, i - 1))
@@ -275,34 +274,33 @@ static bool prove(struct memory *memory, struct mw_series *series, const struct 
 
 /* --- putting ---------------------------------------------------------------------------------- */
 
-static bool put_row(struct mw_merger *merger, struct mw_series *series, const struct mw_candle *row,
-                    int64_t now_ms)
+static bool put_row(struct mw_merger *merger, const struct mw_answer *answer,
+                    const struct mw_candle *row)
 {
     struct mw_candle candle = *row;
     candle.state = MW_CANDLE_CLOSED;
     candle.closed_by = MW_CLOSED_BY_EXCHANGE;
     candle.source = MW_SOURCE_BACKFILL;
     candle.flags = 0;
-    mw_put put = mw_cache_put(merger->cache, series, &candle, now_ms, NULL);
+    mw_put put = mw_cache_put(merger->cache, answer->series, &candle, answer->sent_ms, NULL);
     return put == MW_PUT_APPENDED || put == MW_PUT_UPDATED || put == MW_PUT_INSERTED ||
            put == MW_PUT_REVISED;
 }
 
 /* Rows before the series' newest bar go in newest first, which costs the ring nothing where they
  * are older than all of it; those after it oldest first, so that no hole appears between them. */
-static uint32_t put_rows(struct mw_merger *merger, struct mw_series *series,
+static uint32_t put_rows(struct mw_merger *merger, const struct mw_answer *answer,
                          const struct rows *rows)
 {
     struct mw_candle newest;
-    bool empty = mw_series_read_last(series, INT64_MAX, 1, true, &newest) == 0;
-    int64_t now_ms = mw_clock_wall_ms();
+    bool empty = mw_series_read_last(answer->series, INT64_MAX, 1, true, &newest) == 0;
     uint32_t put = 0, older = rows->final_count;
     while (older > 0 && !empty && open_at(rows, older - 1) >= newest.open_ms)
         older--;
     for (uint32_t i = older; i-- > 0;)
-        put += put_row(merger, series, row_at(rows, i), now_ms);
+        put += put_row(merger, answer, row_at(rows, i));
     for (uint32_t i = older; i < rows->final_count; i++)
-        put += put_row(merger, series, row_at(rows, i), now_ms);
+        put += put_row(merger, answer, row_at(rows, i));
     return put;
 }
 
@@ -325,7 +323,7 @@ mw_status mw_merger_merge(struct mw_merger *merger, const struct mw_answer *answ
         merged->newest_ms = open_at(&rows, rows.count - 1);
     }
     uint64_t version = mw_series_gap_version(answer->series);
-    merged->put = put_rows(merger, answer->series, &rows);
+    merged->put = put_rows(merger, answer, &rows);
     merged->doubt = prove(memory, answer->series, &rows);
     if (merged->newest_ms > memory->reached_ms)
         memory->reached_ms = merged->newest_ms;

@@ -24,6 +24,7 @@
 #define MW_EVENT_LIST(X)                                                                           \
     X(STATE, "state")     /* a feed's state changed: feed, state, error */                         \
     X(REFUSED, "refused") /* a venue refused a request and goes on: feed, state, error */          \
+    X(HISTORY, "history") /* a venue's history cannot be asked, or can again: feed, error */       \
     X(SIGNAL, "signal")   /* a strategy says something: strategy, text, json */                    \
     X(ERROR, "error")     /* a strategy failed: strategy, error */                                 \
     /* What readers of a series are told, see cursor.h; never queued. All have the key. */         \

@@ -27,6 +27,8 @@
 #include "market/timeframe.h"
 #include "net/backoff.h"
 
+struct mw_capture;
+
 /* How an in-process simulator makes its prices (endpoint = "simulator"). */
 struct mw_simulator_settings {
     uint64_t seed;     /* 1 by default */
@@ -78,7 +80,8 @@ struct mw_settings {
     uint32_t cache_bars;                 /* MW_SERIES_CANDLES_DEFAULT */
     uint32_t worker_count;               /* 0: as many as there are cores */
     mw_log_level log_level;              /* MW_LOG_INFO */
-    lua_State *L;                        /* owns; holds the params tables */
+    struct mw_capture *capture; /* borrows; where feeds record to; NULL, or the command line's */
+    lua_State *L;               /* owns; holds the params tables */
 };
 
 /* Runs the file and checks what it returns, then applies the environment. Errors: MW_EIO,

@@ -5,11 +5,14 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/thread.h"
 #include "net/lws_global.h"
+#include "server/acceptor.h"
+#include "server/rest.h"
 #include "server/session.h"
 
 enum {
@@ -18,8 +21,10 @@ enum {
     SPARE_FDS = 64,         /* connections that get a refusal, the listener, the wake-up */
     SEND_BYTES = 128 << 10, /* at once to a socket; a session makes about 64 KiB at a time */
     PONG_S = 60,            /* after a ping, before the client counts as gone */
+    AH_IDLE_S = 2 * 86400,  /* a request may be left unanswered for a day on purpose */
+    VALIDITY_MS = 5000,     /* how often a half-open connection is called alive */
     PATH_BYTES = 128,
-    ANSWER_BYTES = 128,
+    ANSWER_BYTES = 256,
 };
 
 static_assert(MW_SESSION_PAD >= LWS_PRE, "libwebsockets may write before the bytes it is given");
@@ -28,7 +33,11 @@ static_assert(MW_SESSION_PAD >= LWS_PRE, "libwebsockets may write before the byt
 struct link {
     struct link *previous, *next; /* in the listener's list */
     struct lws *wsi;              /* borrows */
-    struct mw_session *session;   /* owns */
+    struct mw_session *session;   /* owns; after an upgrade */
+    struct mw_rest *rest;         /* owns; a request for history instead */
+    uint64_t number;              /* of the session */
+    enum { GOING_ON, ENDING, HALF_OPEN } end;
+    int64_t half_open_until_ms;   /* monotonic */
     struct mw_str incoming;       /* a message whose end has not come yet */
     lws_sorted_usec_list_t timer; /* the next candle is due */
 };
@@ -47,8 +56,10 @@ struct mw_listener {
     struct lws_context *context;
 
     /* Server thread. */
+    struct mw_acceptor *acceptor; /* owns */
     struct link *links;
     uint32_t link_count;
+    uint64_t session_count; /* ever */
     bool draining;
     lws_sorted_usec_list_t drain_timer;
 };
@@ -82,13 +93,41 @@ static int refuse(struct lws *wsi, const char *status)
     return -1;
 }
 
-static int on_upgrade(struct mw_listener *listener, struct lws *wsi)
+/* Answers an upgrade with a status that is no yes, if that is the plan. */
+static bool is_sabotaged(struct mw_listener *listener, struct lws *wsi) MW_ON(mw_server_thread)
+{
+    const struct mw_occasion_facts facts = {.session = listener->session_count + 1};
+    if (listener->options.saboteur == NULL)
+        return false;
+    const struct mw_sabotage *sabotage =
+        mw_saboteur_strike(listener->options.saboteur, MW_OCCASION_UPGRADE, &facts);
+    if (sabotage == NULL)
+        return false;
+    char status[MW_REST_STATUS_BYTES];
+    refuse(wsi, mw_rest_status(sabotage->code, sabotage->duration_ms, status));
+    return true;
+}
+
+static int on_upgrade(struct mw_listener *listener, struct lws *wsi) MW_ON(mw_server_thread)
 {
     if (find_path(listener, wsi) < 0)
         return refuse(wsi, "404 Not Found");
     if (listener->draining || listener->link_count >= MW_SIMULATOR_SESSIONS_MAX)
         return refuse(wsi, "503 Service Unavailable");
-    return 0;
+    return is_sabotaged(listener, wsi) ? -1 : 0;
+}
+
+static int on_http(struct lws *wsi, struct link *link) MW_ON(mw_server_thread)
+{
+    struct mw_listener *listener = listener_of(wsi);
+    char path[PATH_BYTES];
+    if (lws_hdr_copy(wsi, path, sizeof(path), WSI_TOKEN_GET_URI) > 0 &&
+        strcmp(path, listener->options.venue->history_path) == 0) {
+        link->rest = mw_rest_new(wsi, listener->options.stage, listener->options.venue,
+                                 listener->options.saboteur);
+        return 0;
+    }
+    return refuse(wsi, find_path(listener, wsi) < 0 ? "404 Not Found" : "426 Upgrade Required");
 }
 
 static int on_open(struct mw_listener *listener, struct lws *wsi, struct link *link)
@@ -98,7 +137,13 @@ static int on_open(struct mw_listener *listener, struct lws *wsi, struct link *l
     if (path < 0)
         return -1;
     link->wsi = wsi;
-    link->session = mw_session_new(listener->options.stage, listener->options.venue, (size_t)path);
+    link->number = ++listener->session_count;
+    const struct mw_session_options options = {.stage = listener->options.stage,
+                                               .venue = listener->options.venue,
+                                               .saboteur = listener->options.saboteur,
+                                               .path = (size_t)path,
+                                               .number = link->number};
+    link->session = mw_session_new(&options);
     link->incoming = (struct mw_str)MW_STR_INIT(MW_SIMULATOR_MESSAGE_BYTES_MAX);
     link->next = listener->links;
     if (link->next != NULL)
@@ -106,6 +151,12 @@ static int on_open(struct mw_listener *listener, struct lws *wsi, struct link *l
     listener->links = link;
     listener->link_count++;
     return 0;
+}
+
+static void on_due(lws_sorted_usec_list_t *timer)
+{
+    mw_role_assert(&mw_server_thread);
+    lws_callback_on_writable(MW_CONTAINER(timer, struct link, timer)->wsi);
 }
 
 static void on_closed(struct mw_listener *listener, struct link *link) MW_ON(mw_server_thread)
@@ -123,6 +174,8 @@ static void on_closed(struct mw_listener *listener, struct link *link) MW_ON(mw_
     else
         listener->links = link->next;
     listener->link_count--;
+    if (!listener->draining)
+        mw_acceptor_on_gone(listener->acceptor, link->number);
 }
 
 static int close_with(struct lws *wsi, enum lws_close_status code, const char *reason)
@@ -151,10 +204,45 @@ static int on_received(struct link *link, const char *bytes, size_t length) MW_O
     return 0;
 }
 
-static void on_due(lws_sorted_usec_list_t *timer)
+/* Cuts the connection under libwebsockets' feet: on Linux the peer gets a RST at once. */
+static int reset(struct lws *wsi)
 {
-    mw_role_assert(&mw_server_thread);
-    lws_callback_on_writable(MW_CONTAINER(timer, struct link, timer)->wsi);
+    const struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
+    connect(lws_get_socket_fd(wsi), &nowhere, sizeof(nowhere));
+    return -1;
+}
+
+/* Says nothing and hears nothing, until it is time to end. libwebsockets, which pings for some
+ * venues, is told that all is well. */
+static int stay_half_open(struct link *link)
+{
+    int64_t left_ms = link->half_open_until_ms - mw_clock_monotonic_ms();
+    if (left_ms <= 0)
+        return reset(link->wsi);
+    lws_validity_confirmed(link->wsi);
+    left_ms = left_ms < VALIDITY_MS ? left_ms : VALIDITY_MS;
+    lws_sul_schedule(lws_get_context(link->wsi), 0, &link->timer, on_due, left_ms * LWS_US_PER_MS);
+    return 0;
+}
+
+/* Ends the connection as a fault has it; what was made before has left libwebsockets. */
+static int end(struct link *link) MW_ON(mw_server_thread)
+{
+    const struct mw_sabotage *sabotage = mw_session_end(link->session);
+    switch (sabotage->kind) {
+    case MW_SABOTAGE_RESET:
+        return reset(link->wsi);
+    case MW_SABOTAGE_HALF_OPEN:
+        link->end = HALF_OPEN;
+        link->half_open_until_ms = mw_clock_monotonic_ms() + sabotage->duration_ms;
+        lws_rx_flow_control(link->wsi, 0);
+        return stay_half_open(link);
+    case MW_SABOTAGE_CLOSE:
+    case MW_SABOTAGE_NOTICE:
+        return close_with(link->wsi, (enum lws_close_status)sabotage->code, "on purpose");
+    default:
+        return -1; /* a FIN, without a close frame */
+    }
 }
 
 /* The frames go out as raw bytes, many at once; libwebsockets keeps what the socket does not take
@@ -162,12 +250,20 @@ static void on_due(lws_sorted_usec_list_t *timer)
 static int on_writeable(struct mw_listener *listener, struct link *link) MW_ON(mw_server_thread)
 {
     if (listener->draining)
-        return close_with(link->wsi, LWS_CLOSE_STATUS_GOINGAWAY, "simulator stops");
+        return link->end == HALF_OPEN
+                   ? reset(link->wsi)
+                   : close_with(link->wsi, LWS_CLOSE_STATUS_GOINGAWAY, "simulator stops");
+    if (link->end != GOING_ON)
+        return link->end == HALF_OPEN ? stay_half_open(link) : end(link);
     char *bytes;
     int64_t wait_ms;
     size_t length = mw_session_fill(link->session, &bytes, &wait_ms);
     if (length > 0 && lws_write(link->wsi, (unsigned char *)bytes, length, LWS_WRITE_RAW) < 0)
         return -1;
+    if (mw_session_end(link->session) != NULL) {
+        link->end = ENDING;
+        wait_ms = 0;
+    }
     if (wait_ms == 0)
         lws_callback_on_writable(link->wsi);
     else if (wait_ms > 0)
@@ -183,8 +279,15 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     struct link *link = user;
     switch (reason) {
     case LWS_CALLBACK_HTTP:
-        return refuse(wsi, find_path(listener_of(wsi), wsi) < 0 ? "404 Not Found"
-                                                                : "426 Upgrade Required");
+        return on_http(wsi, link);
+    case LWS_CALLBACK_HTTP_WRITEABLE:
+        return link != NULL && link->rest != NULL ? mw_rest_go_on(link->rest) : 0;
+    case LWS_CALLBACK_CLOSED_HTTP:
+        if (link != NULL)
+            mw_rest_free(link->rest);
+        if (link != NULL)
+            link->rest = NULL;
+        return 0;
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
         return on_upgrade(listener_of(wsi), wsi);
     case LWS_CALLBACK_ESTABLISHED:
@@ -196,6 +299,9 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
         return on_received(link, in, length);
     case LWS_CALLBACK_SERVER_WRITEABLE:
         return on_writeable(listener_of(wsi), link);
+    case LWS_CALLBACK_RAW_RX_FILE:
+        mw_acceptor_on_readable(listener_of(wsi)->acceptor);
+        return 0;
     default:
         return 0;
     }
@@ -207,6 +313,7 @@ static const struct lws_protocols protocols[] = {
      .callback = on_event,
      .per_session_data_size = sizeof(struct link),
      .tx_packet_size = SEND_BYTES},
+    {.name = MW_ACCEPTOR_PROTOCOL, .callback = on_event},
     {0},
 };
 
@@ -217,6 +324,7 @@ static struct lws_context *make_context(struct mw_listener *listener)
     info.options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS;
     if (listener->options.tls)
         info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
+    info.timeout_secs_ah_idle = AH_IDLE_S;
     info.fd_limit_per_thread = MW_SIMULATOR_SESSIONS_MAX + SPARE_FDS;
     info.user = listener;
     return lws_create_context(&info);
@@ -232,15 +340,11 @@ static struct lws_vhost *make_vhost(struct mw_listener *listener)
     }
     struct lws_context_creation_info info = {0};
     info.vhost_name = "simulator";
-    info.iface = options->address->text;
-    info.port = options->port;
+    info.port = CONTEXT_PORT_NO_LISTEN_SERVER;
     info.protocols = protocols;
     info.retry_and_idle_policy = &listener->policy;
-    info.options = LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND;
-    if (!options->address->ipv6)
-        info.options |= LWS_SERVER_OPTION_DISABLE_IPV6;
     if (options->tls) {
-        info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
+        info.options = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
         info.alpn = "http/1.1";
         if (options->certificate_file != NULL) {
             info.ssl_cert_filepath = options->certificate_file;
@@ -255,23 +359,32 @@ static struct lws_vhost *make_vhost(struct mw_listener *listener)
     return lws_create_vhost(listener->context, &info);
 }
 
-static void start_listening(struct mw_listener *listener)
+static void start_listening(struct mw_listener *listener) MW_ON(mw_server_thread)
 {
     struct mw_error *err = &listener->error;
     mw_lws_lock();
     listener->context = make_context(listener);
     struct lws_vhost *vhost = listener->context != NULL ? make_vhost(listener) : NULL;
     mw_lws_unlock();
-    if (listener->context == NULL)
+    if (listener->context == NULL) {
         listener->status = mw_fail(err, MW_ELIMIT, "cannot make an event loop for the simulator");
-    else if (vhost == NULL && listener->options.tls)
-        listener->status = mw_fail(err, MW_ETLS, "cannot listen with TLS on %s port %u",
-                                   listener->options.address->text, listener->options.port);
-    else if (vhost == NULL)
-        listener->status = mw_fail(err, MW_ECONNECT, "cannot listen on %s port %u",
-                                   listener->options.address->text, listener->options.port);
-    else
-        listener->port = (uint16_t)lws_get_vhost_listen_port(vhost);
+        return;
+    }
+    if (vhost == NULL) {
+        listener->status =
+            mw_fail(err, listener->options.tls ? MW_ETLS : MW_ELIMIT,
+                    "cannot serve %s on %s port %u", listener->options.tls ? "TLS" : "clients",
+                    listener->options.address->text, listener->options.port);
+        return;
+    }
+    const struct mw_acceptor_options options = {.context = listener->context,
+                                                .vhost = vhost,
+                                                .address = listener->options.address,
+                                                .port = listener->options.port,
+                                                .saboteur = listener->options.saboteur};
+    listener->status = mw_acceptor_open(&options, &listener->acceptor, err);
+    if (listener->status == MW_OK)
+        listener->port = mw_acceptor_port(listener->acceptor);
 }
 
 static bool is_stopping(struct mw_listener *listener)
@@ -315,6 +428,7 @@ static void run(void *user)
         good = lws_service(listener->context, 0) >= 0;
     if (listener->status == MW_OK)
         drain(listener);
+    mw_acceptor_close(listener->acceptor);
     pthread_mutex_lock(&listener->lock);
     struct lws_context *context = listener->context;
     listener->context = NULL;

@@ -1,7 +1,8 @@
-/* listener.h - the WebSocket server: a thread with an event loop of libwebsockets and its sessions.
+/* listener.h - the server: a thread with an event loop of libwebsockets and its sessions.
  *
  *     CONFIRM_UPGRADE  path known? room?   ->  ESTABLISHED  a session  ->  WRITEABLE  frames
  *                      or else 404, 503                                    timer: the next is due
+ *     HTTP             the venue's history?    ->  an answer (rest.h), or else 404, 426
  *
  * Threads: start and stop from one owner; all else happens on the server thread.
  */
@@ -12,6 +13,7 @@
 
 #include "base/status.h"
 #include "server/address.h"
+#include "server/saboteur.h"
 #include "server/stage.h"
 #include "server/venue.h"
 
@@ -21,6 +23,7 @@ struct mw_listener_options {
     struct mw_stage *stage;       /* borrows until stop */
     const struct mw_venue *venue; /* borrows until stop */
     const struct mw_address *address;
+    struct mw_saboteur *saboteur;            /* borrows until stop; NULL for none */
     uint16_t port;                           /* 0 for any free one */
     bool tls;                                /* with either pair of the four below */
     const char *certificate_file, *key_file; /* NULL for the texts */

@@ -1,4 +1,4 @@
-/* playback.c - cursors over series, the heap of them, and the unfolding of bars. */
+/* playback.c - cursors over series and the heap of them. */
 #include "server/playback.h"
 
 #include <math.h>
@@ -6,8 +6,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/map.h"
-
-static const double volume_scale = 1e8; /* venues give up to eight decimals */
+#include "server/replay.h"
 
 /* One series at its next event. */
 struct cursor {
@@ -95,25 +94,11 @@ static void enter_row(const struct mw_stage *stage, struct cursor *cursor, size_
         cursor->due_ms = INT64_MAX;
 }
 
-/* The first row whose bar ends after `now_ms`. */
-static size_t find_row(const struct mw_stage *stage, struct mw_timeframe timeframe, int64_t now_ms)
-{
-    size_t low = 0, high = stage->row_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (mw_timeframe_next(timeframe, stage->rows[middle].open_ms) <= now_ms)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 static void enter_now(const struct mw_stage *stage, struct cursor *cursor, int64_t now_ms)
 {
     struct mw_timeframe timeframe = timeframe_of(stage, cursor);
     if (stage->rows != NULL)
-        enter_row(stage, cursor, find_row(stage, timeframe, now_ms));
+        enter_row(stage, cursor, mw_replay_find(stage, timeframe, now_ms));
     else
         enter_bar(stage, cursor, mw_timeframe_floor(timeframe, now_ms));
     if (cursor->due_ms < now_ms)
@@ -173,6 +158,18 @@ void mw_playback_add(struct mw_playback *playback, uint32_t symbol, uint32_t tim
     sift_up(playback, cursor);
 }
 
+void mw_playback_enter(struct mw_playback *playback, int64_t now_ms)
+{
+    size_t count = playback->count;
+    playback->count = 0;
+    for (size_t i = 0; i < count; i++) { /* sifting up reaches only those that were entered */
+        struct cursor *cursor = playback->heap[i];
+        enter_now(playback->stage, cursor, now_ms);
+        put(playback, playback->count++, cursor);
+        sift_up(playback, cursor);
+    }
+}
+
 bool mw_playback_remove(struct mw_playback *playback, uint32_t symbol, uint32_t timeframe)
 {
     const uint32_t key[] = {symbol, timeframe};
@@ -201,53 +198,6 @@ size_t mw_playback_count(const struct mw_playback *playback)
     return playback->count;
 }
 
-/* The point at `part` (0..1) of the way from `from` to `to`, rounded like the rows' prices. */
-static double between(double from, double to, double part, double scale)
-{
-    if (part <= 0)
-        return from;
-    double point = round((from + (to - from) * part) * scale) / scale;
-    return fmin(fmax(point, fmin(from, to)), fmax(from, to));
-}
-
-/* What a row is at `part` (0..1) of its time: three legs of one length each. */
-static void unfold(const struct mw_candle *row, double part, double scale, struct mw_candle *candle)
-{
-    bool rises = row->close >= row->open;
-    const double corners[] = {row->open, rises ? row->low : row->high, rises ? row->high : row->low,
-                              row->close};
-    double way = part * 3;
-    int leg = way < 1 ? 0 : way < 2 ? 1 : 2;
-    *candle = *row;
-    candle->close = between(corners[leg], corners[leg + 1], way - leg, scale);
-    candle->high = candle->low = row->open;
-    for (int i = 1; i <= leg; i++) {
-        candle->high = fmax(candle->high, corners[i]);
-        candle->low = fmin(candle->low, corners[i]);
-    }
-    candle->high = fmax(candle->high, candle->close);
-    candle->low = fmin(candle->low, candle->close);
-    double volume = floor(row->volume * part * volume_scale) / volume_scale;
-    candle->volume = fmin(volume, row->volume);
-    candle->state = MW_CANDLE_FORMING;
-    candle->closed_by = MW_CLOSED_BY_NOBODY;
-}
-
-static void replayed(const struct mw_stage *stage, const struct cursor *cursor,
-                     struct mw_candle *candle)
-{
-    const struct mw_candle *row = &stage->rows[cursor->row];
-    *candle = *row;
-    if (cursor->due_ms < cursor->end_ms)
-        unfold(row,
-               (double)(cursor->due_ms - cursor->open_ms) /
-                   (double)(cursor->end_ms - cursor->open_ms),
-               stage->row_scale, candle);
-    double price = (candle->open + candle->high + candle->low + candle->close) / 4;
-    candle->turnover = round(candle->volume * price * volume_scale) / volume_scale;
-    candle->source = MW_SOURCE_LIVE;
-}
-
 static bool made_up(const struct mw_stage *stage, struct cursor *cursor, int64_t *budget,
                     struct mw_candle *candle)
 {
@@ -273,7 +223,7 @@ mw_playback_step mw_playback_next(struct mw_playback *playback, int64_t until_ms
     struct cursor *cursor = playback->heap[0];
     struct mw_candle candle;
     if (stage->rows != NULL)
-        replayed(stage, cursor, &candle);
+        mw_replay_candle(stage, cursor->row, cursor->end_ms, cursor->due_ms, &candle);
     else if (!made_up(stage, cursor, budget, &candle))
         return MW_PLAYBACK_BUSY;
     *event = (struct mw_playback_event){.symbol = cursor->symbol,

@@ -9,9 +9,7 @@
  *      step = min(T / 4, max(1 s, speed * 1 s))
  *
  * so that each bar has four updates at least, and a fast simulation does not drown in them. Made-up
- * updates are the true bar of the ticks so far. A replayed bar starts as its open alone, then goes
- * by way of low and high (high and low when it falls) to its close, while its volume grows; the
- * last is the row itself.
+ * updates are the true bar of the ticks so far; those of a replay are in replay.h.
  *
  * The next event of all series is on top of a heap, ordered by time, at one time closed candles
  * first. Making it may take many ticks (a month has 2.6 million), so that it goes on in parts.
@@ -46,6 +44,8 @@ void mw_playback_free(struct mw_playback *playback);
  * nothing for one that is followed already. */
 void mw_playback_add(struct mw_playback *playback, uint32_t symbol, uint32_t timeframe,
                      int64_t now_ms);
+/* Goes on with every series as if it had been added at `now_ms`. */
+void mw_playback_enter(struct mw_playback *playback, int64_t now_ms);
 /* Returns whether it was followed. */
 bool mw_playback_remove(struct mw_playback *playback, uint32_t symbol, uint32_t timeframe);
 

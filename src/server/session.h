@@ -4,13 +4,14 @@
  * here, up to MW_SIMULATOR_REPLY_BYTES_MAX. Many frames go out as one piece of bytes, because a
  * call into libwebsockets for each costs more than making the frame.
  *
- * Ownership: borrows stage and venue until freed.
+ * Ownership: borrows what it is made with until freed.
  * Threads: server thread only.
  */
 #ifndef MW_SERVER_SESSION_H
 #define MW_SERVER_SESSION_H
 
 #include "base/thread.h"
+#include "server/saboteur.h"
 #include "server/venue.h"
 
 struct mw_session; /* opaque */
@@ -18,9 +19,16 @@ struct mw_session; /* opaque */
 /* Bytes before the frames that belong to whoever sends them: room for LWS_PRE. */
 enum { MW_SESSION_PAD = 64 };
 
-/* A session on paths[path] of the venue. */
-struct mw_session *mw_session_new(struct mw_stage *stage, const struct mw_venue *venue, size_t path)
-    MW_ON(mw_server_thread);
+/* What sessions of one listener share; borrowed until freed. */
+struct mw_session_options {
+    struct mw_stage *stage;
+    const struct mw_venue *venue;
+    struct mw_saboteur *saboteur; /* NULL when nothing goes wrong on purpose */
+    size_t path;                  /* index into the venue's */
+    uint64_t number;              /* from 1 */
+};
+
+struct mw_session *mw_session_new(const struct mw_session_options *options) MW_ON(mw_server_thread);
 void mw_session_free(struct mw_session *session) MW_ON(mw_server_thread);
 
 /* Handles one whole message. False when more replies wait than may: the client does not read. */
@@ -33,5 +41,9 @@ MW_MUST_USE bool mw_session_receive(struct mw_session *session, const char *text
  * nothing to wait for. Returns how many bytes there are, which may be 0 whatever `*wait_ms` is. */
 size_t mw_session_fill(struct mw_session *session, char **bytes, int64_t *wait_ms)
     MW_ON(mw_server_thread);
+
+/* How the connection is to end once the bytes that were made are sent; NULL while it goes on.
+ * Borrowed until the session is freed. */
+const struct mw_sabotage *mw_session_end(const struct mw_session *session) MW_ON(mw_server_thread);
 
 #endif

@@ -6,11 +6,13 @@
 #include "server/simulator.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/check.h"
 #include "server/address.h"
 #include "server/certificate.h"
 #include "server/listener.h"
+#include "server/saboteur.h"
 #include "server/stage.h"
 #include "server/venue.h"
 
@@ -21,6 +23,7 @@ struct mw_simulator {
     struct mw_address address;
     struct mw_stage stage;
     struct mw_certificate certificate; /* empty without TLS, and with files */
+    struct mw_saboteur *saboteur;      /* owns; NULL when nothing goes wrong on purpose */
     struct mw_listener *listener;      /* owns; borrows all of the above */
     char url[URL_BYTES];
 };
@@ -45,6 +48,7 @@ static mw_status listen_on(struct mw_simulator *simulator,
     const struct mw_listener_options listener = {
         .stage = &simulator->stage,
         .venue = simulator->venue,
+        .saboteur = simulator->saboteur,
         .address = &simulator->address,
         .port = options->port,
         .tls = options->tls,
@@ -67,6 +71,8 @@ mw_status mw_simulator_start(const struct mw_simulator_options *options, struct 
     MW_CHECK(options->protocol != NULL);
     const char *host = options->host != NULL ? options->host : "127.0.0.1";
     struct mw_simulator *simulator = mw_alloc_zero(sizeof(*simulator));
+    if (options->faults != NULL)
+        simulator->saboteur = mw_saboteur_new(options->faults, options->on_fault, options->user);
     mw_status status = mw_venue_find(options->protocol, &simulator->venue, err);
     if (status == MW_OK)
         status = mw_stage_init(&simulator->stage, options, err);
@@ -89,6 +95,7 @@ void mw_simulator_stop(struct mw_simulator *simulator)
     if (simulator == NULL)
         return;
     mw_listener_stop(simulator->listener);
+    mw_saboteur_free(simulator->saboteur);
     mw_certificate_deinit(&simulator->certificate);
     mw_stage_deinit(&simulator->stage);
     mw_free(simulator);
@@ -107,4 +114,13 @@ const char *mw_simulator_url(const struct mw_simulator *simulator)
 const char *mw_simulator_certificate(const struct mw_simulator *simulator)
 {
     return simulator->certificate.certificate;
+}
+
+void mw_simulator_fault_counts(const struct mw_simulator *simulator,
+                               uint64_t counts[MW_SABOTAGE_KIND_COUNT])
+{
+    if (simulator->saboteur != NULL)
+        mw_saboteur_counts(simulator->saboteur, counts);
+    else
+        memset(counts, 0, MW_SABOTAGE_KIND_COUNT * sizeof(*counts));
 }

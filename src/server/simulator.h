@@ -20,8 +20,20 @@
 
 #include "base/status.h"
 #include "market/timeframe.h"
+#include "server/fault.h"
 
 struct mw_simulator; /* opaque */
+
+/* Something that went wrong on purpose. */
+struct mw_fault_event {
+    int64_t at_ms; /* real time after the first connection */
+    mw_sabotage_kind kind;
+    uint64_t session;               /* the client, numbered from 1 by upgrade; 0 for none */
+    const char *symbol, *timeframe; /* the series; NULL for none; borrowed for the call */
+};
+
+/* Called on the server thread; must return soon. */
+typedef void (*mw_fault_fn)(void *user, const struct mw_fault_event *event);
 
 struct mw_simulator_options {
     const char *protocol; /* "wealthdata" or "binance" */
@@ -39,6 +51,9 @@ struct mw_simulator_options {
         *replay_file; /* CSV to unfold instead of made-up prices, under symbols[0]; NULL for none */
     bool tls;         /* wss; with the two below, or a certificate made on the spot */
     const char *certificate_file, *key_file; /* PEM; both or neither */
+    const struct mw_fault_plan *faults;      /* what goes wrong on purpose, copied; NULL: nothing */
+    mw_fault_fn on_fault;                    /* told of each, with `user`; NULL for nobody */
+    void *user;
 };
 
 /* Starts listening and returns at once. Errors: MW_EINVAL for options that contradict each other,
@@ -58,5 +73,9 @@ const char *mw_simulator_url(const struct mw_simulator *simulator);
 /* The certificate made on the spot, PEM, for clients to trust; NULL when there is none. Borrowed
  * until stop. */
 const char *mw_simulator_certificate(const struct mw_simulator *simulator);
+
+/* How often each kind of fault was done. Any thread, until stop. */
+void mw_simulator_fault_counts(const struct mw_simulator *simulator,
+                               uint64_t counts[MW_SABOTAGE_KIND_COUNT]);
 
 #endif

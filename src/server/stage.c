@@ -154,7 +154,7 @@ static double scale_of(const struct mw_candle *rows, size_t count)
     return scale;
 }
 
-/* Reads the replay and drops what lies before the start that was asked for. */
+/* Reads the replay. What lies before the start that was asked for is its past: told when asked. */
 static mw_status load_rows(struct mw_stage *stage, const struct mw_simulator_options *options,
                            struct mw_error *err)
 {
@@ -172,9 +172,7 @@ static mw_status load_rows(struct mw_stage *stage, const struct mw_simulator_opt
         skipped++;
     if (skipped == stage->row_count)
         return mw_fail(err, MW_EINVAL, "start: %s ends before it", path);
-    stage->row_count -= skipped;
-    memmove(stage->rows, stage->rows + skipped, stage->row_count * sizeof(*stage->rows));
-    stage->start_ms = stage->rows[0].open_ms;
+    stage->start_ms = stage->rows[skipped].open_ms;
     return MW_OK;
 }
 
@@ -279,6 +277,12 @@ static int64_t end_ms(const struct mw_stage *stage)
     return stage->rows != NULL ? INT64_MAX : mw_clock_wall_ms();
 }
 
+int64_t mw_stage_limit_ms(const struct mw_stage *stage, int64_t time_ms)
+{
+    int64_t latest_ms = end_ms(stage), limited_ms = time_ms < latest_ms ? time_ms : latest_ms;
+    return limited_ms > 0 ? limited_ms : 0;
+}
+
 int64_t mw_stage_now_ms(const struct mw_stage *stage)
 {
     MW_CHECK(stage->clock_running);
@@ -286,8 +290,28 @@ int64_t mw_stage_now_ms(const struct mw_stage *stage)
     if (stage->speed <= 0)
         return latest_ms;
     double real_ms = (double)(mw_clock_monotonic_ns() - stage->clock_started_ns) / 1e6;
-    double now_ms = (double)stage->start_ms + stage->speed * real_ms;
+    double now_ms = (double)(stage->start_ms + stage->jumped_ms) + stage->speed * real_ms;
     return now_ms < (double)latest_ms ? (int64_t)now_ms : latest_ms;
+}
+
+void mw_stage_jump(struct mw_stage *stage, int64_t by_ms)
+{
+    int64_t now_ms = mw_stage_now_ms(stage);
+    stage->jumped_ms += mw_stage_limit_ms(stage, now_ms + by_ms) - now_ms;
+    stage->jumps++;
+}
+
+void mw_stage_reach(struct mw_stage *stage, int64_t time_ms)
+{
+    if (time_ms > stage->reached_ms)
+        stage->reached_ms = time_ms;
+}
+
+int64_t mw_stage_past_ms(struct mw_stage *stage)
+{
+    if (stage->clock_running && stage->speed > 0)
+        mw_stage_reach(stage, mw_stage_now_ms(stage));
+    return stage->reached_ms > stage->start_ms ? stage->reached_ms : stage->start_ms;
 }
 
 int64_t mw_stage_wait_ms(const struct mw_stage *stage, int64_t due_ms)
@@ -295,7 +319,7 @@ int64_t mw_stage_wait_ms(const struct mw_stage *stage, int64_t due_ms)
     double wait_ms = 0;
     if (stage->speed > 0) {
         double real_ms = (double)(mw_clock_monotonic_ns() - stage->clock_started_ns) / 1e6;
-        wait_ms = (double)(due_ms - stage->start_ms) / stage->speed - real_ms;
+        wait_ms = (double)(due_ms - stage->start_ms - stage->jumped_ms) / stage->speed - real_ms;
     }
     if (stage->rows == NULL)
         wait_ms = fmax(wait_ms, (double)(due_ms - mw_clock_wall_ms()));

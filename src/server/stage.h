@@ -46,6 +46,9 @@ struct mw_stage {
     struct mw_map by_name, by_lower; /* to elements of `symbols` */
     bool clock_running;
     int64_t clock_started_ns; /* monotonic; when clock_running */
+    int64_t jumped_ms;        /* by how much the clock is ahead of where it ran to */
+    uint32_t jumps;           /* how often it jumped */
+    int64_t reached_ms;       /* the furthest time that anybody was told of; 0 before that */
 };
 
 /* Fills `stage` from what mw_simulator_start was given. Errors: as there. Nothing to deinit
@@ -65,6 +68,18 @@ void mw_stage_run_clock(struct mw_stage *stage) MW_ON(mw_server_thread);
 
 /* Up to which simulated time things have happened by now. The clock runs. */
 int64_t mw_stage_now_ms(const struct mw_stage *stage) MW_ON(mw_server_thread);
+
+/* Makes the clock, which runs, jump ahead or back; not past the wall clock, nor before 1970. */
+void mw_stage_jump(struct mw_stage *stage, int64_t by_ms) MW_ON(mw_server_thread);
+/* The time nearest to `time_ms` that the clock may be set to. */
+int64_t mw_stage_limit_ms(const struct mw_stage *stage, int64_t time_ms);
+
+/* Notes that a client was told of what happens at `time_ms`. */
+void mw_stage_reach(struct mw_stage *stage, int64_t time_ms) MW_ON(mw_server_thread);
+
+/* Up to which simulated time there is a past to ask for: the clock's now; without a clock as far as
+ * the furthest client has come; the start before anybody subscribed. Never goes back. */
+int64_t mw_stage_past_ms(struct mw_stage *stage) MW_ON(mw_server_thread);
 
 /* How many real milliseconds from now, at least 1, `due_ms` is; at most an hour, after which one
  * asks again, because the wall clock may be set. */

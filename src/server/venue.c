@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/decimal.h"
 #include "base/limits.h"
 #include "server/number.h"
 
@@ -42,6 +43,40 @@ void mw_venue_request_add(struct mw_venue_request *request, uint32_t symbol, uin
             mw_realloc_array(request->topics, request->topic_capacity, sizeof(*request->topics));
     }
     request->topics[request->topic_count++] = (struct mw_venue_topic){symbol, timeframe};
+}
+
+const char *mw_venue_query_find(const struct mw_venue_query *query, const char *name)
+{
+    for (size_t i = 0; i < query->count; i++)
+        if (strcmp(query->list[i].name, name) == 0)
+            return query->list[i].value;
+    return NULL;
+}
+
+const char *mw_venue_query_odd(const struct mw_venue_query *query, const char *const *names)
+{
+    for (size_t i = 0; i < query->count; i++) {
+        const char *name = query->list[i].name;
+        size_t known = 0;
+        while (names[known] != NULL && strcmp(names[known], name) != 0)
+            known++;
+        if (names[known] == NULL || mw_venue_query_find(query, name) != query->list[i].value)
+            return name;
+    }
+    return NULL;
+}
+
+bool mw_venue_query_number(const struct mw_venue_query *query, const char *name, int64_t most,
+                           int64_t *number)
+{
+    const char *text = mw_venue_query_find(query, name);
+    int64_t value = 0;
+    if (text == NULL)
+        return true;
+    if (!mw_integer_parse(text, strlen(text), &value) || value < 0 || value > most)
+        return false;
+    *number = value;
+    return true;
 }
 
 void mw_venue_put(struct mw_venue_writer *writer, const char *text)

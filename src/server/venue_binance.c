@@ -1,4 +1,4 @@
-/* venue_binance.c - Binance spot: SUBSCRIBE and the like, and klines as the venue pushes them.
+/* venue_binance.c - Binance spot: requests, klines pushed, klines asked for.
  *
  * Field order and number formats are those of recorded frames. What differs from the venue: a
  * stream that does not exist is refused, where the venue says yes and stays silent.
@@ -15,6 +15,7 @@ enum {
     PATH_COMBINED = 0,
     TRADES_PER_SECOND_MAX = 8, /* of made-up prices; trade ids count this many a second */
     ID_BYTES_MAX = 38,         /* a string of 36 and its quotes */
+    LIMIT_DEFAULT = 500,       /* rows of an answer */
 };
 
 static const char *const paths[] = {"/stream", "/ws", NULL};
@@ -202,6 +203,90 @@ static size_t format(const struct mw_stage *stage, const struct mw_playback_even
     return (size_t)(writer.at - text);
 }
 
+static size_t notice(size_t path, int64_t time_ms, char *text)
+{
+    struct mw_venue_writer writer = {text}, *w = &writer;
+    if (path == PATH_COMBINED)
+        mw_venue_put(w, "{\"stream\":\"!serverShutdown\",\"data\":");
+    put_integer(w, "{\"e\":\"serverShutdown\",\"E\":", time_ms);
+    mw_venue_put(w, path == PATH_COMBINED ? "}}" : "}");
+    return (size_t)(writer.at - text);
+}
+
+static bool refuse_query(struct mw_str *reply, int code, const char *format, const char *name)
+{
+    struct mw_str text = MW_STR_INIT(1024);
+    mw_str_addf(&text, "%s%s%s", format, name != NULL ? " " : "", name != NULL ? name : "");
+    mw_str_addf(reply, "{\"code\":%d,\"msg\":", code);
+    mw_document_quote(text.data, reply);
+    mw_str_adds(reply, "}");
+    mw_str_deinit(&text);
+    return false;
+}
+
+static bool ask(const struct mw_stage *stage, const struct mw_venue_query *query,
+                struct mw_history_range *range, struct mw_str *reply)
+{
+    static const char *const names[] = {"symbol",  "interval", "startTime",
+                                        "endTime", "limit",    NULL};
+    const char *odd = mw_venue_query_odd(query, names);
+    if (odd != NULL)
+        return refuse_query(reply, -1104, "Not all sent parameters were read; not", odd);
+    const char *symbol = mw_venue_query_find(query, "symbol");
+    const char *interval = mw_venue_query_find(query, "interval");
+    if (symbol == NULL || interval == NULL)
+        return refuse_query(reply, -1102, "Mandatory parameter was not sent:",
+                            symbol == NULL ? "symbol" : "interval");
+    int64_t symbol_index = mw_stage_find_symbol(stage, symbol, strlen(symbol));
+    if (symbol_index < 0)
+        return refuse_query(reply, -1121, "Invalid symbol.", NULL);
+    int64_t timeframe_index = mw_stage_find_timeframe(stage, interval, strlen(interval));
+    if (timeframe_index < 0)
+        return refuse_query(reply, -1120, "Invalid interval.", NULL);
+    int64_t from_ms = 0, to_ms = MW_QUERY_TIME_MS_MAX, limit = LIMIT_DEFAULT;
+    const char *wrong =
+        !mw_venue_query_number(query, "startTime", MW_QUERY_TIME_MS_MAX, &from_ms) ? "startTime"
+        : !mw_venue_query_number(query, "endTime", MW_QUERY_TIME_MS_MAX, &to_ms)   ? "endTime"
+        : !mw_venue_query_number(query, "limit", MW_SERVED_ROWS_MAX, &limit) || limit == 0 ? "limit"
+                                                                                           : NULL;
+    if (wrong != NULL)
+        return refuse_query(reply, -1130, "Data sent for parameter is not valid:", wrong);
+    *range = (struct mw_history_range){.symbol = (uint32_t)symbol_index,
+                                       .timeframe = (uint32_t)timeframe_index,
+                                       .from_ms = from_ms,
+                                       .to_ms = to_ms,
+                                       .limit = (uint32_t)limit,
+                                       .newest = mw_venue_query_find(query, "startTime") == NULL};
+    return true;
+}
+
+static void begin_history(const struct mw_stage *stage, const struct mw_history_range *range,
+                          struct mw_str *answer)
+{
+    (void)stage;
+    (void)range;
+    mw_str_adds(answer, "[");
+}
+
+static size_t format_row(const struct mw_playback_event *event, char *text)
+{
+    const struct mw_candle *candle = &event->candle;
+    struct mw_venue_writer writer = {text}, *w = &writer;
+    put_integer(w, "[", candle->open_ms);
+    put_number(w, ",\"", candle->open);
+    put_number(w, "\",\"", candle->high);
+    put_number(w, "\",\"", candle->low);
+    put_number(w, "\",\"", candle->close);
+    put_number(w, "\",\"", candle->volume);
+    put_integer(w, "\",", event->end_ms - 1);
+    put_number(w, ",\"", candle->turnover);
+    put_integer(w, "\",", candle->trades);
+    put_number(w, ",\"", candle->volume / 2);
+    put_number(w, "\",\"", candle->turnover / 2);
+    mw_venue_put(w, "\",\"0\"]");
+    return (size_t)(writer.at - text);
+}
+
 const struct mw_venue mw_venue_binance = {
     .name = "binance",
     .paths = paths,
@@ -209,4 +294,10 @@ const struct mw_venue mw_venue_binance = {
     .parse = parse,
     .confirm = confirm,
     .format = format,
+    .notice = notice,
+    .history_path = "/api/v3/klines",
+    .ask = ask,
+    .begin_history = begin_history,
+    .history_end = "]",
+    .format_row = format_row,
 };

@@ -15,6 +15,14 @@
 #include "base/thread.h"
 #include "net/upgrade.h"
 
+/* One connection of a crowd, or the only one. */
+struct guest {
+    struct guest *next; /* owns; newest first */
+    struct mw_raw_server *server;
+    struct mw_thread thread; /* runs in a crowd only */
+    int fd;                  /* guarded by lock; -1 when it is closed */
+};
+
 struct mw_raw_server {
     struct mw_raw_server_options options;
     struct mw_thread thread;
@@ -22,8 +30,8 @@ struct mw_raw_server {
     int listener;
     uint16_t port;
     pthread_mutex_t lock;
-    bool stopping; /* guarded by lock */
-    int peer_fd;   /* guarded by lock; -1 between connections */
+    bool stopping;        /* guarded by lock */
+    struct guest *guests; /* guarded by lock; kept until the end in a crowd */
 };
 
 struct mw_raw_peer {
@@ -43,14 +51,23 @@ static int listen_anywhere(uint16_t *port)
     return fd;
 }
 
-/* Notes the connection that mw_raw_server_stop is to cut off; false when it is stopping already. */
-static bool set_peer(struct mw_raw_server *server, int fd)
+/* Notes the connection that mw_raw_server_stop is to cut off; NULL when it is stopping already. */
+static struct guest *add_guest(struct mw_raw_server *server, int fd)
 {
+    struct guest *guest = mw_alloc_zero(sizeof(*guest));
+    *guest = (struct guest){.server = server, .fd = fd};
     pthread_mutex_lock(&server->lock);
-    server->peer_fd = fd;
     bool going = !server->stopping;
+    if (going) {
+        guest->next = server->guests;
+        server->guests = guest;
+    }
     pthread_mutex_unlock(&server->lock);
-    return going;
+    if (going)
+        return guest;
+    mw_free(guest);
+    close(fd);
+    return NULL;
 }
 
 static void serve_one(struct mw_raw_server *server, int fd)
@@ -69,20 +86,35 @@ static void serve_one(struct mw_raw_server *server, int fd)
     SSL_free(peer.ssl);
 }
 
+static void run_guest(void *user)
+{
+    struct guest *guest = user;
+    struct mw_raw_server *server = guest->server;
+    serve_one(server, guest->fd);
+    pthread_mutex_lock(&server->lock);
+    close(guest->fd);
+    guest->fd = -1;
+    if (!server->options.crowd) {
+        server->guests = NULL;
+        mw_free(guest);
+    }
+    pthread_mutex_unlock(&server->lock);
+}
+
 static void run(void *user)
 {
     struct mw_raw_server *server = user;
     for (;;) {
         int fd = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC);
-        if (fd < 0)
+        struct guest *guest = fd >= 0 ? add_guest(server, fd) : NULL;
+        if (guest == NULL)
             return;
-        bool going = set_peer(server, fd);
-        if (going)
-            serve_one(server, fd);
-        set_peer(server, -1);
-        close(fd);
-        if (!going)
-            return;
+        struct mw_error err;
+        if (!server->options.crowd)
+            run_guest(guest);
+        else
+            MW_CHECK(mw_thread_start(&guest->thread, "raw guest", &mw_server_thread, run_guest,
+                                     guest, &err) == MW_OK);
     }
 }
 
@@ -90,7 +122,6 @@ struct mw_raw_server *mw_raw_server_start(const struct mw_raw_server_options *op
 {
     struct mw_raw_server *server = mw_alloc_zero(sizeof(*server));
     server->options = *options;
-    server->peer_fd = -1;
     pthread_mutex_init(&server->lock, NULL);
     server->listener = listen_anywhere(&server->port);
     if (options->certificate != NULL) {
@@ -111,11 +142,17 @@ void mw_raw_server_stop(struct mw_raw_server *server)
         return;
     pthread_mutex_lock(&server->lock);
     server->stopping = true;
-    if (server->peer_fd >= 0)
-        shutdown(server->peer_fd, SHUT_RDWR);
+    for (struct guest *guest = server->guests; guest != NULL; guest = guest->next)
+        if (guest->fd >= 0)
+            shutdown(guest->fd, SHUT_RDWR);
     pthread_mutex_unlock(&server->lock);
     shutdown(server->listener, SHUT_RDWR);
     mw_thread_join(&server->thread);
+    for (struct guest *guest = server->guests, *next; guest != NULL; guest = next) {
+        next = guest->next;
+        mw_thread_join(&guest->thread);
+        mw_free(guest);
+    }
     close(server->listener);
     pthread_mutex_destroy(&server->lock);
     SSL_CTX_free(server->tls);

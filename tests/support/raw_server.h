@@ -1,8 +1,9 @@
 /* raw_server.h - a server on loopback that says exactly what a test wants, right or wrong.
  *
  * It runs in a thread, takes one connection after the other and hands each to `serve`, with the
- * TLS handshake done when it has a certificate. Stopping cuts the connection off and joins the
- * thread, so a `serve` that waits for the client never hangs.
+ * TLS handshake done when it has a certificate; as a crowd it takes them all at once, each in a
+ * thread. Stopping cuts connections off and joins the threads, so a `serve` that waits for the
+ * client never hangs.
  *
  *     static void serve(struct mw_raw_peer *peer, void *user)
  *     {
@@ -10,7 +11,7 @@
  *             mw_raw_wait_end(peer);
  *     }
  *
- * Threads: start and stop the owner's; `serve` and what it calls run in the server's thread.
+ * Threads: start and stop the owner's; `serve` and what it calls run in the server's threads.
  */
 #ifndef MW_SUPPORT_RAW_SERVER_H
 #define MW_SUPPORT_RAW_SERVER_H
@@ -31,6 +32,7 @@ struct mw_raw_server_options {
     mw_raw_serve_fn serve;
     void *user;
     const struct mw_certificate *certificate; /* borrows; NULL for no TLS */
+    bool crowd;                               /* connections at the same time */
 };
 
 /* Listens on a free port of 127.0.0.1. Never NULL. */

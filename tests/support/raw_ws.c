@@ -2,6 +2,7 @@
 #include "raw_ws.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@ struct raw_ws {
     SSL_CTX *tls_context; /* both NULL without TLS */
     SSL *tls;
     int status;
+    int error;         /* errno of the last read */
     char *buffer;      /* what was read and not yet returned: [start, end) */
     size_t start, end; /* a NUL is put in place of the byte at `held`, and taken back */
     size_t held;       /* 0 when there is none */
@@ -31,9 +33,10 @@ struct raw_ws {
 
 static long read_some(struct raw_ws *ws, char *bytes, size_t size)
 {
-    if (ws->tls != NULL)
-        return SSL_read(ws->tls, bytes, (int)size);
-    return recv(ws->fd, bytes, size, 0);
+    errno = 0;
+    long got = ws->tls != NULL ? SSL_read(ws->tls, bytes, (int)size) : recv(ws->fd, bytes, size, 0);
+    ws->error = got < 0 ? errno : 0;
+    return got;
 }
 
 static bool write_all(struct raw_ws *ws, const char *bytes, size_t length)
@@ -99,7 +102,7 @@ static bool fill_more(struct raw_ws *ws)
     return true;
 }
 
-static void upgrade(struct raw_ws *ws, const char *path)
+void raw_ws_upgrade(struct raw_ws *ws, const char *path)
 {
     char request[512];
     int length = snprintf(request, sizeof(request),
@@ -119,7 +122,7 @@ static void upgrade(struct raw_ws *ws, const char *path)
     ws->start = (size_t)(end + 4 - ws->buffer);
 }
 
-struct raw_ws *raw_ws_open(uint16_t port, const char *path, const char *ca_pem)
+struct raw_ws *raw_ws_connect(uint16_t port, const char *ca_pem)
 {
     struct raw_ws *ws = mw_alloc_zero(sizeof(*ws));
     ws->buffer = mw_alloc_zero(BUFFER_BYTES + 1);
@@ -127,7 +130,14 @@ struct raw_ws *raw_ws_open(uint16_t port, const char *path, const char *ca_pem)
         raw_ws_close(ws);
         return NULL;
     }
-    upgrade(ws, path);
+    return ws;
+}
+
+struct raw_ws *raw_ws_open(uint16_t port, const char *path, const char *ca_pem)
+{
+    struct raw_ws *ws = raw_ws_connect(port, ca_pem);
+    if (ws != NULL)
+        raw_ws_upgrade(ws, path);
     return ws;
 }
 
@@ -140,6 +150,30 @@ void raw_ws_close(struct raw_ws *ws)
     close(ws->fd);
     mw_free(ws->buffer);
     mw_free(ws);
+}
+
+bool raw_ws_write(struct raw_ws *ws, const char *bytes, size_t length)
+{
+    return write_all(ws, bytes, length);
+}
+
+const char *raw_ws_read_all(struct raw_ws *ws)
+{
+    while (fill_more(ws))
+        ;
+    ws->buffer[ws->end] = '\0';
+    return ws->buffer + ws->start;
+}
+
+int raw_ws_errno(const struct raw_ws *ws)
+{
+    return ws->error;
+}
+
+void raw_ws_set_patience(struct raw_ws *ws, int ms)
+{
+    struct timeval timeout = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+    setsockopt(ws->fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
 }
 
 int raw_ws_status(const struct raw_ws *ws)
@@ -198,6 +232,7 @@ struct raw_frame raw_ws_read(struct raw_ws *ws)
     if (!need(ws, header + length))
         return none;
     struct raw_frame frame = {.opcode = ws->buffer[ws->start] & 0x0f,
+                              .fin = (ws->buffer[ws->start] & RAW_FIN) != 0,
                               .data = ws->buffer + ws->start + header,
                               .length = length};
     ws->start += header + length;

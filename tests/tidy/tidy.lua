@@ -182,9 +182,9 @@ local function check_header(file)
   end
 end
 
--- Folder of a file below src, or its stem when it lies in src itself.
+-- Folder of a file below src, or its stem, up to "_", when it lies in src itself.
 local function layer_of(path)
-  return path:match("^([^/]+)/") or path:match("^([^/.]+)%.[ch]p*$")
+  return path:match("^([^/]+)/") or path:match("^([^/._]+)[^/.]*%.[ch]p*$")
 end
 
 local function check_own_include(file, number, header)

@@ -16,7 +16,7 @@
 #include "base/str.h"
 #include "bind/bind_moonwick.h"
 #include "engine.h"
-#include "feed/connection.h"
+#include "feed/feed.h"
 
 #include "made_venue.h"
 #include "protocol_file.h"
@@ -288,7 +288,7 @@ static void *look(void *user)
     struct mw_error err;
     for (int i = 0; i < 2000; i++) {
         mw_engine_get_strategy_status(engine, 0, &strategy, &err);
-        mw_connection_get_status(mw_engine_feed(engine, 0), &feed);
+        mw_feed_get_status(mw_engine_feed(engine, 0), &feed);
         mw_engine_is_running(engine);
         if (mw_engine_subscribe(engine, NULL, "ETH", (struct mw_timeframe){1, 'm'}, &err) == MW_OK)
             (void)!mw_engine_unsubscribe(engine, NULL, "ETH", (struct mw_timeframe){1, 'm'}, &err);
