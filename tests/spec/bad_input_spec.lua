@@ -234,7 +234,7 @@ describe("a server", function()
   it("that drops the connection is connected to again, and nothing is lost", function()
     local _, url = serve "drop"
     local engine <close> = live.open { feeds = { live.feed { endpoint = url } },
-                                       reconnect = { attempts = 2, base = 0.01 } }
+                                       reconnect = { attempts = 20, base = 0.01, cap = 0.01 } }
     assert(engine:start())
     assert(live.wait(engine, function() return engine:status().feeds.demo.reconnects >= 3 end))
     assert.equal(10, #engine:get_price "BTCUSD")
