@@ -77,7 +77,8 @@ static bool overwrite(struct mw_gaps *gaps, struct mw_timeframe timeframe, struc
                gaps->list[end].from_ms == mw_timeframe_next(timeframe, range.to_ms)) {
         after = gaps->list[end++];
     }
-    bool has_before = before.from_ms<range.from_ms, has_after = after.to_ms> range.to_ms;
+    bool has_before = before.from_ms < range.from_ms;
+    bool has_after = after.to_ms > range.to_ms;
     if (keep && has_before && before.given_up == range.given_up) {
         range.from_ms = before.from_ms;
         has_before = false;
