@@ -157,8 +157,8 @@ static mw_status open_history(struct mw_engine *engine, const struct mw_feed_set
 mw_status mw_engine_open_feed(struct mw_engine *engine, uint32_t index, struct mw_error *err)
 {
     const struct mw_feed_settings *feed = &engine->settings->feeds[index];
-    bool has_history;
-    uint8_t number;
+    bool has_history = false;
+    uint8_t number = 0;
     mw_status status = open_history(engine, feed, &has_history, &number, err);
     if (status != MW_OK)
         return status;

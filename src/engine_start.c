@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "script/fault_file.h"
 
 static void on_strategy_event(void *user, const struct mw_event *event)
 {
@@ -136,14 +137,22 @@ static mw_status start_simulator(struct mw_engine *engine, uint32_t index, struc
                                            .speed = feed->simulator.speed,
                                            .start_ms = feed->simulator.start_ms,
                                            .replay_file = feed->simulator.replay_file};
+    struct mw_fault_plan faults = MW_FAULT_PLAN_INIT;
+    mw_status status = MW_OK;
+    if (feed->simulator.faults_file != NULL) {
+        status = mw_fault_file_load(feed->simulator.faults_file, &faults, err);
+        options.faults = &faults;
+    }
     collect_series(engine, feed->name, &options, symbols, timeframes);
-    mw_status status = mw_simulator_start(&options, &engine->simulators[index], err);
+    if (status == MW_OK)
+        status = mw_simulator_start(&options, &engine->simulators[index], err);
     if (status == MW_OK) {
         status =
             mw_engine_point_feed(engine, index, mw_simulator_url(engine->simulators[index]), err);
     } else {
         mw_fail_within(err, status, "feed %s: simulator", feed->name);
     }
+    mw_fault_plan_deinit(&faults);
     mw_free(symbols);
     mw_free(timeframes);
     return status;

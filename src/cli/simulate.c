@@ -10,6 +10,7 @@
 #include "base/thread.h"
 #include "cli/cli.h"
 #include "cli/signals.h"
+#include "script/fault_file.h"
 #include "server/simulator.h"
 
 #define CERTIFICATE_FILE "moonwick-simulator.pem"
@@ -32,6 +33,7 @@ struct simulate_options {
     double speed;
     int64_t start_ms;
     const char *replay_file;
+    const char *faults_file;
     bool tls;
     const char *certificate_file, *key_file;
     const char *ca_file; /* where the certificate goes that is made on the spot */
@@ -87,6 +89,8 @@ static const struct mw_option simulate_option_list[] = {
      read_time, offsetof(struct simulate_options, start_ms)},
     {"replay", "FILE", "prices from a CSV file, under the first symbol", mw_option_read_text,
      offsetof(struct simulate_options, replay_file)},
+    {"faults", "FILE", "what goes wrong on purpose: a Lua file, see docs/guide.md",
+     mw_option_read_text, offsetof(struct simulate_options, faults_file)},
     {"tls", NULL, "serve wss, with a certificate made on the spot unless one is given", NULL,
      offsetof(struct simulate_options, tls)},
     {"cert", "FILE", "certificate to serve, PEM; with --key, implies --tls", mw_option_read_text,
@@ -104,6 +108,7 @@ static const char *const simulate_examples[] = {
     "moonwick simulate --protocol binance --symbols BTCUSDT --timeframes 1m --listen :0",
     "moonwick simulate --tls --tls-ca ca.pem --listen '[::1]:18443'",
     "moonwick simulate --replay btc.csv --symbols BTCUSDT --speed max",
+    "moonwick simulate --speed 60x --faults faults.lua",
     NULL,
 };
 
@@ -184,6 +189,56 @@ static int serve(const struct mw_simulator *simulator, const struct simulate_opt
     return MW_EXIT_OK;
 }
 
+/* Prints a fault as it is done, from the server's thread; one call, so that lines stay whole. */
+static void print_fault(void *user, const struct mw_fault_event *event)
+{
+    char who[48] = "";
+    (void)user;
+    if (event->session != 0)
+        snprintf(who, sizeof(who), "  session %llu", (unsigned long long)event->session);
+    printf("%9.3f  %-18s%s%s%s%s%s\n", (double)event->at_ms / MW_MS_PER_SECOND,
+           mw_sabotage_text(event->kind), who, event->symbol != NULL ? "  " : "",
+           event->symbol != NULL ? event->symbol : "", event->symbol != NULL ? " " : "",
+           event->timeframe != NULL ? event->timeframe : "");
+    fflush(stdout);
+}
+
+static void print_sum(const struct mw_simulator *simulator)
+{
+    uint64_t counts[MW_SABOTAGE_KIND_COUNT], sum = 0;
+    mw_simulator_fault_counts(simulator, counts);
+    for (int i = 0; i < MW_SABOTAGE_KIND_COUNT; i++)
+        sum += counts[i];
+    printf("%llu faults", (unsigned long long)sum);
+    const char *separator = ": ";
+    for (int i = 0; i < MW_SABOTAGE_KIND_COUNT; i++) {
+        if (counts[i] == 0)
+            continue;
+        printf("%s%llu %s", separator, (unsigned long long)counts[i],
+               mw_sabotage_text((mw_sabotage_kind)i));
+        separator = ", ";
+    }
+    printf("\n");
+}
+
+/* Starts with what was asked for, serves, and stops. */
+static int simulate_with(const struct mw_simulator_options *simulator_options,
+                         const struct simulate_options *options)
+{
+    struct mw_simulator *simulator;
+    struct mw_error err;
+    mw_status status = mw_simulator_start(simulator_options, &simulator, &err);
+    if (status != MW_OK) {
+        bool usage = status == MW_EINVAL || status == MW_ELIMIT;
+        return mw_cli_fail("simulate", usage ? MW_EXIT_USAGE : MW_EXIT_FAILED, "%s", err.message);
+    }
+    int code = serve(simulator, options);
+    if (simulator_options->faults != NULL)
+        print_sum(simulator);
+    mw_simulator_stop(simulator);
+    return code;
+}
+
 static int simulate(const struct simulate_options *options)
 {
     struct mw_timeframe timeframes[TIMEFRAMES_MAX];
@@ -194,7 +249,7 @@ static int simulate(const struct simulate_options *options)
         if (mw_timeframe_parse(options->timeframes.items[i], &timeframes[i], &err) != MW_OK)
             return mw_cli_fail("simulate", MW_EXIT_USAGE, "--timeframes: %s", err.message);
 
-    const struct mw_simulator_options simulator_options = {
+    struct mw_simulator_options simulator_options = {
         .protocol = options->protocol,
         .host = options->listen.host[0] != '\0' ? options->listen.host : NULL,
         .port = options->listen.port,
@@ -210,14 +265,15 @@ static int simulate(const struct simulate_options *options)
         .certificate_file = options->certificate_file,
         .key_file = options->key_file,
     };
-    struct mw_simulator *simulator;
-    mw_status status = mw_simulator_start(&simulator_options, &simulator, &err);
-    if (status != MW_OK) {
-        bool usage = status == MW_EINVAL || status == MW_ELIMIT;
-        return mw_cli_fail("simulate", usage ? MW_EXIT_USAGE : MW_EXIT_FAILED, "%s", err.message);
-    }
-    int code = serve(simulator, options);
-    mw_simulator_stop(simulator);
+    if (options->faults_file == NULL)
+        return simulate_with(&simulator_options, options);
+    struct mw_fault_plan faults;
+    if (mw_fault_file_load(options->faults_file, &faults, &err) != MW_OK)
+        return mw_cli_fail("simulate", MW_EXIT_FAILED, "%s", err.message);
+    simulator_options.faults = &faults;
+    simulator_options.on_fault = print_fault;
+    int code = simulate_with(&simulator_options, options);
+    mw_fault_plan_deinit(&faults);
     return code;
 }
 

@@ -203,12 +203,18 @@ static mw_status refuse_key(struct mw_reader *reader, const struct mw_key *keys,
     return status;
 }
 
+static bool is_list_part(const struct mw_key *key)
+{
+    return strcmp(key->name, MW_KEY_LIST_PART) == 0;
+}
+
 static bool is_named(const struct mw_key *keys, lua_State *L, int index)
 {
-    if (lua_type(L, index) == LUA_TSTRING)
-        for (; keys->name != NULL; keys++)
-            if (strcmp(keys->name, lua_tostring(L, index)) == 0)
-                return true;
+    for (; keys->name != NULL; keys++)
+        if (is_list_part(keys) ? lua_isinteger(L, index)
+                               : lua_type(L, index) == LUA_TSTRING &&
+                                     strcmp(keys->name, lua_tostring(L, index)) == 0)
+            return true;
     return false;
 }
 
@@ -227,6 +233,12 @@ mw_status mw_reader_keys(struct mw_reader *reader, const struct mw_key *keys, vo
     }
     for (; keys->name != NULL; keys++) {
         size_t mark;
+        if (is_list_part(keys)) {
+            mw_status status = keys->read(reader, keys, target, err);
+            if (status != MW_OK)
+                return status;
+            continue;
+        }
         if (!mw_reader_enter_key(reader, keys->name, &mark))
             continue;
         reader->show = keys->show;

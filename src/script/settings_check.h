@@ -64,6 +64,10 @@ struct mw_key {
     enum mw_key_show show;
 };
 
+/* The name of a key that stands for the entries at positions 1, 2, ... of the table itself; its
+ * reader finds the table on top. */
+#define MW_KEY_LIST_PART "[]"
+
 #define MW_KEYS_END                                                                                \
     {                                                                                              \
         NULL, NULL, 0, 0, 0, NULL, MW_SHOW_VALUE                                                   \

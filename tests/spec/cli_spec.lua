@@ -180,6 +180,53 @@ describe("moonwick simulate", function()
   end)
 end)
 
+-- A configuration with a feed of this endpoint; `more` is text of further keys of the feed.
+local function config_of(endpoint, more)
+  return spec.file("config.lua", ([[
+    return {
+      feeds = { { name = "demo", protocol = "wealthdata", endpoint = %q, symbols = { "BTCUSDT" },
+                  timeframes = { "1m" }, %s } },
+      reconnect = { base = 0.1 },
+    }]]):format(endpoint, more or ""))
+end
+
+describe("faults on purpose", function()
+  it("are told as they happen, with a sum at the end", function()
+    local faults = spec.file("faults.lua",
+      [[return { seed = 1, { kind = "duplicate" }, { kind = "fin", after = 5 } }]])
+    local server = spec.process { spec.program, "simulate", "--listen=127.0.0.1:0",
+      "--speed=600x", "--for=2s", "--faults", faults }
+    local port = server:expect "^listening on ws://127%.0%.0%.1:(%d+)/market_data$"
+    local run = spec.process { spec.program, "run", "--quiet", "--for=2s",
+      config_of("ws://127.0.0.1:" .. port .. "/market_data") }
+    server:expect "^ +%d+%.%d+  duplicate +session 1  BTCUSDT 1m$"
+    server:expect "^ +%d+%.%d+  fin +session 1  BTCUSDT 1m$"
+    server:expect "^2 faults: 1 fin, 1 duplicate$"
+    assert.equal(0, server:wait(10))
+    run:stop()
+  end)
+
+  it("happen to a feed of the same process", function()
+    local faults = spec.file("faults.lua", [[return { { kind = "reset", after = 5 } }]])
+    local run = result_of("run", "--quiet", "--for=1s", config_of("simulator",
+      ("simulator = { speed = 600, faults = %q }"):format(faults)))
+    assert.equal(0, run.code)
+    assert_finds(run.errors, " info  feed demo: .* 1 reconnects\n")
+  end)
+
+  it("are refused with place, value and the nearest name", function()
+    local faults = spec.file("faults.lua", [[return { { kind = "rest" } }]])
+    local refused = result_of("simulate", "--listen=:0", "--faults", faults)
+    assert.equal(1, refused.code)
+    assert_finds(refused.errors,
+      "faults%.lua: %[1%]%.kind = \"rest\": no such kind, did you mean reset%?\n")
+    refused = result_of("run", config_of("simulator",
+      ("simulator = { faults = %q }"):format(faults)))
+    assert.equal(1, refused.code)
+    assert_finds(refused.errors, "feed demo: simulator: .*no such kind, did you mean reset%?")
+  end)
+end)
+
 describe("moonwick run", function()
   it("prints states and bars, and stops by itself", function()
     local run = result_of("run", "--for", "2s", config())

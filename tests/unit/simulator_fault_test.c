@@ -324,15 +324,23 @@ static void makes_the_same_plan_of_the_same_seed(void **state)
     mw_fault_plan_deinit(&plan);
 }
 
+/* In the guide, too, in the same words. */
 static void names_each_kind(void **state)
 {
     (void)state;
+    struct mw_str guide = MW_STR_INIT(1 << 20);
+    assert_int_equal(mw_str_read_file(&guide, MW_GUIDE, NULL), MW_OK);
     for (int i = 0; i < MW_SABOTAGE_KIND_COUNT; i++) {
         assert_int_equal(mw_sabotage_find(mw_sabotage_text((mw_sabotage_kind)i)), i);
-        assert_true(strlen(mw_sabotage_describe((mw_sabotage_kind)i)) > 10);
+        char row[256];
+        snprintf(row, sizeof(row), "\n| `%s` | %s | ", mw_sabotage_text((mw_sabotage_kind)i),
+                 mw_sabotage_describe((mw_sabotage_kind)i));
+        if (strstr(guide.data, row) == NULL)
+            fail_msg("docs/guide.md has no '%s'", row + 1);
         assert_true(mw_sabotage_occasion((mw_sabotage_kind)i) < MW_OCCASION_COUNT);
     }
     assert_int_equal(mw_sabotage_find("earthquake"), -1);
+    mw_str_deinit(&guide);
 }
 
 struct told {
