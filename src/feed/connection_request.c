@@ -135,10 +135,6 @@ static void apply(struct mw_connection *connection, const struct mw_command *com
         if (gone != NULL)
             mw_connection_record_series(connection, MW_CAPTURE_UNSUBSCRIBE, gone, 0);
         struct mw_subscription *one = &named;
-        const struct mw_subscription *there =
-            mw_subscriptions_find_named(&intake->subscriptions, named.symbol, named.timeframe_code);
-        if (there != NULL)
-            mw_connection_record_series(connection, MW_CAPTURE_UNSUBSCRIBE, there, 0);
         if (mw_intake_unsubscribe(intake, named.symbol, named.timeframe_code) &&
             mw_client_is_open(connection->client) && !connection->protocol->replaces)
             request_list(connection, false, &one, 1);
