@@ -134,6 +134,10 @@ static mw_status open_history(struct mw_engine *engine, const struct mw_feed_set
         engine->backfill = mw_backfill_new(engine->cache);
         mw_cache_on_gap(engine->cache, on_gap, engine);
     }
+    /* Who is content to be asked again soon is so here, too. */
+    double base_s = (double)MW_BACKFILL_BASE_MS / MW_MS_PER_SECOND;
+    if (engine->settings->reconnect.base_s < base_s)
+        base_s = engine->settings->reconnect.base_s;
     const struct mw_backfill_source source = {
         .feed = feed->name,
         .protocol = protocol,
@@ -141,6 +145,7 @@ static mw_status open_history(struct mw_engine *engine, const struct mw_feed_set
         .ca_file = feed->ca_file,
         .market_type = feed->market_type,
         .gap_wait_ms = feed->gap_wait_ms,
+        .base_s = base_s,
         .on_probe = on_probe,
         .on_history = on_history,
         .tap = mw_capture_tap(engine->settings->capture, *number),
@@ -152,8 +157,8 @@ static mw_status open_history(struct mw_engine *engine, const struct mw_feed_set
 mw_status mw_engine_open_feed(struct mw_engine *engine, uint32_t index, struct mw_error *err)
 {
     const struct mw_feed_settings *feed = &engine->settings->feeds[index];
-    bool has_history;
-    uint8_t number;
+    bool has_history = false;
+    uint8_t number = 0;
     mw_status status = open_history(engine, feed, &has_history, &number, err);
     if (status != MW_OK)
         return status;

@@ -131,13 +131,24 @@ local _error = {}
 ---| "WebSocketConnectionError"
 ---| "WebSocketSubscriptionError"
 
+---@alias moonwick.event_kind
+---| "state"
+---| "refused"
+---| "history"
+---| "signal"
+---| "error"
+---| "lagged"
+---| "gap"
+---| "backfilled"
+---| "revised"
+
 ---Something that happened. Which fields are there depends on `kind`.
 ---@class moonwick.event
----@field kind "state"|"refused"|"signal"|"error"|"lagged"|"gap"|"backfilled"|"revised"
+---@field kind moonwick.event_kind
 ---@field time integer wall clock, ms since 1970 UTC
 ---@field feed string? all but signal and error
 ---@field state moonwick.feed_state? state, refused
----@field error moonwick.error? refused, error; state where there is a reason
+---@field error moonwick.error? refused, error; state and history where there is a reason
 ---@field strategy string? signal, error, and what a strategy is told of a series
 ---@field symbol string? lagged, gap, backfilled, revised
 ---@field frequency string? lagged, gap, backfilled, revised
@@ -243,7 +254,7 @@ function engine:is_running() end
 
 ---Has `handler` called, inside engine:poll, for every event of that kind. A handler of "bar" gets
 ---the bar that closed, the others get the event.
----@param kind "state"|"refused"|"signal"|"error"|"lagged"|"gap"|"backfilled"|"revised"|"bar"
+---@param kind moonwick.event_kind|"bar"
 ---@param handler fun(event: moonwick.event|moonwick.bar)
 ---@return moonwick.engine # itself
 function engine:on(kind, handler) end
@@ -252,6 +263,11 @@ function engine:on(kind, handler) end
 ---@param seconds? number how long to wait; default 0
 ---@return integer count 0 when the time was over
 function engine:poll(seconds) end
+
+---Starts again what has failed, and has what waits for its next attempt try now.
+---@param feed? string its name; all of them by default
+---@return true? ok, moonwick.error? err
+function engine:reconnect(feed) end
 
 ---Starts simulators, strategies and feeds.
 ---@return true? ok, moonwick.error? err
@@ -296,19 +312,32 @@ local _status = {}
 ---@class moonwick.feed_status
 ---@field state moonwick.feed_state
 ---@field endpoint string URL in use or tried last, without its query; "" before the first attempt
+---@field connections integer to the venue, those that are about to replace another included
 ---@field subscriptions integer series that are wanted now
 ---@field frames integer messages received
 ---@field bytes integer their payload
 ---@field candles integer candles that were put into the cache
 ---@field late integer of these: older than what was there, and ignored
+---@field revised integer of these: changed a bar that was closed
 ---@field other integer messages that are neither candle nor reply
 ---@field unsubscribed integer candles of a known symbol in a timeframe that nobody asked for
----@field reconnects integer connections made after the first
+---@field reconnects integer connections made after the first, planned replacements included
+---@field resubscribes integer series that were subscribed again because they were silent
+---@field history moonwick.history_status? nil where the venue's history is not asked
 ---@field gaps integer gaps that its series have now
 ---@field rejected integer messages rejected, the sum of rejects
 ---@field rejects table<string, integer> by reason; only those that occurred
 ---@field error moonwick.error? the last one, also when it is over
 local _feed_status = {}
+
+---What the venue was asked for of the past.
+---@class moonwick.history_status
+---@field requests integer that were answered
+---@field failures integer that were not, or wrongly
+---@field bars integer that came
+---@field waiting integer series with something to ask for
+---@field error moonwick.error? the last failure, until a request succeeds again
+local _history_status = {}
 
 ---@class moonwick.series_status
 ---@field feed string

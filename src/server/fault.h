@@ -128,11 +128,11 @@ MW_MUST_USE mw_status mw_fault_plan_add(struct mw_fault_plan *plan,
 /* Makes `to`, which holds nothing, a copy. */
 void mw_fault_plan_copy(const struct mw_fault_plan *from, struct mw_fault_plan *to);
 
-/* Fills `plan`, which holds nothing, with faults of `kinds` (an array of one bool for each kind;
- * NULL for all) that happen within `duration_ms`, on average `rate` in a second, at most
+/* Fills `plan`, which holds nothing, with faults of the `wanted` kinds (an array of one bool for
+ * each kind; NULL for all) that happen within `duration_ms`, on average `rate` in a second, at most
  * MW_SABOTAGES_MAX. The same arguments make the same plan. */
 void mw_fault_plan_random(struct mw_fault_plan *plan, uint64_t seed, int64_t duration_ms,
-                          double rate, const bool *kinds);
+                          double rate, const bool *wanted);
 
 /* A fault of this kind with the values that a file need not name: once, at the first occasion. */
 void mw_sabotage_init(struct mw_sabotage *sabotage, mw_sabotage_kind kind);

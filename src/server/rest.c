@@ -206,11 +206,8 @@ static void spoil(struct mw_rest *rest, struct mw_playback_event *event) MW_ON(m
         event->candle.open_ms += 1;
         break;
     case 2:
-        if (rest->row_count + 1 < MW_SERVED_ROWS_MAX) {
-            add_row(rest, event);
-            break;
-        }
-        /* fall through */
+        add_row(rest, event);
+        break;
     default:
         MW_CHECK(mw_str_adds(&rest->body, "<html>"));
     }
@@ -267,12 +264,11 @@ static bool send_piece(struct mw_rest *rest)
 
 int mw_rest_go_on(struct mw_rest *rest)
 {
-    if (rest->over)
+    bool sent = !rest->making && rest->sent == rest->end;
+    if (rest->over || sent) /* all of it has left libwebsockets, which calls only then */
         return -1;
     if (rest->making)
         make_bars(rest);
-    else if (rest->sent == rest->end)
-        return -1; /* all of it has left libwebsockets, which calls only then */
     else if (!send_piece(rest))
         return -1;
     lws_callback_on_writable(rest->wsi);

@@ -156,10 +156,11 @@ const struct mw_sabotage *mw_saboteur_strike(struct mw_saboteur *saboteur, mw_oc
 {
     int64_t now_ms = elapsed_ms(saboteur);
     const struct mw_sabotage *struck = NULL;
+    const struct mw_sabotage *list = saboteur->plan.list;
+    MW_CHECK(list != NULL); /* a copy has one even if it is empty */
     for (uint32_t i = 0; i < saboteur->plan.count && struck == NULL; i++)
-        if (concerns(&saboteur->plan.list[i], occasion, facts->symbol) &&
-            happens(saboteur, i, now_ms))
-            struck = &saboteur->plan.list[i];
+        if (concerns(&list[i], occasion, facts->symbol) && happens(saboteur, i, now_ms))
+            struck = &list[i];
     if (struck == NULL)
         struck = strike_at_random(saboteur, occasion, now_ms);
     if (struck != NULL)

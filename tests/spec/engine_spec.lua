@@ -144,8 +144,8 @@ describe("an engine", function()
   it("raises in every method once it is closed", function()
     local engine = live.open { feeds = {} }
     engine:close()
-    for _, name in ipairs { "get_price", "is_running", "on", "poll", "start", "status", "stop",
-                            "subscribe", "unsubscribe" } do
+    for _, name in ipairs { "get_price", "is_running", "on", "poll", "reconnect", "start",
+                            "status", "stop", "subscribe", "unsubscribe" } do
       assert.equal("attempt to use a closed engine", raised(engine[name], engine, "state", print))
     end
   end)
@@ -191,8 +191,8 @@ describe("misuse", function()
   end)
 
   it("of the receiver is told too", function()
-    for _, name in ipairs { "close", "get_price", "is_running", "on", "poll", "start", "status",
-                            "stop", "subscribe", "unsubscribe" } do
+    for _, name in ipairs { "close", "get_price", "is_running", "on", "poll", "reconnect",
+                            "start", "status", "stop", "subscribe", "unsubscribe" } do
       assert.matches("moonwick.engine expected, got table", raised(engine[name], {}), 1, true)
       assert.matches("moonwick.engine expected, got no value", raised(engine[name]), 1, true)
     end
@@ -263,6 +263,44 @@ describe("subscribe", function()
     assert.matches("symbol 'LTC USD': want 1 to 64 printable bytes", message "demo:LTC USD", 1,
       true)
     assert.is_true(engine:subscribe "other:LTCUSD")
+  end)
+end)
+
+describe("reconnect", function()
+  it("brings a feed back that has failed", function()
+    local port = spec.free_port()
+    local url = ("ws://127.0.0.1:%d/market_data"):format(port)
+    local engine <close> = live.open {
+      feeds = { live.feed { endpoint = url } },
+      strategies = { spec.file("hears.lua", [[
+        return { handle_state = function(context, event)
+          if event.state == "failed" then context:signal(tostring(event.error)) end
+        end }]]) },
+    }
+    local states, signals = live.gather(engine, "state"), live.gather(engine, "signal")
+    assert.equal("the engine is not started", select(2, engine:reconnect()).message)
+    assert(engine:start())
+    local err = live.wait_told(engine, states, "failed").error
+    assert.same({ "WebSocketConnectionError", "ECONNECT", 2, url },
+      { err.kind, err.status, err.attempts, err.endpoint })
+    assert(live.wait(engine, function() return signals[1] end))
+    assert.equal(tostring(err), signals[1].text)
+
+    assert.is_true(engine:reconnect "demo") -- still nobody there: attempts are counted anew
+    assert(live.wait(engine, function() return #states == 6 end))
+    assert.same({ "connecting", "failed", 2 },
+      { states[4].state, states[6].state, states[6].error.attempts })
+
+    local server = spec.process { spec.program, "simulate", "--listen", "127.0.0.1:" .. port,
+      "--symbols", "BTCUSD", "--replay", live.csv(rows), "--speed", "max", "--timeframes", "1m" }
+    server:expect "^listening on (%S+)$"
+    assert.is_true(engine:reconnect())
+    live.wait_told(engine, states, "confirmed")
+    live.wait_bar(engine, rows[ROWS].open_time)
+    assert.is_true(engine:reconnect()) -- what is connected is left alone
+    assert.equal(0, engine:status().feeds.demo.reconnects)
+    assert.equal(1, engine:status().feeds.demo.connections)
+    assert.equal("there is no feed 'demi'", select(2, engine:reconnect "demi").message)
   end)
 end)
 

@@ -64,27 +64,58 @@ static bool converse(struct mw_crowd_venue *venue, uint32_t index, struct mw_raw
     return !ends;
 }
 
-static void serve(struct mw_raw_peer *peer, void *user)
+static void answer_http(struct mw_crowd_venue *venue, struct mw_raw_peer *peer)
+{
+    char answer[1024];
+    pthread_mutex_lock(&venue->lock);
+    const char *body = venue->history != NULL ? venue->history : "";
+    int length = snprintf(answer, sizeof(answer),
+                          "HTTP/1.1 %s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n%s",
+                          venue->history != NULL ? "200 OK" : "404 Not Found", strlen(body), body);
+    pthread_mutex_unlock(&venue->lock);
+    MW_CHECK((size_t)length < sizeof(answer));
+    mw_raw_write(peer, answer, (size_t)length);
+}
+
+/* Notes a new connection. Returns whether it is let in. */
+static bool receive(struct mw_crowd_venue *venue, struct mw_raw_peer *peer, const char *key,
+                    uint32_t *index)
 {
     static const char busy[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
-    struct mw_crowd_venue *venue = user;
+    char answer[256];
     pthread_mutex_lock(&venue->lock);
     MW_CHECK(venue->count < MW_CROWD_MAX);
-    uint32_t index = venue->count++;
-    venue->guests[index].peer = peer;
-    bool refuses = venue->refuses;
-    pthread_mutex_unlock(&venue->lock);
-    char request[4096];
-    if (refuses && mw_raw_read_request(peer, request, sizeof(request))) {
+    *index = venue->count++;
+    venue->guests[*index].peer = peer;
+    bool open = venue->guests[*index].open = !venue->refuses;
+    int length = snprintf(answer, sizeof(answer),
+                          "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+                          "Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n",
+                          key);
+    if (open)
+        mw_raw_write(peer, answer, (size_t)length);
+    else
         mw_raw_write(peer, busy, sizeof(busy) - 1);
-    } else if (!refuses && mw_raw_upgrade(peer, NULL, 0)) {
-        pthread_mutex_lock(&venue->lock);
-        venue->guests[index].open = true;
-        note(venue, index, "#");
-        pthread_mutex_unlock(&venue->lock);
-        while (converse(venue, index, peer))
-            ;
+    if (open)
+        note(venue, *index, "#");
+    pthread_mutex_unlock(&venue->lock);
+    return open;
+}
+
+static void serve(struct mw_raw_peer *peer, void *user)
+{
+    struct mw_crowd_venue *venue = user;
+    char request[4096], key[29];
+    if (!mw_raw_read_request(peer, request, sizeof(request)))
+        return;
+    if (!mw_raw_accept_key(request, key)) {
+        answer_http(venue, peer);
+        return;
     }
+    uint32_t index;
+    bool going = receive(venue, peer, key, &index);
+    while (going)
+        going = converse(venue, index, peer);
     pthread_mutex_lock(&venue->lock);
     venue->guests[index].peer = NULL;
     venue->guests[index].open = false;

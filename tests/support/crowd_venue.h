@@ -3,7 +3,8 @@
  * It speaks protocol_file.h and confirms what it is asked for, unless the test holds confirmations
  * back; it refuses whatever names BAD. Bars come only when the test pushes them. What each
  * connection says is kept under its number, from 0 on in the order in which they came: every
- * message with a ';', "close" for a close frame, "gone" when it is over.
+ * message with a ';', "close" for a close frame, "gone" when it is over. Requests over HTTP that
+ * want no WebSocket have no number.
  *
  * Threads: the test's; the server's behind `lock`.
  */
@@ -22,9 +23,10 @@ struct mw_crowd_venue {
     struct mw_raw_server *server;
     pthread_mutex_t lock; /* covers what is below */
     pthread_cond_t changed;
-    bool holds;    /* confirms nothing */
-    bool refuses;  /* answers an upgrade with 503 */
-    bool stubborn; /* does not answer a close frame */
+    bool holds;          /* confirms nothing */
+    bool refuses;        /* answers an upgrade with 503 */
+    bool stubborn;       /* does not answer a close frame */
+    const char *history; /* answers requests that are no upgrades; NULL: with 404 */
     uint32_t count;
     struct {
         struct mw_raw_peer *peer; /* NULL when it is over */

@@ -172,7 +172,7 @@ int raw_ws_errno(const struct raw_ws *ws)
 
 void raw_ws_set_patience(struct raw_ws *ws, int ms)
 {
-    struct timeval timeout = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+    struct timeval timeout = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000L};
     setsockopt(ws->fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
 }
 

@@ -128,10 +128,11 @@ static void record(struct bench *bench_out, bool backfill)
         start_simulator(&bench, start_ms + (int64_t)cut * MW_MS_PER_HOUR);
         wait_for_bars(&bench);
     }
-    const struct mw_timeframe hour = {1, 'h'};
     assert_int_equal(mw_engine_unsubscribe(bench.engine, "demo", symbols[1], timeframes[1], NULL),
                      MW_OK);
-    (void)!mw_engine_subscribe(bench.engine, "demo", symbols[1], hour, NULL);
+    wait_for_bars(&bench);
+    assert_int_equal(mw_engine_subscribe(bench.engine, "demo", symbols[1], timeframes[1], NULL),
+                     MW_OK);
     wait_for_bars(&bench);
     mw_engine_stop(bench.engine);
     assert_int_equal(mw_capture_close(bench.capture, NULL), MW_OK);

@@ -19,6 +19,14 @@
 #define HISTORY_BTC "/history?symbol=BTCUSDT&resolution=1m"
 #define KLINES_BTC  "/api/v3/klines?symbol=BTCUSDT&interval=1m"
 
+/* What follows `key`, which must be there. */
+static const char *after(const char *text, const char *key)
+{
+    const char *at = strstr(text, key);
+    assert_non_null(at);
+    return at + strlen(key);
+}
+
 /* Asks and compares the status. Returns the body, owned. */
 static char *ask(const struct mw_simulator *simulator, int status, const char *target)
 {
@@ -28,15 +36,13 @@ static char *ask(const struct mw_simulator *simulator, int status, const char *t
     struct mw_str request = MW_STR_INIT(16384);
     mw_str_addf(&request, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", target);
     assert_true(raw_ws_write(http, request.data, request.length));
-    const char *answer = raw_ws_read_all(http), *end = strstr(answer, "\r\n\r\n");
+    const char *answer = raw_ws_read_all(http);
     char first[32];
     snprintf(first, sizeof(first), "HTTP/1.1 %d ", status);
-    if (end == NULL || strncmp(answer, first, strlen(first)) != 0)
+    if (strncmp(answer, first, strlen(first)) != 0)
         fail_msg("%s: got '%.100s', want %s", target, answer, first);
-    const char *length = strstr(answer, "content-length: ");
-    assert_non_null(length);
-    assert_int_equal(strtoul(length + 16, NULL, 10), strlen(end + 4));
-    char *body = mw_strdup(end + 4);
+    char *body = mw_strdup(after(answer, "\r\n\r\n"));
+    assert_int_equal(strtoul(after(answer, "content-length: "), NULL, 10), strlen(body));
     mw_str_deinit(&request);
     raw_ws_close(http);
     return body;
@@ -96,7 +102,7 @@ static void has_the_bars_that_were_pushed_digit_by_digit(void **state)
     char target[160];
     snprintf(target, sizeof(target), HISTORY_BTC "&from=%lld&to=%lld",
              (long long)simulated_start_ms,
-             (long long)(simulated_start_ms + (BARS - 1) * MW_MS_PER_MINUTE));
+             (long long)simulated_start_ms + (BARS - 1LL) * MW_MS_PER_MINUTE);
     char *body = ask(simulator, 200, target);
     static const char head[] =
         "{\"type\":\"HISTORY\",\"symbol\":\"BTCUSDT\",\"resolution\":\"1m\",\"bars\":[";
@@ -344,7 +350,7 @@ static void reads_requests_in_pieces_and_answers_large_ones(void **state)
     http = raw_ws_connect(mw_simulator_port(simulator), NULL);
     char *endless = mw_alloc(64 << 10);
     memset(endless, 'x', 64 << 10);
-    memcpy(endless, "GET /history?symbol=", 20);
+    assert_true(raw_ws_write(http, "GET /history?symbol=", 20));
     raw_ws_write(http, endless, 64 << 10);
     assert_null(strstr(raw_ws_read_all(http), "200 OK"));
     raw_ws_close(http);

@@ -16,11 +16,17 @@
 
 #define ADD_BTC "{\"method\":\"SUBSCRIBE\",\"params\":[\"btcusdt@kline_1m\"],\"id\":1}"
 
+/* What follows `key`, which must be there. */
+static const char *after(const char *text, const char *key)
+{
+    const char *at = strstr(text, key);
+    assert_non_null(at);
+    return at + strlen(key);
+}
+
 static int64_t open_of(const char *text)
 {
-    const char *at = strstr(text, "\"open_time\":");
-    assert_non_null(at);
-    return strtoll(at + 12, NULL, 10);
+    return strtoll(after(text, "\"open_time\":"), NULL, 10);
 }
 
 static bool is_json(const char *text)
@@ -89,12 +95,12 @@ static void silences_one_series_until_it_is_subscribed_anew(void **state)
     struct mw_simulator *simulator = faulty_start("wealthdata", 6000, &sabotage);
     struct raw_ws *ws = simulated_join(simulator, "/market_data");
     simulated_send(ws, connect);
-    int before = 0, after = 0;
+    int before = 0, later = 0;
     while (faulty_count(simulator, MW_SABOTAGE_SILENT_STREAM) == 0)
         before += strstr(simulated_read(ws), "\"BTCUSDT\"") != NULL;
     for (int i = 0; i < 50; i++)
-        after += strstr(simulated_read(ws), "\"BTCUSDT\"") != NULL;
-    assert_int_equal(before + after, 2);
+        later += strstr(simulated_read(ws), "\"BTCUSDT\"") != NULL;
+    assert_int_equal(before + later, 2);
     simulated_send(ws, connect);
     while (strstr(simulated_read(ws), "\"BTCUSDT\"") == NULL)
         ;
@@ -176,10 +182,10 @@ static void jumps_ahead_and_back_without_a_clock(void **state)
 {
     (void)state;
     struct mw_sabotage sabotage = faulty_fault(MW_SABOTAGE_CLOCK_JUMP, 1);
-    sabotage.duration_ms = 5 * MW_MS_PER_MINUTE;
+    sabotage.duration_ms = 5LL * MW_MS_PER_MINUTE;
     expect_order(sabotage, (const int[]){0, 1, 26, 27, 28, 29, -1});
     sabotage.after = 11;
-    sabotage.duration_ms = -2 * MW_MS_PER_MINUTE;
+    sabotage.duration_ms = -2LL * MW_MS_PER_MINUTE;
     expect_order(sabotage, (const int[]){0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 1, 2, 3, 4, -1});
 }
 
@@ -196,7 +202,7 @@ static void jumps_with_the_clock_of_every_session(void **state)
             last_ms = open_ms;
             open_ms = open_of(simulated_read(clients[i]));
         }
-        assert_true(open_ms - last_ms >= 59 * MW_MS_PER_MINUTE); /* none between was sent */
+        assert_true(open_ms - last_ms >= 59LL * MW_MS_PER_MINUTE); /* none between was sent */
     }
     /* They are in the past all the same. */
     struct raw_ws *http = raw_ws_connect(mw_simulator_port(simulator), NULL);
@@ -305,13 +311,12 @@ static int rows_of(const char *answer)
 /* The body is whole, or ends early as the length that was told shows. */
 static const char *body_of(const char *answer, bool whole)
 {
-    const char *body = strstr(answer, "\r\n\r\n"), *length = strstr(answer, "content-length: ");
-    assert_true(body != NULL && length != NULL);
-    body += 4;
+    const char *body = after(answer, "\r\n\r\n");
+    size_t length = strtoul(after(answer, "content-length: "), NULL, 10);
     if (whole)
-        assert_int_equal(strlen(body), strtoul(length + 16, NULL, 10));
+        assert_int_equal(strlen(body), length);
     else
-        assert_true(strlen(body) < strtoul(length + 16, NULL, 10));
+        assert_true(strlen(body) < length);
     return body;
 }
 
@@ -405,10 +410,9 @@ static bool is_absurd(const char *body)
     int64_t before_ms = 0;
     for (const char *at = body; (at = strstr(at, "\"open_time\":")) != NULL; at++) {
         int64_t open_ms = open_of(at);
-        const char *high = strstr(at, "\"high\":\""), *low = strstr(at, "\"low\":\"");
-        assert_true(high != NULL && low != NULL);
-        if (open_ms % MW_MS_PER_MINUTE != 0 || open_ms <= before_ms ||
-            strtod(high + 8, NULL) < strtod(low + 7, NULL))
+        double high = strtod(after(at, "\"high\":\""), NULL);
+        double low = strtod(after(at, "\"low\":\""), NULL);
+        if (open_ms % MW_MS_PER_MINUTE != 0 || open_ms <= before_ms || high < low)
             return true;
         before_ms = open_ms;
     }
