@@ -2,6 +2,7 @@
 #include "server/listener.h"
 
 #include <libwebsockets.h>
+#include <openssl/ssl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -57,6 +58,7 @@ struct mw_listener {
     struct lws_context *context;
 
     /* Server thread. */
+    SSL_CTX *no_client;           /* owns; see make_vhost; NULL without TLS */
     struct mw_acceptor *acceptor; /* owns */
     struct link *links;
     uint32_t link_count;
@@ -347,6 +349,11 @@ static struct lws_vhost *make_vhost(struct mw_listener *listener)
     info.protocols = protocols;
     info.retry_and_idle_policy = &listener->policy;
     if (options->tls) {
+        /* Left alone, libwebsockets makes one for a client too, with all of the system's
+         * certificates, and does not find it again to free it when another context was made in this
+         * process meanwhile. */
+        listener->no_client = SSL_CTX_new(TLS_client_method());
+        info.provided_client_ssl_ctx = listener->no_client;
         info.options = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
         info.alpn = "http/1.1";
         if (options->certificate_file != NULL) {
@@ -441,6 +448,8 @@ static void run(void *user)
         lws_context_destroy(context);
         mw_lws_unlock();
     }
+    SSL_CTX_free(listener->no_client);
+    listener->no_client = NULL;
 }
 
 static void free_listener(struct mw_listener *listener)
