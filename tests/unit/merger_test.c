@@ -86,7 +86,7 @@ static mw_status merge(struct bench *bench, int from, int to, int first, int las
 {
     char text[8192];
     mw_history_write(text, sizeof(text), first, last, NULL);
-    return merge_text(bench, from, to, text, 0);
+    return merge_text(bench, from, to, text, mw_history_open_ms(1000));
 }
 
 static mw_status merge_quiet(struct bench *bench, int from, int to, const int *rows, int count)
@@ -101,7 +101,7 @@ static mw_status merge_quiet(struct bench *bench, int from, int to, const int *r
     }
     size_t used = strlen(text);
     snprintf(text + used, sizeof(text) - used, "]");
-    return merge_text(bench, from, to, text, 0);
+    return merge_text(bench, from, to, text, mw_history_open_ms(1000));
 }
 
 /* "0 1 [2 3] 4f!": minutes of the bars, holes in brackets, `f` forming, `!` unproven. */
@@ -353,7 +353,7 @@ static void wrong_answers_change_nothing(void **state)
         bench.err.message[0] = '\0';
         bench.merged.rows = 77;
         uint64_t version = mw_series_gap_version(bench.series);
-        mw_status status = merge_text(&bench, 0, 4, answers[i], 0);
+        mw_status status = merge_text(&bench, 0, 4, answers[i], mw_history_open_ms(1000));
         if (status != MW_EHISTORY)
             print_message("%s\n", answers[i]);
         assert_int_equal(status, MW_EHISTORY);
