@@ -7,5 +7,6 @@ exclude_files = { "build" }
 files["lua/moonwick/protocols"] = { read_globals = { "ANY", "NULL", "json", "urlencode" } }
 files["config.lua"] = { read_globals = { "env" } }
 files["strategies"] = { read_globals = { "moonwick", "get_price", "log", "json" } }
+files["tests/fault"] = { read_globals = { "get_price" } }
 files["tests/spec"] = { std = "+busted" }
 files["lua/types"]  = { ignore = { "212", "241", "111", "131" } }   -- annotation-only stubs

@@ -16,6 +16,11 @@ static int64_t bucket_before(struct mw_timeframe timeframe, int64_t open_ms)
     return mw_timeframe_floor(timeframe, open_ms - 1);
 }
 
+static bool equal(const struct mw_gap *a, const struct mw_gap *b)
+{
+    return a->from_ms == b->from_ms && a->to_ms == b->to_ms && a->given_up == b->given_up;
+}
+
 /* The first range that ends at or after `open_ms`, or count. */
 static uint32_t first_ending_at(const struct mw_gaps *gaps, int64_t open_ms)
 {
@@ -47,71 +52,82 @@ static void replace(struct mw_gaps *gaps, uint32_t begin, uint32_t end, const st
     gaps->count = total;
 }
 
+/* Forgets what is known of the buckets of `range`, and then, with `keep`, makes them a hole of its
+ * kind, joined with what is of that kind beside it. Returns whether anything changed. */
+static bool overwrite(struct mw_gaps *gaps, struct mw_timeframe timeframe, struct mw_gap range,
+                      bool keep)
+{
+    uint32_t begin = first_ending_at(gaps, range.from_ms), end = begin, count = 0;
+    while (end < gaps->count && gaps->list[end].from_ms <= range.to_ms)
+        end++;
+    if (begin == end && !keep)
+        return false;
+    struct mw_gap before = range, after = range; /* what is beside it, cut off or whole */
+    if (begin < end && gaps->list[begin].from_ms < range.from_ms) {
+        before = gaps->list[begin];
+        before.to_ms = bucket_before(timeframe, range.from_ms);
+    } else if (keep && begin > 0 &&
+               mw_timeframe_next(timeframe, gaps->list[begin - 1].to_ms) == range.from_ms) {
+        before = gaps->list[--begin];
+    }
+    if (begin < end && gaps->list[end - 1].to_ms > range.to_ms) {
+        after = gaps->list[end - 1];
+        after.from_ms = mw_timeframe_next(timeframe, range.to_ms);
+    } else if (keep && end < gaps->count &&
+               gaps->list[end].from_ms == mw_timeframe_next(timeframe, range.to_ms)) {
+        after = gaps->list[end++];
+    }
+    bool has_before = before.from_ms < range.from_ms;
+    bool has_after = after.to_ms > range.to_ms;
+    if (keep && has_before && before.given_up == range.given_up) {
+        range.from_ms = before.from_ms;
+        has_before = false;
+    }
+    if (keep && has_after && after.given_up == range.given_up) {
+        range.to_ms = after.to_ms;
+        has_after = false;
+    }
+    struct mw_gap parts[3];
+    if (has_before)
+        parts[count++] = before;
+    if (keep)
+        parts[count++] = range;
+    if (has_after)
+        parts[count++] = after;
+    bool same = count == end - begin;
+    for (uint32_t i = 0; i < count && same; i++)
+        same = equal(&parts[i], &gaps->list[begin + i]);
+    if (!same)
+        replace(gaps, begin, end, parts, count);
+    return !same;
+}
+
 bool mw_gaps_add(struct mw_gaps *gaps, struct mw_timeframe timeframe, int64_t from_ms,
                  int64_t to_ms)
 {
-    struct mw_gap joined = {.from_ms = from_ms, .to_ms = to_ms};
-    uint32_t begin = first_ending_at(gaps, bucket_before(timeframe, from_ms)), end = begin;
-    int64_t past_ms = mw_timeframe_next(timeframe, to_ms);
-    for (; end < gaps->count && gaps->list[end].from_ms <= past_ms; end++) {
-        const struct mw_gap *met = &gaps->list[end];
-        joined.from_ms = met->from_ms < joined.from_ms ? met->from_ms : joined.from_ms;
-        joined.to_ms = met->to_ms > joined.to_ms ? met->to_ms : joined.to_ms;
-    }
-    if (end == begin + 1 && !gaps->list[begin].given_up &&
-        gaps->list[begin].from_ms == joined.from_ms && gaps->list[begin].to_ms == joined.to_ms)
-        return false;
-    replace(gaps, begin, end, &joined, 1);
-    return true;
-}
-
-/* Gives each range that reaches into from_ms..to_ms up to three parts: what lies before, within and
- * after. What is within is dropped or, with `keep`, given up. */
-static bool cut(struct mw_gaps *gaps, struct mw_timeframe timeframe, const struct mw_gap *range,
-                bool keep)
-{
-    bool changed = false;
-    uint32_t at = first_ending_at(gaps, range->from_ms);
-    while (at < gaps->count && gaps->list[at].from_ms <= range->to_ms) {
-        const struct mw_gap met = gaps->list[at];
-        struct mw_gap parts[3];
-        uint32_t count = 0;
-        if (keep && met.given_up) {
-            at++;
-            continue;
-        }
-        if (met.from_ms < range->from_ms) {
-            parts[count] = met;
-            parts[count++].to_ms = bucket_before(timeframe, range->from_ms);
-        }
-        if (keep)
-            parts[count++] = (struct mw_gap){
-                .from_ms = met.from_ms > range->from_ms ? met.from_ms : range->from_ms,
-                .to_ms = met.to_ms < range->to_ms ? met.to_ms : range->to_ms,
-                .given_up = true};
-        if (met.to_ms > range->to_ms) {
-            parts[count] = met;
-            parts[count++].from_ms = mw_timeframe_next(timeframe, range->to_ms);
-        }
-        replace(gaps, at, at + 1, parts, count);
-        at += count;
-        changed = true;
-    }
-    return changed;
+    return overwrite(gaps, timeframe, (struct mw_gap){.from_ms = from_ms, .to_ms = to_ms}, true);
 }
 
 bool mw_gaps_remove(struct mw_gaps *gaps, struct mw_timeframe timeframe, int64_t from_ms,
                     int64_t to_ms)
 {
-    const struct mw_gap range = {.from_ms = from_ms, .to_ms = to_ms};
-    return cut(gaps, timeframe, &range, false);
+    return overwrite(gaps, timeframe, (struct mw_gap){.from_ms = from_ms, .to_ms = to_ms}, false);
 }
 
 bool mw_gaps_give_up(struct mw_gaps *gaps, struct mw_timeframe timeframe, int64_t from_ms,
                      int64_t to_ms)
 {
-    const struct mw_gap range = {.from_ms = from_ms, .to_ms = to_ms};
-    return cut(gaps, timeframe, &range, true);
+    bool changed = false;
+    const struct mw_gap *met;
+    while (from_ms <= to_ms && (met = mw_gaps_find(gaps, from_ms, to_ms)) != NULL) {
+        struct mw_gap part = {.from_ms = met->from_ms > from_ms ? met->from_ms : from_ms,
+                              .to_ms = met->to_ms < to_ms ? met->to_ms : to_ms,
+                              .given_up = true};
+        if (!met->given_up)
+            changed |= overwrite(gaps, timeframe, part, true);
+        from_ms = mw_timeframe_next(timeframe, part.to_ms);
+    }
+    return changed;
 }
 
 const struct mw_gap *mw_gaps_find(const struct mw_gaps *gaps, int64_t from_ms, int64_t to_ms)

@@ -1,7 +1,8 @@
 /* gaps.h - holes of a series: ranges of buckets that something may be missing from.
  *
- * An ordered list of ranges that do not touch. A range begins and ends with the open time of a
- * bucket, both inclusive. Ranges of which nobody fills the rest any more are marked, and stay.
+ * Each bucket is in no hole, in one that is open, or in one that was given up: nobody fills it. The
+ * list has the ranges of buckets that are alike, in order; those of one kind do not touch. A range
+ * begins and ends with the open time of a bucket, both inclusive.
  *
  * Threads: the owner's; a series guards its own with its lock.
  */
@@ -25,16 +26,18 @@ struct mw_gaps {
 
 void mw_gaps_deinit(struct mw_gaps *gaps);
 
-/* Adds a range, joined with those that it overlaps or touches; what was given up there is open
- * again. Returns whether anything changed. */
+/* Opens a range, which is joined with open ones that it overlaps or touches; what was given up
+ * within it is open again, what lies beside it is not. Returns whether anything changed. */
 bool mw_gaps_add(struct mw_gaps *gaps, struct mw_timeframe timeframe, int64_t from_ms,
                  int64_t to_ms);
 
-/* Takes a range out; ranges are cut and split. Returns whether anything changed. */
+/* Takes a range out; ranges are cut and split. Its bounds are open times. Returns whether anything
+ * changed. */
 bool mw_gaps_remove(struct mw_gaps *gaps, struct mw_timeframe timeframe, int64_t from_ms,
                     int64_t to_ms);
 
-/* Marks what lies within as given up; ranges are split. Returns whether anything changed. */
+/* Marks what is open within as given up; ranges are split. Its bounds are open times.
+ * Returns whether anything changed. */
 bool mw_gaps_give_up(struct mw_gaps *gaps, struct mw_timeframe timeframe, int64_t from_ms,
                      int64_t to_ms);
 

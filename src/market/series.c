@@ -4,7 +4,8 @@
  *
  *   bucket newer than the newest   append; the newest is closed (SUCCESSOR) if it was forming;
  *                                  buckets between the two are a hole
- *   bucket there, forming          replace
+ *   bucket there, forming          replace; an update that takes something back may be out of order
+ *                                  and leaves the bar in doubt
  *   bucket there, closed           changed, which makes it REVISED, by the exchange's last word; by
  *                                  history, unless the exchange's word is there; by a late update
  *                                  that can follow, if it was closed on somebody else's word and
@@ -183,6 +184,30 @@ static bool can_follow(const struct mw_candle *old, const struct mw_candle *next
            next->volume >= old->volume;
 }
 
+/* A bar that is closed on somebody else's word where only the venue's is good enough, or that may
+ * lack updates, is in doubt: there is a hole until the venue's word comes. */
+static void doubt(struct mw_series *series, struct mw_candle *candle)
+{
+    if (candle->closed_by == MW_CLOSED_BY_EXCHANGE ||
+        !(candle->flags & (MW_CANDLE_FLAGGED | MW_CANDLE_UNPROVEN)))
+        return;
+    candle->flags |= MW_CANDLE_UNPROVEN;
+    mw_series_open_gap(series, candle->open_ms, candle->open_ms);
+}
+
+/* The venue's last word agrees with what the successor or the clock closed; it may know more. */
+static struct mw_candle confirmed(const struct mw_candle *old, const struct mw_candle *candle)
+{
+    struct mw_candle next = *old;
+    next.closed_by = MW_CLOSED_BY_EXCHANGE;
+    next.flags &= (uint8_t)~MW_CANDLE_UNPROVEN;
+    if (isnan(next.turnover))
+        next.turnover = candle->turnover;
+    if (next.trades == 0)
+        next.trades = candle->trades;
+    return next;
+}
+
 /* A closed bar that is there already. */
 static mw_put merge_closed(struct mw_series *series, struct mw_span span, uint64_t number,
                            const struct mw_candle *old, const struct mw_candle *candle)
@@ -196,21 +221,18 @@ static mw_put merge_closed(struct mw_series *series, struct mw_span span, uint64
             return MW_PUT_LATE;
         next.state = MW_CANDLE_CLOSED;
         next.closed_by = old->closed_by;
+        next.flags |= old->flags & MW_CANDLE_UNPROVEN;
     } else if (next.closed_by != MW_CLOSED_BY_EXCHANGE ||
                (certain && next.source == MW_SOURCE_BACKFILL)) {
         return same ? MW_PUT_SAME : MW_PUT_LATE;
     }
     if (same && certain)
         return MW_PUT_SAME;
-    if (same) { /* what the successor or the clock closed is confirmed */
-        next = *old;
-        next.closed_by = MW_CLOSED_BY_EXCHANGE;
-        next.flags &= (uint8_t)~MW_CANDLE_UNPROVEN;
-    } else {
-        bool unproven = next.closed_by != MW_CLOSED_BY_EXCHANGE;
-        next.flags |= old->flags & (MW_CANDLE_REVISED | (unproven ? MW_CANDLE_UNPROVEN : 0));
+    if (same)
+        next = confirmed(old, candle);
+    else
         next.flags |= MW_CANDLE_REVISED;
-    }
+    doubt(series, &next);
     if (!same)
         mw_series_note_revision(series, next.open_ms);
     mw_series_rewrite(series, span, number, &next);
@@ -219,22 +241,26 @@ static mw_put merge_closed(struct mw_series *series, struct mw_span span, uint64
     return same ? MW_PUT_SAME : MW_PUT_REVISED;
 }
 
+/* A bar that forms, which is the newest. */
 static mw_put merge(struct mw_series *series, struct mw_span span, uint64_t number,
                     const struct mw_candle *candle)
 {
-    struct mw_candle old;
+    struct mw_candle old, next = *candle;
     mw_series_load(series, number, &old);
     if (old.state == MW_CANDLE_CLOSED)
         return merge_closed(series, span, number, &old, candle);
-    if (candle->state == MW_CANDLE_FORMING && old.flags == candle->flags &&
-        values_equal(&old, candle))
+    next.flags |= old.flags & MW_CANDLE_FLAGGED; /* a venue that tells does not always say so */
+    if (next.closed_by != MW_CLOSED_BY_EXCHANGE && !can_follow(&old, &next))
+        next.flags |= MW_CANDLE_UNPROVEN; /* out of order, unless a newer one comes */
+    if (next.state == MW_CANDLE_FORMING && old.flags == next.flags && values_equal(&old, &next))
         return MW_PUT_SAME;
-    mw_series_rewrite(series, span, number, candle);
+    if (next.state == MW_CANDLE_CLOSED)
+        doubt(series, &next);
+    mw_series_rewrite(series, span, number, &next);
     return MW_PUT_UPDATED;
 }
 
-/* Closes the newest bar, if it forms, on somebody else's word than the venue's. Where that is not
- * good enough, there is a hole. */
+/* Closes the newest bar, if it forms, on somebody else's word than the venue's. */
 static bool close_newest(struct mw_series *series, struct mw_span span, uint8_t closed_by)
 {
     struct mw_candle newest;
@@ -243,34 +269,40 @@ static bool close_newest(struct mw_series *series, struct mw_span span, uint8_t 
         return false;
     newest.state = MW_CANDLE_CLOSED;
     newest.closed_by = closed_by;
-    if (newest.flags & (MW_CANDLE_FLAGGED | MW_CANDLE_UNPROVEN)) {
-        newest.flags |= MW_CANDLE_UNPROVEN;
-        mw_series_open_gap(series, newest.open_ms, newest.open_ms);
-    }
+    doubt(series, &newest);
     mw_series_rewrite(series, span, span.total - 1, &newest);
     return true;
+}
+
+/* Opens a hole of the buckets between two bars, if there are any. */
+static void open_gap_between(struct mw_series *series, int64_t older_ms, int64_t newer_ms)
+{
+    struct mw_timeframe timeframe = series->key.timeframe;
+    int64_t next_ms = mw_timeframe_next(timeframe, older_ms);
+    if (next_ms < newer_ms)
+        mw_series_open_gap(series, next_ms, mw_timeframe_floor(timeframe, newer_ms - 1));
 }
 
 /* The oldest bar goes; told before the rows without it are. */
 static void drop_oldest(struct mw_series *series, struct mw_span span)
 {
-    uint64_t oldest = span.total - span.count;
-    atomic_store_explicit(&series->dropped_ms, slot_open_ms(series, oldest), memory_order_release);
+    atomic_store_explicit(&series->dropped_ms, slot_open_ms(series, span.total - span.count),
+                          memory_order_release);
 }
 
 static void append(struct mw_series *series, struct mw_span span, const struct mw_candle *candle)
 {
+    struct mw_candle next = *candle;
     if (span.count > 0) {
         close_newest(series, span, MW_CLOSED_BY_SUCCESSOR);
-        struct mw_timeframe timeframe = series->key.timeframe;
-        int64_t next_ms = mw_timeframe_next(timeframe, slot_open_ms(series, span.total - 1));
-        if (next_ms < candle->open_ms)
-            mw_series_open_gap(series, next_ms, mw_timeframe_floor(timeframe, candle->open_ms - 1));
+        open_gap_between(series, slot_open_ms(series, span.total - 1), next.open_ms);
     }
+    if (next.state == MW_CANDLE_CLOSED)
+        doubt(series, &next);
     bool full = span.count == series->capacity;
     if (full)
         drop_oldest(series, span);
-    slot_store(slot_of(series, span.total), candle);
+    slot_store(slot_of(series, span.total), &next);
     span.total++;
     span.count += !full;
     span_store(series, span);
@@ -283,27 +315,19 @@ static void insert(struct mw_series *series, struct mw_span span, uint64_t befor
                    const struct mw_candle *candle)
 {
     struct mw_candle next = *candle;
-    bool certain = next.closed_by == MW_CLOSED_BY_EXCHANGE;
     if (next.state == MW_CANDLE_FORMING) {
         next.state = MW_CANDLE_CLOSED;
         next.closed_by = MW_CLOSED_BY_SUCCESSOR;
         next.flags |= MW_CANDLE_UNPROVEN; /* it is out of order: others of its bucket may be lost */
     }
+    if (before == span.total - span.count)
+        open_gap_between(series, next.open_ms, slot_open_ms(series, before));
+    else if (mw_gaps_find(&series->gaps, next.open_ms, next.open_ms) == NULL)
+        mw_series_note_revision(series, next.open_ms); /* it was known to be quiet */
+    doubt(series, &next);
     bool full = span.count == series->capacity; /* then the oldest goes */
     if (full)
         drop_oldest(series, span);
-    bool oldest = before == span.total - span.count;
-    if (!oldest && mw_gaps_find(&series->gaps, next.open_ms, next.open_ms) == NULL)
-        mw_series_note_revision(series, next.open_ms); /* it was known to be quiet */
-    if (!certain)
-        mw_series_open_gap(series, next.open_ms, next.open_ms);
-    if (oldest) { /* between it and the one that was the oldest */
-        struct mw_timeframe timeframe = series->key.timeframe;
-        int64_t next_ms = mw_timeframe_next(timeframe, next.open_ms);
-        int64_t after_ms = slot_open_ms(series, before);
-        if (next_ms < after_ms)
-            mw_series_open_gap(series, next_ms, mw_timeframe_floor(timeframe, after_ms - 1));
-    }
     seq_begin(&series->repair_seq);
     for (uint64_t number = span.total - span.count + full; number < before; number++) {
         struct mw_candle moved;
@@ -314,19 +338,28 @@ static void insert(struct mw_series *series, struct mw_span span, uint64_t befor
     span.count += !full;
     span_store(series, span);
     seq_end(&series->repair_seq);
-    if (certain)
+    if (!(next.flags & MW_CANDLE_UNPROVEN))
         mw_series_close_gap(series, next.open_ms, next.open_ms);
     mw_series_renew_gaps(series); /* also when the holes are what they were */
     if (full)
         mw_series_forget_gaps(series);
 }
 
-static mw_put put_locked(struct mw_series *series, const struct mw_candle *candle)
+/* The first bar that comes live; published before its row. */
+static void note_live(struct mw_series *series, const struct mw_candle *candle)
 {
-    struct mw_span span = mw_series_span(series);
     if (candle->source == MW_SOURCE_LIVE &&
         atomic_load_explicit(&series->first_live_ms, memory_order_relaxed) == INT64_MAX)
         atomic_store_explicit(&series->first_live_ms, candle->open_ms, memory_order_release);
+}
+
+static mw_put put_locked(struct mw_series *series, const struct mw_candle *candle)
+{
+    struct mw_span span = mw_series_span(series);
+    uint64_t oldest = span.total - span.count;
+    if (span.count == series->capacity && candle->open_ms < slot_open_ms(series, oldest))
+        return MW_PUT_LATE;
+    note_live(series, candle);
     if (span.count == 0 || candle->open_ms > slot_open_ms(series, span.total - 1)) {
         append(series, span, candle);
         return MW_PUT_APPENDED;
@@ -336,8 +369,6 @@ static mw_put put_locked(struct mw_series *series, const struct mw_candle *candl
     uint64_t number = mw_series_lower_bound(series, span, candle->open_ms);
     if (slot_open_ms(series, number) == candle->open_ms)
         return merge(series, span, number, candle);
-    if (number == span.total - span.count && span.count == series->capacity)
-        return MW_PUT_LATE;
     insert(series, span, number, candle);
     return MW_PUT_INSERTED;
 }

@@ -136,7 +136,7 @@ void mw_series_give_up(struct mw_series *series, int64_t from_ms, int64_t to_ms)
 
 /* --- revisions ------------------------------------------------------------------------------- */
 
-/* A closed bar that got other values. */
+/* A closed bar that got other values, or that came for a bucket which was known to be quiet. */
 struct mw_revision {
     uint64_t number; /* from 1 on */
     int64_t open_ms;

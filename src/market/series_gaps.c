@@ -23,8 +23,8 @@ int64_t mw_series_dropped_ms(const struct mw_series *series)
     return atomic_load_explicit(&series->dropped_ms, memory_order_acquire);
 }
 
-/* The rows that are published after this, with a release, carry it along. The version comes first:
- * whoever sees that there are no holes any more sees that something has changed, too. */
+/* The version goes first: whoever sees that there are no holes any more sees that something has
+ * changed, too. Rows that are published after this, with a release, carry both along. */
 void mw_series_renew_gaps(struct mw_series *series)
 {
     atomic_fetch_add_explicit(&series->gap_version, 1, memory_order_acq_rel);
@@ -72,10 +72,32 @@ uint32_t mw_series_copy_gaps(struct mw_series *series, struct mw_gap *out, uint3
     return count;
 }
 
-void mw_series_prove(struct mw_series *series, int64_t from_ms, int64_t to_ms)
+/* The first and the last bucket that begin in from_ms..to_ms and are not newer than the newest
+ * bar. There is no hole beyond that one. Returns whether there are any. */
+static bool clip(const struct mw_series *series, struct mw_span span, int64_t *from_ms,
+                 int64_t *to_ms)
 {
-    pthread_mutex_lock(&series->lock);
-    struct mw_span span = mw_series_span(series);
+    if (span.count == 0)
+        return false;
+    struct mw_timeframe timeframe = series->key.timeframe;
+    struct mw_candle newest;
+    mw_series_load(series, span.total - 1, &newest);
+    if (*to_ms > newest.open_ms)
+        *to_ms = newest.open_ms;
+    if (*from_ms > *to_ms || *to_ms < MW_CANDLE_OPEN_MS_MIN)
+        return false;
+    if (*from_ms < MW_CANDLE_OPEN_MS_MIN)
+        *from_ms = MW_CANDLE_OPEN_MS_MIN;
+    int64_t floor_ms = mw_timeframe_floor(timeframe, *from_ms);
+    if (floor_ms < *from_ms)
+        *from_ms = mw_timeframe_next(timeframe, floor_ms);
+    *to_ms = mw_timeframe_floor(timeframe, *to_ms);
+    return *from_ms <= *to_ms;
+}
+
+/* What is there within a hole is right as it is. */
+static void trust(struct mw_series *series, struct mw_span span, int64_t from_ms, int64_t to_ms)
+{
     struct mw_candle candle;
     for (uint64_t number = mw_series_lower_bound(series, span, from_ms); number < span.total;
          number++) {
@@ -87,14 +109,30 @@ void mw_series_prove(struct mw_series *series, int64_t from_ms, int64_t to_ms)
             mw_series_rewrite(series, span, number, &candle);
         }
     }
-    mw_series_close_gap(series, from_ms, to_ms);
+}
+
+void mw_series_prove(struct mw_series *series, int64_t from_ms, int64_t to_ms)
+{
+    pthread_mutex_lock(&series->lock);
+    struct mw_span span = mw_series_span(series);
+    if (clip(series, span, &from_ms, &to_ms)) {
+        int64_t at_ms = from_ms;
+        const struct mw_gap *gap;
+        while (at_ms <= to_ms && (gap = mw_gaps_find(&series->gaps, at_ms, to_ms)) != NULL) {
+            trust(series, span, gap->from_ms > at_ms ? gap->from_ms : at_ms,
+                  gap->to_ms < to_ms ? gap->to_ms : to_ms);
+            at_ms = mw_timeframe_next(series->key.timeframe, gap->to_ms);
+        }
+        mw_series_close_gap(series, from_ms, to_ms);
+    }
     pthread_mutex_unlock(&series->lock);
 }
 
 void mw_series_give_up(struct mw_series *series, int64_t from_ms, int64_t to_ms)
 {
     pthread_mutex_lock(&series->lock);
-    if (mw_gaps_give_up(&series->gaps, series->key.timeframe, from_ms, to_ms))
+    if (clip(series, mw_series_span(series), &from_ms, &to_ms) &&
+        mw_gaps_give_up(&series->gaps, series->key.timeframe, from_ms, to_ms))
         mw_series_renew_gaps(series);
     pthread_mutex_unlock(&series->lock);
 }
@@ -106,12 +144,14 @@ void mw_series_forget_gaps(struct mw_series *series)
     if (series->gaps.count == 0 || dropped_ms == INT64_MIN)
         return;
     struct mw_timeframe timeframe = series->key.timeframe;
-    bool changed = mw_gaps_remove(&series->gaps, timeframe, MW_CANDLE_OPEN_MS_MIN, dropped_ms);
+    int64_t first_ms = series->gaps.list[0].from_ms,
+            next_ms = mw_timeframe_next(timeframe, dropped_ms);
+    bool changed =
+        first_ms <= dropped_ms && mw_gaps_remove(&series->gaps, timeframe, first_ms, dropped_ms);
     struct mw_candle oldest;
     mw_series_load(series, span.total - span.count, &oldest);
-    int64_t from_ms = mw_timeframe_next(timeframe, dropped_ms);
-    if (from_ms < oldest.open_ms &&
-        mw_gaps_give_up(&series->gaps, timeframe, from_ms,
+    if (next_ms < oldest.open_ms &&
+        mw_gaps_give_up(&series->gaps, timeframe, next_ms,
                         mw_timeframe_floor(timeframe, oldest.open_ms - 1)))
         changed = true;
     if (changed)

@@ -70,9 +70,9 @@ void mw_series_renew_gaps(struct mw_series *series);
  * more. `lock` is held. */
 void mw_series_forget_gaps(struct mw_series *series);
 
-/* Remembers that the closed bar of `open_ms` gets other values. `lock` is held from before this
- * until they are there: whoever reads the new values sees the new count, and whoever reads of the
- * revision, under the lock, finds the new values. */
+/* Remembers that the closed bar of `open_ms` gets other values, or appears where nothing was known
+ * to be traded. `lock` is held from before this until they are there: whoever reads the new values
+ * sees the new count, and whoever reads of the revision, under the lock, finds the new values. */
 void mw_series_note_revision(struct mw_series *series, int64_t open_ms);
 
 #endif

@@ -10,7 +10,6 @@
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "base/random.h"
 #include "market/cache.h"
 
 static const int64_t minute = MW_MS_PER_MINUTE;
@@ -280,78 +279,6 @@ static void reads_select_by_count_time_and_state(void **state)
     mw_series_free(series);
 }
 
-/* The same rules, written as plainly as possible, on an array. */
-struct model {
-    struct mw_candle rows[64];
-    uint32_t count, capacity;
-};
-
-static void model_put(struct model *model, struct mw_candle candle)
-{
-    uint32_t at = 0;
-    while (at < model->count && model->rows[at].open_ms < candle.open_ms)
-        at++;
-    if (at < model->count && model->rows[at].open_ms == candle.open_ms) {
-        struct mw_candle *old = &model->rows[at];
-        if (old->state == MW_CANDLE_FORMING) {
-            *old = candle;
-        } else if (candle.state == MW_CANDLE_CLOSED) {
-            candle.flags = old->flags & MW_CANDLE_REVISED;
-            if (old->close != candle.close)
-                candle.flags |= MW_CANDLE_REVISED;
-            *old = candle;
-        } else if (old->closed_by == MW_CLOSED_BY_SUCCESSOR && candle.close != old->close &&
-                   candle.high >= old->high && candle.low <= old->low) {
-            candle.state = old->state;
-            candle.closed_by = old->closed_by;
-            candle.flags = old->flags | MW_CANDLE_REVISED;
-            *old = candle;
-        }
-        return;
-    }
-    if (at == 0 && model->count == model->capacity)
-        return;
-    if (at < model->count && candle.state == MW_CANDLE_FORMING) {
-        candle.state = MW_CANDLE_CLOSED;
-        candle.closed_by = MW_CLOSED_BY_SUCCESSOR;
-        candle.flags = MW_CANDLE_UNPROVEN;
-    }
-    if (at == model->count && at > 0 && model->rows[at - 1].state == MW_CANDLE_FORMING) {
-        model->rows[at - 1].state = MW_CANDLE_CLOSED;
-        model->rows[at - 1].closed_by = MW_CLOSED_BY_SUCCESSOR;
-    }
-    memmove(&model->rows[at + 1], &model->rows[at], (model->count - at) * sizeof(candle));
-    model->rows[at] = candle;
-    if (model->count == model->capacity)
-        memmove(&model->rows[0], &model->rows[1], model->count * sizeof(candle));
-    else
-        model->count++;
-}
-
-static void random_puts_give_what_a_plain_model_gives(void **state)
-{
-    (void)state;
-    struct mw_random random = {3};
-    for (uint32_t round = 0; round < 200; round++) {
-        struct model model = {.capacity = 1 + round % 20};
-        struct mw_series *series = series_of(model.capacity);
-        int64_t at = 100;
-        for (int i = 0; i < 500; i++) {
-            uint64_t dice = mw_random_next(&random);
-            at += dice % 3 == 0;
-            int64_t index = dice % 4 == 0 ? at - (int64_t)(dice >> 8) % 15 : at;
-            double close = 100 + (double)(dice >> 16 & 3);
-            struct mw_candle candle = dice >> 20 & 1 ? closed(index, close) : forming(index, close);
-            put(series, candle);
-            model_put(&model, candle);
-            struct mw_candle rows[64];
-            assert_int_equal(mw_series_read_last(series, INT64_MAX, 64, true, rows), model.count);
-            assert_memory_equal(rows, model.rows, model.count * sizeof(rows[0]));
-        }
-        mw_series_free(series);
-    }
-}
-
 static void the_cache_finds_series_by_feed_symbol_and_timeframe(void **state)
 {
     (void)state;
@@ -470,7 +397,6 @@ int main(void)
         cmocka_unit_test(older_bars_are_inserted_where_the_ring_reaches),
         cmocka_unit_test(the_ring_drops_the_oldest_at_its_capacity),
         cmocka_unit_test(reads_select_by_count_time_and_state),
-        cmocka_unit_test(random_puts_give_what_a_plain_model_gives),
         cmocka_unit_test(the_cache_finds_series_by_feed_symbol_and_timeframe),
         cmocka_unit_test(watchers_are_woken_once_and_take_what_changed),
         cmocka_unit_test(watchers_stop_at_their_maximum),

@@ -61,9 +61,6 @@ static int64_t bound(int minute)
                                  : mw_history_open_ms(minute);
 }
 
-/* When it was asked, where that is not the matter: no row is in the future then. */
-static const int64_t long_after_ms = 1700000000000;
-
 static mw_status merge_text(struct bench *bench, int from, int to, const char *text,
                             int64_t sent_ms)
 {
@@ -73,7 +70,7 @@ static mw_status merge_text(struct bench *bench, int from, int to, const char *t
     const struct mw_answer answer = {.series = bench->series,
                                      .from_ms = bound(from),
                                      .to_ms = bound(to),
-                                     .sent_ms = sent_ms != 0 ? sent_ms : long_after_ms,
+                                     .sent_ms = sent_ms,
                                      .body = body,
                                      .length = strlen(text)};
     mw_status status = mw_merger_merge(bench->merger, &answer, &bench->merged, &bench->err);
@@ -86,7 +83,7 @@ static mw_status merge(struct bench *bench, int from, int to, int first, int las
 {
     char text[8192];
     mw_history_write(text, sizeof(text), first, last, NULL);
-    return merge_text(bench, from, to, text, mw_history_open_ms(1000));
+    return merge_text(bench, from, to, text, bound(last)); /* while the last one forms */
 }
 
 static mw_status merge_quiet(struct bench *bench, int from, int to, const int *rows, int count)
@@ -101,7 +98,8 @@ static mw_status merge_quiet(struct bench *bench, int from, int to, const int *r
     }
     size_t used = strlen(text);
     snprintf(text + used, sizeof(text) - used, "]");
-    return merge_text(bench, from, to, text, mw_history_open_ms(1000));
+    return merge_text(bench, from, to, text,
+                      bound(rows[count - 1] > rows[0] ? rows[count - 1] : rows[0]));
 }
 
 /* "0 1 [2 3] 4f!": minutes of the bars, holes in brackets, `f` forming, `!` unproven. */
@@ -353,7 +351,7 @@ static void wrong_answers_change_nothing(void **state)
         bench.err.message[0] = '\0';
         bench.merged.rows = 77;
         uint64_t version = mw_series_gap_version(bench.series);
-        mw_status status = merge_text(&bench, 0, 4, answers[i], mw_history_open_ms(1000));
+        mw_status status = merge_text(&bench, 0, 4, answers[i], 0);
         if (status != MW_EHISTORY)
             print_message("%s\n", answers[i]);
         assert_int_equal(status, MW_EHISTORY);

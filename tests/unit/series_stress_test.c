@@ -1,9 +1,13 @@
-/* series_stress_test.c - one writer, several readers: no torn candle, no series out of order.
+/* series_stress_test.c - one writer, several readers: nothing is torn, and no hole stays unseen.
  *
  * Every value of a candle is derived from its open time and a version, so that a reader can tell a
  * candle that mixes two writes. The writer appends and updates at full speed on a small ring, and
  * now and then repairs an old candle or inserts one that it left out, while readers take everything
  * or a window by time. Readers count what they saw; the test fails if a reader saw nothing new.
+ *
+ * In the second test the writer jumps and fills what it left out, and readers ask about holes as
+ * everybody has to: version, rows, holes, version. A bucket that is missing in between, or a bar in
+ * doubt, and no hole there is a lie.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -14,17 +18,19 @@
 
 #include <cmocka.h>
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/random.h"
 #include "base/thread.h"
 #include "market/series.h"
 
-enum { READERS = 3, CAPACITY = 100, RUN_MS = 1500 };
+enum { READERS = 3, CAPACITY = 100, RUN_MS = 900 };
 
 static const int64_t now = 4000000000000;
 
 struct stress {
     struct mw_series *series;
+    bool fills_all;
     _Atomic bool stop;
 };
 
@@ -33,6 +39,7 @@ struct reader {
     struct mw_thread thread;
     uint64_t seed;
     uint64_t torn_count, disorder_count, read_count, change_count;
+    uint64_t lie_count, hole_count, whole_count; /* windows: hole unseen, seen, none */
 };
 
 static struct mw_candle made(int64_t index, uint32_t version, bool closed)
@@ -117,23 +124,87 @@ static void write_on(struct stress *stress)
     }
 }
 
-static void readers_never_see_a_torn_candle_or_disorder(void **state)
+/* Leaves out up to two buckets, or a closing message, and makes up for that at once: for some of it
+ * in a ring that always has a hole somewhere, for all in one that has none most of the time. */
+static void jump_and_fill(struct stress *stress)
 {
-    (void)state;
+    struct mw_random random = {1};
+    int64_t index = 1000, end_ms = mw_clock_monotonic_ms() + RUN_MS;
+    for (uint64_t round = 0; round % 256 != 0 || mw_clock_monotonic_ms() < end_ms; round++) {
+        uint64_t dice = mw_random_next(&random);
+        int64_t from = index + 1;
+        bool closes = dice >> 10 & 3;
+        index += 1 + (dice % 8 < 2 ? (int64_t)(dice >> 8 & 1) + 1 : 0);
+        struct mw_candle candle = made(index, 1, closes);
+        candle.flags = MW_CANDLE_FLAGGED;
+        mw_series_put(stress->series, &candle, now, NULL);
+        if (!closes && dice >> 16 & 1)
+            mw_series_close_newest(stress->series, candle.open_ms);
+        for (int64_t missing = from - 3; missing < index; missing++) {
+            candle = made(missing, 1, true);
+            if (stress->fills_all || dice >> 24 & 3)
+                mw_series_put(stress->series, &candle, now, NULL);
+        }
+    }
+}
+
+static bool has_hole(const struct mw_candle *rows, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        bool doubt = rows[i].state == MW_CANDLE_CLOSED && rows[i].flags & MW_CANDLE_UNPROVEN;
+        if (doubt || (i > 0 && rows[i].open_ms != rows[i - 1].open_ms + MW_MS_PER_MINUTE))
+            return true;
+    }
+    return false;
+}
+
+static void ask_on(void *user)
+{
+    struct reader *reader = user;
+    struct mw_series *series = reader->stress->series;
+    struct mw_random random = {reader->seed};
+    struct mw_candle rows[CAPACITY];
+    while (!atomic_load(&reader->stress->stop)) {
+        uint32_t wanted = 1 + (uint32_t)(mw_random_next(&random) % CAPACITY);
+        uint64_t version = mw_series_gap_version(series);
+        uint32_t count = mw_series_read_last(series, INT64_MAX, wanted, false, rows);
+        bool found =
+            count > 0 && mw_series_find_gap(series, rows[0].open_ms, rows[count - 1].open_ms, NULL);
+        reader->read_count++;
+        if (mw_series_gap_version(series) != version)
+            continue;
+        bool hole = has_hole(rows, count);
+        reader->lie_count += hole && !found;
+        reader->hole_count += found;
+        reader->whole_count += !found && count > 1;
+    }
+}
+
+static void run(struct stress *stress, struct reader *readers, void (*read)(void *user),
+                void (*write)(struct stress *stress), uint32_t capacity)
+{
     struct mw_series_key key = {.feed = "demo", .symbol = "X", .timeframe = {1, 'm'}};
-    struct stress stress = {.series = mw_series_new(&key, CAPACITY)};
-    struct reader readers[READERS] = {0};
+    stress->series = mw_series_new(&key, capacity);
     for (int i = 0; i < READERS; i++) {
-        readers[i].stress = &stress;
-        readers[i].seed = (uint64_t)i + 10;
-        assert_int_equal(mw_thread_start(&readers[i].thread, "reader", &mw_worker_thread, read_on,
+        readers[i] = (struct reader){.stress = stress, .seed = (uint64_t)i + 10};
+        assert_int_equal(mw_thread_start(&readers[i].thread, "reader", &mw_worker_thread, read,
                                          &readers[i], NULL),
                          MW_OK);
     }
-    write_on(&stress);
-    atomic_store(&stress.stop, true);
-    for (int i = 0; i < READERS; i++) {
+    write(stress);
+    atomic_store(&stress->stop, true);
+    for (int i = 0; i < READERS; i++)
         mw_thread_join(&readers[i].thread);
+    mw_series_free(stress->series);
+}
+
+static void readers_never_see_a_torn_candle_or_disorder(void **state)
+{
+    (void)state;
+    struct stress stress = {.series = NULL};
+    struct reader readers[READERS];
+    run(&stress, readers, read_on, write_on, CAPACITY);
+    for (int i = 0; i < READERS; i++) {
         print_message("reader %d: %llu reads, %llu saw a newer bar\n", i,
                       (unsigned long long)readers[i].read_count,
                       (unsigned long long)readers[i].change_count);
@@ -141,13 +212,33 @@ static void readers_never_see_a_torn_candle_or_disorder(void **state)
         assert_int_equal(readers[i].disorder_count, 0);
         assert_true(readers[i].change_count > 10);
     }
-    mw_series_free(stress.series);
+}
+
+static void a_window_with_something_missing_always_has_a_hole(void **state)
+{
+    (void)state;
+    static const uint32_t capacities[] = {CAPACITY, 5, 5}; /* 5: most windows see what drops out */
+    for (size_t c = 0; c < MW_COUNT(capacities); c++) {
+        struct stress stress = {.fills_all = c == 2};
+        struct reader readers[READERS];
+        run(&stress, readers, ask_on, jump_and_fill, capacities[c]);
+        for (int i = 0; i < READERS; i++) {
+            print_message("reader %d: %llu reads, %llu with a hole, %llu without\n", i,
+                          (unsigned long long)readers[i].read_count,
+                          (unsigned long long)readers[i].hole_count,
+                          (unsigned long long)readers[i].whole_count);
+            assert_int_equal(readers[i].lie_count, 0);
+            assert_true(readers[i].hole_count > 10);
+            assert_true(readers[i].whole_count > 10);
+        }
+    }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(readers_never_see_a_torn_candle_or_disorder),
+        cmocka_unit_test(a_window_with_something_missing_always_has_a_hole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
