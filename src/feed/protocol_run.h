@@ -1,8 +1,9 @@
 /* protocol_run.h - calls into a protocol's lua_State, which come back.
  *
  * Every call is protected, has a time by which it must be done, since a function that loops for
- * ever would hold up a feed, and a cap on memory. What runs without end in spite of it is a finaliser and a message
- * handler of xpcall that is called for this very error, as Lua runs these without hooks.
+ * ever would hold up a feed, and a cap on memory. What runs without end in spite of it is a
+ * finaliser and a message handler of xpcall that is called for this very error, as Lua runs these
+ * without hooks.
  *
  * Threads: the protocol's.
  */

@@ -263,7 +263,7 @@ static mw_status add_series(struct mw_replay *replay, const struct mw_capture_re
 static mw_status take_subscribe(struct mw_replay *replay, const struct mw_capture_record *record,
                                 struct feed *feed, struct link *link, struct mw_error *err)
 {
-    struct mw_series *series;
+    struct mw_series *series = NULL;
     mw_status status = add_series(replay, record, feed, &series, err);
     if (status == MW_OK)
         mw_intake_subscribe(&link->intake, record->fields.symbol, record->fields.code, series);
@@ -281,7 +281,7 @@ static struct mw_subscription *find_subscription(struct link *link,
 static mw_status take_clock(struct mw_replay *replay, const struct mw_capture_record *record,
                             struct feed *feed, struct mw_error *err)
 {
-    struct mw_series *series;
+    struct mw_series *series = NULL;
     mw_status status = add_series(replay, record, feed, &series, err);
     if (status == MW_OK)
         mw_cache_close_newest(replay->cache, series, record->fields.open_ms);

@@ -176,7 +176,7 @@ describe("a series", function()
   end)
 
   it("has a gap where minutes are missing", function()
-    local engine <close> = live.start { feeds = { live.feed { simulator = {
+    local engine <close> = live.start { feeds = { live.feed { backfill = false, simulator = {
       speed = "max", replay = live.csv(live.rows(20, { [11] = false })) } } } }
     live.wait_bar(engine, live.first_ms + 19 * live.step_ms)
     live.wait_state(engine, "confirmed")

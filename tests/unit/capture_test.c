@@ -373,7 +373,7 @@ static void records_of_every_size_fit(void **state)
                                      MW_CAPTURE_BUFFER_BYTES - 21,
                                      MW_CAPTURE_BUFFER_BYTES - 20,
                                      MW_CAPTURE_BUFFER_BYTES - 19,
-                                     MW_CAPTURE_BUFFER_BYTES * 2,
+                                     (size_t)MW_CAPTURE_BUFFER_BYTES * 2,
                                      MW_CAPTURE_PAYLOAD_BYTES_MAX};
     char *data = mw_alloc_zero(MW_CAPTURE_PAYLOAD_BYTES_MAX);
     struct mw_capture *capture = open_capture(0);
