@@ -134,7 +134,8 @@ static mw_status open_history(struct mw_engine *engine, const struct mw_feed_set
         engine->backfill = mw_backfill_new(engine->cache);
         mw_cache_on_gap(engine->cache, on_gap, engine);
     }
-    /* Who is content to be asked again soon is so here, too. */
+    /* Who is content to be asked again soon is so here, too; the later attempts come sooner in the
+     * same proportion, since the early ones are over sooner. */
     double base_s = (double)MW_BACKFILL_BASE_MS / MW_MS_PER_SECOND;
     if (engine->settings->reconnect.base_s < base_s)
         base_s = engine->settings->reconnect.base_s;
@@ -146,6 +147,7 @@ static mw_status open_history(struct mw_engine *engine, const struct mw_feed_set
         .market_type = feed->market_type,
         .gap_wait_ms = feed->gap_wait_ms,
         .base_s = base_s,
+        .retry_s = base_s * MW_BACKFILL_RETRY_MS / MW_BACKFILL_BASE_MS,
         .on_probe = on_probe,
         .on_history = on_history,
         .tap = mw_capture_tap(engine->settings->capture, *number),

@@ -46,16 +46,14 @@ static void fail(struct ledger *ledger, const struct book *book, int64_t open_ms
 static void fail(struct ledger *ledger, const struct book *book, int64_t open_ms,
                  const char *format, ...)
 {
-    char *text = ledger->told.failure, time[MW_TIME_TEXT_BYTES];
-    size_t room = sizeof(ledger->told.failure);
-    if (text[0] != '\0')
-        return;
-    int length = snprintf(text, room, "%s %s %s (%" PRId64 "): ", book->symbol, book->frequency,
-                          mw_time_format(open_ms, time), open_ms);
+    char what[LINE_BYTES], time[MW_TIME_TEXT_BYTES];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text + length, room - (size_t)length, format, arguments);
+    vsnprintf(what, sizeof(what), format, arguments);
     va_end(arguments);
+    if (ledger->told.failure[0] == '\0')
+        snprintf(ledger->told.failure, sizeof(ledger->told.failure), "%s %s %s (%" PRId64 "): %s",
+                 book->symbol, book->frequency, mw_time_format(open_ms, time), open_ms, what);
 }
 
 static struct book *book_of(struct ledger *ledger, const char *symbol, const char *frequency)

@@ -202,6 +202,8 @@ static void add_config(struct bench *bench, struct mw_str *code)
 {
     const struct trial *trial = bench->trial;
     uint32_t patience_ms = (uint32_t)trial->patience_ms;
+    MW_CHECK(trial->symbol_count <= TRIAL_SYMBOLS_MAX);
+    MW_CHECK(trial->timeframe_count <= TRIAL_TIMEFRAMES_MAX);
     mw_str_addf(code,
                 "return { log = { level = 'info' }, workers = 2, cache = { bars = %u },\n"
                 "  reconnect = { attempts = math.huge, base = 0.02, cap = 0.2, settle = 0.1 },\n"

@@ -252,7 +252,7 @@ static void put_random(struct bench *bench)
         bench->at += dice >> 8 & 1 ? 1 : (int)(dice >> 9 & 7);
     int index = bench->at;
     if (dice >> 16 & 1)
-        index -= (int)((dice >> 17 & 31) % (2 * bench->model.capacity));
+        index -= (int)((dice >> 17 & 31) % ((uint64_t)2 * bench->model.capacity));
     if (index < 0)
         return;
     struct mw_candle candle = {.open_ms = bench->opens[index],
