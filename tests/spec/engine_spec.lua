@@ -206,7 +206,7 @@ describe("misuse", function()
   end)
 end)
 
--- Bars that close are newer and newer. (Their number says nothing once history has filled the ring.)
+-- Bars that close are newer and newer. Their number says nothing once history has filled the ring.
 local function assert_goes_on(engine, frequency)
   local function newest()
     local bars = engine:get_price("BTCUSD", { frequency = frequency, count = 1 })
