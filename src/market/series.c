@@ -4,7 +4,7 @@
  *
  *   bucket newer than the newest   append; the newest is closed (SUCCESSOR) if it was forming;
  *                                  buckets between the two are a hole
- *   bucket there, forming          replace
+ *   bucket there, forming          replace; what takes volume back is UNPROVEN until the next
  *   bucket there, closed           changed, which makes it REVISED, by the exchange's last word; by
  *                                  history, unless the exchange's word is there; by a late update
  *                                  that can follow, if it was closed on somebody else's word and
@@ -229,7 +229,11 @@ static mw_put merge(struct mw_series *series, struct mw_span span, uint64_t numb
     if (candle->state == MW_CANDLE_FORMING && old.flags == candle->flags &&
         values_equal(&old, candle))
         return MW_PUT_SAME;
-    mw_series_rewrite(series, span, number, candle);
+    struct mw_candle next = *candle;
+    if (next.state == MW_CANDLE_FORMING && next.volume < old.volume)
+        next.flags |=
+            MW_CANDLE_UNPROVEN; /* an older update, or a correction: who knows the last? */
+    mw_series_rewrite(series, span, number, &next);
     return MW_PUT_UPDATED;
 }
 

@@ -183,23 +183,6 @@ static void a_quiet_market_on_a_healthy_socket_is_left_alone(void **state)
     assert_int_equal(status.reconnects, 0);
 }
 
-static void an_answer_of_before_a_cut_says_nothing_of_the_time_after(void **state)
-{
-    (void)state;
-    struct stream stream;
-    begin(&stream, NULL, true);
-    uint32_t asked = mw_bench_wait_probes(&stream.bench, 1, 20000);
-    struct mw_series *series = stream.bench.probed[0];
-    mw_made_venue_cut(&stream.venue);
-    mw_bench_expect_state(&stream.bench, MW_CONNECTION_RECONNECTING);
-    mw_bench_expect_state(&stream.bench, MW_CONNECTION_CONNECTED);
-    mw_bench_expect_state(&stream.bench, MW_CONNECTION_CONFIRMED);
-    mw_connection_on_probe(stream.bench.connection, series, false);
-    assert_true(mw_bench_wait_probes(&stream.bench, asked + 1, 20000) > asked);
-    assert_int_equal(mw_series_get_health(series), MW_SERIES_STALE);
-    end(&stream);
-}
-
 static void a_dead_stream_is_replaced_when_history_knows_more(void **state)
 {
     (void)state;
@@ -325,7 +308,6 @@ int main(void)
         cmocka_unit_test(each_look_in_vain_doubles_the_time_until_the_next),
         cmocka_unit_test(a_series_is_given_eight_times_its_cadence),
         cmocka_unit_test(a_quiet_market_on_a_healthy_socket_is_left_alone),
-        cmocka_unit_test(an_answer_of_before_a_cut_says_nothing_of_the_time_after),
         cmocka_unit_test(a_dead_stream_is_replaced_when_history_knows_more),
         cmocka_unit_test(what_came_after_the_question_is_not_missed),
         cmocka_unit_test(a_series_that_missed_something_among_others_is_subscribed_again),
