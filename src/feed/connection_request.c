@@ -117,6 +117,19 @@ struct mw_command *mw_connection_take_commands(struct mw_connection *connection)
     return first;
 }
 
+/* Who has asked for it again meanwhile must not find it idle: the history would drop its work. */
+static bool end_subscription(struct mw_connection *connection, const struct mw_subscription *named)
+{
+    char key[MW_WANTED_KEY_BYTES];
+    size_t length = mw_connection_wanted_key(named->symbol, named->timeframe_code, key);
+    pthread_mutex_lock(&connection->lock);
+    bool wanted_again = mw_map_find(&connection->wanted, key, length) != NULL;
+    bool was_there = mw_intake_unsubscribe(&connection->intake, named->symbol,
+                                           named->timeframe_code, wanted_again);
+    pthread_mutex_unlock(&connection->lock);
+    return was_there;
+}
+
 static void apply(struct mw_connection *connection, const struct mw_command *command)
     MW_ON(mw_feed_thread)
 {
@@ -135,8 +148,8 @@ static void apply(struct mw_connection *connection, const struct mw_command *com
         if (gone != NULL)
             mw_connection_record_series(connection, MW_CAPTURE_UNSUBSCRIBE, gone, 0);
         struct mw_subscription *one = &named;
-        if (mw_intake_unsubscribe(intake, named.symbol, named.timeframe_code) &&
-            mw_client_is_open(connection->client) && !connection->protocol->replaces)
+        if (end_subscription(connection, &named) && mw_client_is_open(connection->client) &&
+            !connection->protocol->replaces)
             request_list(connection, false, &one, 1);
     }
 }

@@ -156,14 +156,16 @@ void mw_intake_subscribe(struct mw_intake *intake, const char *symbol, const cha
         note_forming(intake, subscription, &newest);
 }
 
-bool mw_intake_unsubscribe(struct mw_intake *intake, const char *symbol, const char *timeframe_code)
+bool mw_intake_unsubscribe(struct mw_intake *intake, const char *symbol, const char *timeframe_code,
+                           bool wanted_again)
 {
     struct mw_subscription *subscription =
         mw_subscriptions_find_named(&intake->subscriptions, symbol, timeframe_code);
     if (subscription == NULL)
         return false;
     mw_series_interrupt(subscription->series);
-    mw_intake_set_health(intake, subscription->series, MW_SERIES_IDLE);
+    mw_intake_set_health(intake, subscription->series,
+                         wanted_again ? MW_SERIES_STALE : MW_SERIES_IDLE);
     mw_cache_touch(intake->cache, subscription->series);
     return mw_subscriptions_remove(&intake->subscriptions, symbol, timeframe_code);
 }

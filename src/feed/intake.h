@@ -57,10 +57,10 @@ void mw_intake_set_time(struct mw_intake *intake, int64_t wall_ms, int64_t mono_
 /* Adds a series that is not there yet; one that was IDLE is STALE. */
 void mw_intake_subscribe(struct mw_intake *intake, const char *symbol, const char *timeframe_code,
                          struct mw_series *series);
-/* Removes a series, which is IDLE from then on and may miss updates. Returns whether it had been
- * requested. */
-bool mw_intake_unsubscribe(struct mw_intake *intake, const char *symbol,
-                           const char *timeframe_code);
+/* Removes a series, which may miss updates from then on and is IDLE, or STALE when it is going to
+ * be added again. Returns whether it had been requested. */
+bool mw_intake_unsubscribe(struct mw_intake *intake, const char *symbol, const char *timeframe_code,
+                           bool wanted_again);
 
 /* Decodes one message, which MW_MESSAGE_PADDING readable bytes follow, and puts its candles.
  * `decoded` says what it was and borrows from the message; MW_DECODED_REJECTED is counted and

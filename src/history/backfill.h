@@ -46,8 +46,9 @@ struct mw_backfill_source {
     int64_t settle_ms;         /* after the end of a bucket its row is final */
     int64_t timeout_ms;        /* of a request */
     uint64_t answer_bytes_max; /* of an answer's body */
-    /* What mw_backfill_probe found, after the series' health was set; not called when the venue
-     * does not say. From the history thread; NULL for nobody. */
+    /* What mw_backfill_probe found; not called when the venue does not say. The series' health is
+     * left to whoever asked, who alone knows whether it is still subscribed and connected. From the
+     * history thread; NULL for nobody. */
     void (*on_probe)(void *user, struct mw_series *series, bool missed);
     /* A request failed for good (`err`), or works again (NULL). From the history thread. */
     void (*on_history)(void *user, const char *feed, const struct mw_error *err);
@@ -82,8 +83,8 @@ void mw_backfill_stop(struct mw_backfill *backfill);
 void mw_backfill_want(struct mw_backfill *backfill, struct mw_series *series);
 /* The holes of `series` have changed: for mw_cache_on_gap. */
 void mw_backfill_check(struct mw_backfill *backfill, struct mw_series *series);
-/* Asks for what is newer than the newest bar. Nothing is: the series is quiet, and MW_SERIES_LIVE
- * again if it is subscribed. Something is: it is put, and `on_probe` hears that it was missed. */
+/* Asks for what is newer than the newest bar, and tells `on_probe`. Nothing is: the series was
+ * quiet. Something is: it is put, and was missed. */
 void mw_backfill_probe(struct mw_backfill *backfill, struct mw_series *series);
 
 struct mw_backfill_status {

@@ -113,14 +113,9 @@ static bool is_done(const struct mw_ask *ask, const struct mw_merged *merged)
 static void finish_probe(struct mw_backfill_source_state *source, const struct mw_ask *ask,
                          bool missed)
 {
-    struct mw_series *series = ask->ticket->series;
-    if (!missed && mw_series_get_health(series) == MW_SERIES_STALE) {
-        mw_series_set_health(series, MW_SERIES_LIVE);
-        mw_cache_touch(source->backfill->cache, series);
-    }
     mw_cache_flush(source->backfill->cache);
     if (source->options.on_probe != NULL)
-        source->options.on_probe(source->options.user, series, missed);
+        source->options.on_probe(source->options.user, ask->ticket->series, missed);
 }
 
 static void use(struct mw_backfill_source_state *source, const struct mw_ask *ask,

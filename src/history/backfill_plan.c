@@ -191,21 +191,31 @@ static bool plan_work(struct mw_ticket *ticket, mw_work_kind kind, int64_t now_m
 
 /* --- choosing --------------------------------------------------------------------------------- */
 
+/* Whether nobody wants the series any more. Who subscribes it says so before wanting its history:
+ * a series that is idle under the lock has not been wanted again yet. */
+static bool take_idle(struct mw_ticket *ticket)
+{
+    if (mw_series_get_health(ticket->series) != MW_SERIES_IDLE)
+        return false;
+    struct mw_backfill *backfill = ticket->source->backfill;
+    pthread_mutex_lock(&backfill->lock);
+    bool idle = mw_series_get_health(ticket->series) == MW_SERIES_IDLE;
+    if (idle && ticket->subscribed)
+        ticket->wanted = false;
+    pthread_mutex_unlock(&backfill->lock);
+    return idle;
+}
+
 /* Forgets tickets without work, and those of series that nobody wants any more. */
 static void tidy(struct mw_backfill_source_state *source)
 {
     for (struct mw_ticket **link = &source->active; *link != NULL;) {
         struct mw_ticket *ticket = *link;
-        bool idle = mw_series_get_health(ticket->series) == MW_SERIES_IDLE, any = false;
+        bool idle = take_idle(ticket), any = false;
         for (int kind = 0; kind < MW_WORK_COUNT; kind++) {
             if (idle && ticket->subscribed)
                 ticket->work[kind].due = false;
             any = any || ticket->work[kind].due;
-        }
-        if (idle && ticket->subscribed) {
-            pthread_mutex_lock(&source->backfill->lock);
-            ticket->wanted = false;
-            pthread_mutex_unlock(&source->backfill->lock);
         }
         ticket->subscribed = !idle;
         if (any) {

@@ -344,7 +344,7 @@ static mw_status take(struct mw_replay *replay, const struct mw_capture_record *
     case MW_CAPTURE_SUBSCRIBE:
         return take_subscribe(replay, record, feed, link, err);
     case MW_CAPTURE_UNSUBSCRIBE:
-        mw_intake_unsubscribe(&link->intake, record->fields.symbol, record->fields.code);
+        mw_intake_unsubscribe(&link->intake, record->fields.symbol, record->fields.code, false);
         break;
     case MW_CAPTURE_OPEN:
         feed->sum.connections++;

@@ -312,7 +312,7 @@ static void remember_told(struct mw_cursor *cursor, int64_t from_ms, int64_t to_
     if (cursor->told_count == MW_CURSOR_SKIPPED_MAX)
         forget_told(cursor, 0);
     cursor->told[cursor->told_count++] = (struct told_gap){.from_ms = from_ms, .to_ms = to_ms};
-    if (cursor->skipped.count >= MW_CURSOR_SKIPPED_MAX)
+    while (cursor->skipped.count >= MW_CURSOR_SKIPPED_MAX) /* delivering a doubted bar splits one */
         mw_gaps_remove(&cursor->skipped, timeframe_of(cursor), cursor->skipped.list[0].from_ms,
                        cursor->skipped.list[0].to_ms);
     mw_gaps_add(&cursor->skipped, timeframe_of(cursor), from_ms, to_ms);

@@ -23,9 +23,10 @@
  *
  * A reader begins after the newest closed bar, or with the oldest one, but never before the first
  * bar that came live: what back-fill puts before that is history. A bar that appears, behind the
- * reader, in a bucket that was known to be quiet is told as REVISED. A hole that was told and that
- * the ring does not reach any more is forgotten; so are all but the last MW_SERIES_REVISIONS_MAX
- * revisions when a reader did not look for so long.
+ * reader, in a bucket that was known to be quiet is told as REVISED, unless the bucket was in a gap
+ * that was told: of bars there that were not delivered nothing is told after BACKFILLED. A hole
+ * that was told and that the ring does not reach any more is forgotten; so are all but the last
+ * MW_SERIES_REVISIONS_MAX revisions when a reader did not look for so long.
  *
  * Threads: the reader's.
  */

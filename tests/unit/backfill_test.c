@@ -184,7 +184,8 @@ static void the_clocks_last_bar_is_confirmed_or_corrected(void **state)
 
 /* --- probes ----------------------------------------------------------------------------------- */
 
-static void a_probe_that_finds_nothing_newer_calls_the_series_live(void **state)
+/* The stream may have been cut since it asked: it is for it to say what that means. */
+static void a_probe_that_finds_nothing_newer_leaves_the_health_to_the_stream(void **state)
 {
     (void)state;
     struct mw_history_bench bench;
@@ -193,7 +194,7 @@ static void a_probe_that_finds_nothing_newer_calls_the_series_live(void **state)
     mw_series_set_health(bench.series, MW_SERIES_STALE);
     mw_backfill_probe(bench.backfill, bench.series);
     MW_WAIT_UNTIL(&bench, mw_history_bench_has_told(&bench, "quiet;"));
-    assert_int_equal(mw_series_get_health(bench.series), MW_SERIES_LIVE);
+    assert_int_equal(mw_series_get_health(bench.series), MW_SERIES_STALE);
     mw_history_bench_expect_request(&bench, 0, "5.. 40");
     mw_history_bench_end(&bench);
 }
@@ -281,7 +282,7 @@ int main(void)
         cmocka_unit_test(a_history_that_lags_is_asked_again),
         cmocka_unit_test(an_answer_that_leaves_rows_out_makes_nothing_quiet),
         cmocka_unit_test(the_clocks_last_bar_is_confirmed_or_corrected),
-        cmocka_unit_test(a_probe_that_finds_nothing_newer_calls_the_series_live),
+        cmocka_unit_test(a_probe_that_finds_nothing_newer_leaves_the_health_to_the_stream),
         cmocka_unit_test(a_probe_puts_what_was_missed),
         cmocka_unit_test(a_series_that_nobody_wants_any_more_is_dropped),
         cmocka_unit_test(knows_where_to_ask),

@@ -108,7 +108,7 @@ static void replay(struct mw_intake *intake, struct mw_series *series,
     if (record->kind == MW_CAPTURE_SUBSCRIBE)
         mw_intake_subscribe(intake, fields->symbol, fields->code, series);
     else if (record->kind == MW_CAPTURE_UNSUBSCRIBE)
-        mw_intake_unsubscribe(intake, fields->symbol, fields->code);
+        mw_intake_unsubscribe(intake, fields->symbol, fields->code, false);
     else if (record->kind == MW_CAPTURE_RECEIVED || record->kind == MW_CAPTURE_RECEIVED_BINARY)
         mw_intake_message(intake, record->kind == MW_CAPTURE_RECEIVED, fields->data, fields->length,
                           &decoded);

@@ -36,17 +36,34 @@ static void write_file(char *path, const char *code)
     close(fd);
 }
 
+/* What the strategy of most tests does, and one that tells more of what it gets. */
+static const char says_bars[] =
+    "return {\n"
+    "  handle_bar = function(c, bar) c:signal(('%s %d'):format(bar.symbol, bar.time // 60000)) "
+    "end,\n"
+    "  handle_state = function(c, event) if event.kind == 'history' then c:signal('history') end "
+    "end }\n";
+static const char says_all[] =
+    "return {\n"
+    "  handle_bar = function(c, bar)\n"
+    "    local window = get_price(bar.symbol, { count = 3 })\n"
+    "    c:signal(('%s %d %s'):format(bar.symbol, bar.time // 60000, window.reason or "
+    "'complete'))\n"
+    "  end,\n"
+    "  handle_state = function(c, event)\n"
+    "    if event.from then\n"
+    "      c:signal(('%s %d-%d'):format(event.kind, event.from // 60000, event.to // 60000))\n"
+    "    elseif event.kind == 'revised' or event.kind == 'lagged' then c:signal(event.kind) end\n"
+    "  end }\n";
+
 /* `change` goes over the protocol, `more` into the feed's settings; `history` is the venue's. */
-static void begin(struct bench *bench, const char *change, const char *more, const char *history)
+static void begin_with(struct bench *bench, const char *strategy, const char *change,
+                       const char *more, const char *history)
 {
     *bench = (struct bench){.strategy = "/tmp/moonwick_strategy_XXXXXX.lua"};
     bench->venue.history = history;
     mw_crowd_venue_start(&bench->venue);
-    write_file(bench->strategy, "return {\n"
-                                "  handle_bar = function(c, bar) c:signal(('%s %d'):format("
-                                "bar.symbol, bar.time // 60000)) end,\n"
-                                "  handle_state = function(c, event) if event.kind == 'history' "
-                                "then c:signal('history') end end }\n");
+    write_file(bench->strategy, strategy);
     char url[32], config[] = "/tmp/moonwick_config_XXXXXX.lua";
     struct mw_str code = MW_STR_INIT(4096);
     mw_str_addf(&code,
@@ -69,6 +86,11 @@ static void begin(struct bench *bench, const char *change, const char *more, con
     if (status != MW_OK)
         print_error("%s\n", err.message);
     assert_int_equal(status, MW_OK);
+}
+
+static void begin(struct bench *bench, const char *change, const char *more, const char *history)
+{
+    begin_with(bench, says_bars, change, more, history);
 }
 
 static void end(struct bench *bench)
@@ -110,6 +132,14 @@ static void push(struct bench *bench, uint32_t index, const char *symbol, int mi
              "\"v\":1,\"x\":%s}",
              symbol, minute * 60000, closed ? "true" : "false");
     mw_crowd_venue_push(&bench->venue, index, text);
+}
+
+static void push_when_confirmed(struct bench *bench, const char *symbol, int minute, bool closed)
+{
+    expect_state(bench, MW_CONNECTION_CONNECTING);
+    expect_state(bench, MW_CONNECTION_CONNECTED);
+    expect_state(bench, MW_CONNECTION_CONFIRMED);
+    push(bench, 0, symbol, minute, closed);
 }
 
 static void a_replacement_delivers_each_bar_once(void **state)
@@ -226,6 +256,129 @@ static void a_history_that_fails_is_told(void **state)
     end(&bench);
 }
 
+/* --- what the cache says of what was missed --------------------------------------------------- */
+
+static void set_history(struct bench *bench, const char *history)
+{
+    pthread_mutex_lock(&bench->venue.lock);
+    bench->venue.history = history;
+    pthread_mutex_unlock(&bench->venue.lock);
+}
+
+static struct mw_series *btc_of(struct bench *bench)
+{
+    struct mw_series *series = NULL;
+    assert_int_equal(mw_cache_find(mw_engine_cache(bench->engine), "demo", "BTC",
+                                   (struct mw_timeframe){1, 'm'}, &series),
+                     1);
+    return series;
+}
+
+static void wait_until(bool (*is_so)(struct mw_series *series), struct mw_series *series)
+{
+    int64_t until = mw_clock_monotonic_ms() + WAIT_MS;
+    while (!is_so(series)) {
+        assert_true(mw_clock_monotonic_ms() < until);
+        usleep(1000);
+    }
+}
+
+static bool is_full_of_history(struct mw_series *series)
+{
+    return mw_series_count(series) == 5; /* 6 to 8, and what is live */
+}
+
+static const char six_to_nine[] = "[[360000,1,1,1,1,1],[420000,1,1,1,1,1],[480000,1,1,1,1,1],"
+                                  "[540000,1,1,1,1,1]]";
+
+static void history_that_comes_while_bars_flow_is_never_delivered(void **state)
+{
+    (void)state;
+    struct bench bench;
+    begin_with(&bench, says_all, HISTORY, "", "no rows yet");
+    push_when_confirmed(&bench, "BTC", 9, false);
+    struct mw_series *btc = btc_of(&bench);
+    push(&bench, 0, "BTC", 9, true);
+    expect_signal(&bench, "BTC 9 warming");
+    push(&bench, 0, "BTC", 10, false);
+    set_history(&bench, six_to_nine);
+    wait_until(is_full_of_history, btc);
+    assert_int_equal(mw_series_gap_count(btc), 0);
+    push(&bench, 0, "BTC", 10, true);
+    expect_signal(&bench, "BTC 10 complete");
+    end(&bench);
+}
+
+static void what_was_missed_while_nobody_subscribed_is_filled_in(void **state)
+{
+    (void)state;
+    struct bench bench;
+    begin_with(&bench, says_all, HISTORY, "", "[]");
+    push_when_confirmed(&bench, "BTC", 5, true);
+    expect_signal(&bench, "BTC 5 warming");
+    struct mw_series *btc = btc_of(&bench);
+    push(&bench, 0, "BTC", 6, false);
+    const struct mw_timeframe minute = {1, 'm'};
+    assert_int_equal(mw_engine_unsubscribe(bench.engine, "demo", "BTC", minute, NULL), MW_OK);
+    mw_crowd_venue_wait(&bench.venue, 0, "-2 BTC@1m;");
+    assert_int_equal(mw_series_get_health(btc), MW_SERIES_IDLE);
+    assert_int_equal(mw_engine_subscribe(bench.engine, "demo", "BTC", minute, NULL), MW_OK);
+    assert_int_equal(mw_series_get_health(btc), MW_SERIES_STALE);
+    mw_crowd_venue_wait(&bench.venue, 0, "+3 BTC@1m;");
+    set_history(&bench, "[[300000,1,1,1,1,1],[360000,1,1,1,1,1],[420000,1,1,1,1,1],"
+                        "[480000,1,1,1,1,1],[540000,1,1,1,1,1]]");
+    push(&bench, 0, "BTC", 9, false);
+    expect_signal(&bench, "BTC 6 warming");
+    expect_signal(&bench, "BTC 7 complete");
+    expect_signal(&bench, "BTC 8 complete");
+    assert_int_equal(mw_series_get_health(btc), MW_SERIES_LIVE);
+    assert_int_equal(mw_series_gap_count(btc), 0);
+    push(&bench, 0, "BTC", 9, true);
+    expect_signal(&bench, "BTC 9 complete");
+    end(&bench);
+}
+
+static bool has_hole(struct mw_series *series)
+{
+    return mw_series_gap_count(series) > 0;
+}
+
+static void what_was_missed_while_the_engine_stood_still_is_known(void **state)
+{
+    (void)state;
+    struct bench bench;
+    begin_with(&bench, says_all, HISTORY, "gap_wait = 0", "[]");
+    push_when_confirmed(&bench, "BTC", 4, true);
+    expect_signal(&bench, "BTC 4 warming");
+    push(&bench, 0, "BTC", 5, true);
+    expect_signal(&bench, "BTC 5 warming");
+    struct mw_series *btc = btc_of(&bench);
+    push(&bench, 0, "BTC", 6, false);
+    struct mw_candle newest = {.open_ms = 0};
+    int64_t until = mw_clock_monotonic_ms() + WAIT_MS;
+    while (newest.open_ms != 360000 && mw_clock_monotonic_ms() < until)
+        mw_series_read_last(btc, INT64_MAX, 1, true, &newest);
+    mw_engine_stop(bench.engine);
+    assert_int_equal(mw_series_get_health(btc), MW_SERIES_STALE);
+    set_history(&bench, "no rows yet");
+    assert_int_equal(mw_engine_start(bench.engine, NULL), MW_OK);
+    assert_int_equal(mw_series_get_health(btc), MW_SERIES_STALE);
+    expect_state(&bench, MW_CONNECTION_DISCONNECTED);
+    expect_state(&bench, MW_CONNECTION_CONNECTING);
+    expect_state(&bench, MW_CONNECTION_CONNECTED);
+    expect_state(&bench, MW_CONNECTION_CONFIRMED);
+    push(&bench, 1, "BTC", 8, false);
+    wait_until(has_hole, btc);
+    expect_signal(&bench, "gap 6-7");
+    expect_signal(&bench, "BTC 6 gap"); /* it is there, in doubt */
+    set_history(&bench, "[[300000,1,1,1,1,1],[360000,1,1,1,1,1],[420000,1,1,1,1,1],"
+                        "[480000,1,1,1,1,1]]");
+    expect_signal(&bench, "backfilled 6-7");
+    push(&bench, 1, "BTC", 8, true);
+    expect_signal(&bench, "BTC 8 complete");
+    end(&bench);
+}
+
 static int be_quiet(void **state)
 {
     (void)state;
@@ -240,6 +393,9 @@ int main(void)
         cmocka_unit_test(a_failed_feed_is_brought_back),
         cmocka_unit_test(the_history_of_the_stream_s_host_is_asked),
         cmocka_unit_test(a_history_that_fails_is_told),
+        cmocka_unit_test(history_that_comes_while_bars_flow_is_never_delivered),
+        cmocka_unit_test(what_was_missed_while_nobody_subscribed_is_filled_in),
+        cmocka_unit_test(what_was_missed_while_the_engine_stood_still_is_known),
     };
     return cmocka_run_group_tests(tests, be_quiet, NULL);
 }

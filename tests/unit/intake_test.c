@@ -199,15 +199,20 @@ static void health_follows_candles_interruptions_and_subscriptions(void **state)
     bar(&bench, 20, 0, 1, "");
     assert_int_equal(mw_series_get_health(bench.series), MW_SERIES_LIVE);
     assert_false(newest(&bench).flags & MW_CANDLE_UNPROVEN);
-    assert_false(mw_intake_unsubscribe(&bench.intake, "BTC", "1m")); /* nobody had asked */
+    assert_false(mw_intake_unsubscribe(&bench.intake, "BTC", "1m", false)); /* nobody had asked */
     assert_int_equal(mw_series_get_health(bench.series), MW_SERIES_IDLE);
     assert_true(newest(&bench).flags & MW_CANDLE_UNPROVEN);
-    assert_false(mw_intake_unsubscribe(&bench.intake, "BTC", "1m"));
+    assert_false(mw_intake_unsubscribe(&bench.intake, "BTC", "1m", false));
     bar(&bench, 30, 0, 5, "");
     assert_int_equal(mw_series_get_health(bench.series), MW_SERIES_IDLE);
     assert_int_equal(bench.intake.unsubscribed, 1);
     mw_intake_subscribe(&bench.intake, "BTC", "1m", bench.series);
     assert_int_equal(mw_series_get_health(bench.series), MW_SERIES_STALE);
+    bar(&bench, 40, 0, 1, "");
+    assert_int_equal(mw_series_get_health(bench.series), MW_SERIES_LIVE);
+    mw_intake_unsubscribe(&bench.intake, "BTC", "1m", true); /* it is never seen idle */
+    assert_int_equal(mw_series_get_health(bench.series), MW_SERIES_STALE);
+    assert_true(newest(&bench).flags & MW_CANDLE_UNPROVEN);
     end(&bench);
 }
 

@@ -184,6 +184,27 @@ static void a_newer_bucket_closes_the_forming_one(void **state)
     mw_series_free(series);
 }
 
+static void a_bar_whose_volume_was_taken_back_is_in_doubt(void **state)
+{
+    (void)state;
+    struct mw_series *series = series_of(10);
+    const double volumes[] = {1, 3, 2}; /* the last two came the wrong way round */
+    struct mw_candle candle;
+    for (size_t i = 0; i < MW_COUNT(volumes); i++) {
+        candle = forming(1, 100);
+        candle.volume = volumes[i];
+        put(series, candle);
+    }
+    assert_int_equal(mw_series_read_last(series, INT64_MAX, 1, true, &candle), 1);
+    assert_true(candle.flags & MW_CANDLE_UNPROVEN);
+    put(series, forming(2, 100));
+    struct mw_gap gap;
+    assert_true(mw_series_find_gap(series, INT64_MIN, INT64_MAX, &gap));
+    assert_int_equal(gap.from_ms, candle.open_ms);
+    assert_int_equal(gap.to_ms, candle.open_ms);
+    mw_series_free(series);
+}
+
 static void a_closed_bar_changes_only_on_authority(void **state)
 {
     (void)state;
@@ -393,6 +414,7 @@ int main(void)
         cmocka_unit_test(buckets_follow_day_week_and_calendar),
         cmocka_unit_test(rejects_what_is_no_candle_and_leaves_the_series_alone),
         cmocka_unit_test(a_newer_bucket_closes_the_forming_one),
+        cmocka_unit_test(a_bar_whose_volume_was_taken_back_is_in_doubt),
         cmocka_unit_test(a_closed_bar_changes_only_on_authority),
         cmocka_unit_test(older_bars_are_inserted_where_the_ring_reaches),
         cmocka_unit_test(the_ring_drops_the_oldest_at_its_capacity),
