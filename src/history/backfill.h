@@ -82,8 +82,9 @@ void mw_backfill_stop(struct mw_backfill *backfill);
 void mw_backfill_want(struct mw_backfill *backfill, struct mw_series *series);
 /* The holes of `series` have changed: for mw_cache_on_gap. */
 void mw_backfill_check(struct mw_backfill *backfill, struct mw_series *series);
-/* Asks for what is newer than the newest bar. Nothing is: the series is quiet, and MW_SERIES_LIVE
- * again if it is subscribed. Something is: it is put, and `on_probe` hears that it was missed. */
+/* Asks for what is newer than the newest bar as it is. Nothing is: the series is quiet, and
+ * MW_SERIES_LIVE again if it is subscribed. Something is, if only trades in the bar that forms: it
+ * is put, and `on_probe` hears that it was missed. */
 void mw_backfill_probe(struct mw_backfill *backfill, struct mw_series *series);
 
 struct mw_backfill_status {

@@ -124,14 +124,13 @@ static void finish_probe(struct mw_backfill_source_state *source, const struct m
 }
 
 static void use(struct mw_backfill_source_state *source, const struct mw_ask *ask,
-                const struct mw_merged *merged, bool newer) MW_ON(mw_history_thread)
+                const struct mw_merged *merged, bool missed) MW_ON(mw_history_thread)
 {
     struct mw_work *work = &ask->ticket->work[ask->kind];
-    bool changed = mw_series_gap_version(ask->ticket->series) != ask->gap_version;
     bool done = is_done(ask, merged);
     if (done)
         work->due = false;
-    if (done || merged->put > 0 || changed) {
+    if (done || merged->put > 0 || merged->holes_changed) {
         work->failure_count = 0;
         work->at_ms = 0;
         mw_backoff_reset(&work->backoff);
@@ -145,7 +144,7 @@ static void use(struct mw_backfill_source_state *source, const struct mw_ask *as
     }
     mw_backfill_demand(ask->ticket, MW_WORK_HOLES); /* rows may have opened some */
     if (ask->kind == MW_WORK_PROBE && done)
-        finish_probe(source, ask, newer);
+        finish_probe(source, ask, missed);
 }
 
 /* What is wrong with an answer that is no history. */
@@ -228,7 +227,8 @@ static void merge(struct mw_backfill_source_state *source, const struct mw_http_
     source->status.bars += merged.put;
     source->status.has_error = false;
     pthread_mutex_unlock(&source->backfill->lock);
-    use(source, ask, &merged, merged.newest_ms > newest.open_ms && merged.rows > 0);
+    bool missed = merged.caught_up || (merged.rows > 0 && merged.newest_ms > newest.open_ms);
+    use(source, ask, &merged, missed);
     tell(source, NULL);
 }
 

@@ -57,7 +57,6 @@ struct mw_ask {
     mw_work_kind kind;
     int64_t from_ms, to_ms;
     uint32_t count;
-    uint64_t gap_version;
 };
 
 struct mw_backfill_source_state {

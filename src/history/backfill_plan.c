@@ -181,7 +181,6 @@ static bool plan_work(struct mw_ticket *ticket, mw_work_kind kind, int64_t now_m
                       struct mw_ask *ask)
 {
     *ask = (struct mw_ask){.ticket = ticket, .kind = kind};
-    ask->gap_version = mw_series_gap_version(ticket->series);
     if (kind == MW_WORK_PROBE)
         return plan_probe(ticket, ask);
     if (kind == MW_WORK_FILL)
