@@ -41,7 +41,7 @@ struct mw_backfill_source {
     const char *ca_file, *market_type; /* NULL for none */
     int64_t gap_wait_ms;               /* set on its series when they are wanted */
     /* 0 for the defaults in limits.h. */
-    double retry_s;            /* holes that were given up are asked for this often */
+    double retry_s;            /* holes that were given up are asked for so soon, then ever later */
     double base_s, cap_s;      /* back-off between attempts */
     int64_t settle_ms;         /* after the end of a bucket its row is final */
     int64_t timeout_ms;        /* of a request */

@@ -32,10 +32,38 @@ static void tell(struct mw_backfill_source_state *source, const struct mw_error 
     bool failed = err != NULL;
     if (source->told != failed && source->options.on_history != NULL)
         source->options.on_history(source->options.user, source->options.feed, err);
+    if (source->told && !failed)
+        mw_log(MW_LOG_INFO, "feed %s: history works again", source->options.feed);
     source->told = failed;
 }
 
+/* For people: what a hole was filled with. */
+static void log_filled(struct mw_backfill_source_state *source, const struct mw_ask *ask,
+                       const struct mw_merged *merged)
+{
+    uint64_t held;
+    if (merged->put == 0 || (ask->kind != MW_WORK_HOLES && ask->kind != MW_WORK_GIVEN_UP) ||
+        !mw_log_gate_pass(&source->filled_gate, mw_clock_monotonic_ms(), &held))
+        return;
+    const struct mw_series_key *key = mw_series_key(ask->ticket->series);
+    char timeframe[MW_TIMEFRAME_BYTES_MAX], from[MW_TIME_TEXT_BYTES], to[MW_TIME_TEXT_BYTES];
+    mw_log(MW_LOG_INFO, "feed %s: history fills %u bars of %s %s from %s to %s (%llu more like it)",
+           source->options.feed, merged->put, key->symbol,
+           mw_timeframe_format(key->timeframe, timeframe), mw_time_format(merged->oldest_ms, from),
+           mw_time_format(merged->newest_ms, to), (unsigned long long)held);
+}
+
 /* --- failures --------------------------------------------------------------------------------- */
+
+/* How long work waits that has failed for good, `times` before: ever longer, so that many series of
+ * which the venue has nothing do not ask all the time. */
+static int64_t slow_ms(const struct mw_backfill_source_state *source, uint32_t times)
+{
+    int64_t delay_ms = (int64_t)(source->options.retry_s * MW_MS_PER_SECOND);
+    while (times-- > 0 && delay_ms < MW_BACKFILL_RETRY_MS_MAX)
+        delay_ms *= 2;
+    return delay_ms < MW_BACKFILL_RETRY_MS_MAX ? delay_ms : MW_BACKFILL_RETRY_MS_MAX;
+}
 
 /* The work of `ask` has failed: it is tried again later, and given up after some attempts. */
 static void put_off(struct mw_backfill_source_state *source, const struct mw_ask *ask,
@@ -43,24 +71,28 @@ static void put_off(struct mw_backfill_source_state *source, const struct mw_ask
 {
     struct mw_work *work = &ask->ticket->work[ask->kind];
     int64_t now_ms = mw_clock_monotonic_ms();
-    int64_t retry_ms = (int64_t)(source->options.retry_s * MW_MS_PER_SECOND);
+    uint32_t failure_count = ++work->failure_count;
     work->at_ms = now_ms + mw_backoff_next_ms(&work->backoff);
     if (ask->kind == MW_WORK_GIVEN_UP) {
-        work->at_ms = now_ms + retry_ms;
+        work->at_ms = now_ms + slow_ms(source, failure_count - 1);
         return;
     }
-    if (++work->failure_count < MW_BACKFILL_ATTEMPTS_MAX)
+    if (failure_count < MW_BACKFILL_ATTEMPTS_MAX)
         return;
-    work->failure_count = 0;
     mw_backoff_reset(&work->backoff);
+    tell(source, err);
+    if (ask->kind == MW_WORK_FILL) {
+        work->at_ms = now_ms + slow_ms(source, failure_count - MW_BACKFILL_ATTEMPTS_MAX);
+        return;
+    }
+    work->failure_count = 0;
     if (ask->kind == MW_WORK_HOLES) {
         struct mw_gap gap = {.from_ms = ask->from_ms}; /* the first may begin before the answer */
         mw_series_find_gap(ask->ticket->series, ask->from_ms, ask->to_ms, &gap);
         mw_backfill_give_up(ask->ticket, gap.from_ms, ask->to_ms, now_ms);
     }
-    work->at_ms = ask->kind == MW_WORK_FILL ? now_ms + retry_ms : 0;
+    work->at_ms = 0;
     work->due = work->due && ask->kind != MW_WORK_PROBE; /* whoever asked asks again */
-    tell(source, err);
 }
 
 /* The venue as a whole does not answer: whatever is due waits as long as it does. */
@@ -128,6 +160,11 @@ static void use(struct mw_backfill_source_state *source, const struct mw_ask *as
 {
     struct mw_work *work = &ask->ticket->work[ask->kind];
     bool done = is_done(ask, merged);
+    if (ask->kind == MW_WORK_FILL) { /* an answer without rows may be a fault: two have to say so */
+        bool ended = done;
+        done = done && ask->ticket->fill_ended;
+        ask->ticket->fill_ended = ended;
+    }
     if (done)
         work->due = false;
     if (done || merged->put > 0 || merged->holes_changed) {
@@ -139,7 +176,7 @@ static void use(struct mw_backfill_source_state *source, const struct mw_ask *as
         mw_fail(&err, MW_EHISTORY, "the answer proves nothing, no later bar is in it");
         name_series(ask->ticket->series, &err);
         put_off(source, ask, &err); /* the venue's history lags */
-        if (merged->doubt)
+        if (merged->doubt && work->failure_count < MW_BACKFILL_ATTEMPTS_MAX)
             work->at_ms = 0; /* the second answer may come at once */
     }
     mw_backfill_demand(ask->ticket, MW_WORK_HOLES); /* rows may have opened some */
@@ -228,6 +265,7 @@ static void merge(struct mw_backfill_source_state *source, const struct mw_http_
     source->status.has_error = false;
     pthread_mutex_unlock(&source->backfill->lock);
     bool missed = merged.caught_up || (merged.rows > 0 && merged.newest_ms > newest.open_ms);
+    log_filled(source, ask, &merged);
     use(source, ask, &merged, missed);
     tell(source, NULL);
 }
