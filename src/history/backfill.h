@@ -29,6 +29,7 @@
 #include "base/status.h"
 #include "feed/capture.h"
 #include "feed/protocol.h"
+#include "history/merger.h"
 #include "market/cache.h"
 
 struct mw_backfill; /* opaque */
@@ -52,8 +53,7 @@ struct mw_backfill_source {
     /* A request failed for good (`err`), or works again (NULL). From the history thread. */
     void (*on_history)(void *user, const char *feed, const struct mw_error *err);
     /* An answer, before it is merged: for whoever looks on. NULL for nobody. */
-    void (*on_answer)(void *user, struct mw_series *series, int64_t from_ms, int64_t to_ms,
-                      const char *body, size_t length);
+    void (*on_answer)(void *user, const struct mw_answer *answer);
     struct mw_capture_tap tap; /* where answers are recorded; zero for nowhere */
     void *user;
 };

@@ -80,9 +80,9 @@ static void put_off(struct mw_backfill_source_state *source, const struct mw_ask
     if (failure_count < MW_BACKFILL_ATTEMPTS_MAX)
         return;
     mw_backoff_reset(&work->backoff);
-    tell(source, err);
     if (ask->kind == MW_WORK_FILL) {
         work->at_ms = now_ms + slow_ms(source, failure_count - MW_BACKFILL_ATTEMPTS_MAX);
+        tell(source, err);
         return;
     }
     work->failure_count = 0;
@@ -93,6 +93,7 @@ static void put_off(struct mw_backfill_source_state *source, const struct mw_ask
     }
     work->at_ms = 0;
     work->due = work->due && ask->kind != MW_WORK_PROBE; /* whoever asked asks again */
+    tell(source, err);
 }
 
 /* The venue as a whole does not answer: whatever is due waits as long as it does. */
@@ -238,9 +239,6 @@ static void merge(struct mw_backfill_source_state *source, const struct mw_http_
 {
     const struct mw_ask *ask = &source->ask;
     struct mw_series *series = ask->ticket->series;
-    if (source->options.on_answer != NULL)
-        source->options.on_answer(source->options.user, series, ask->from_ms, ask->to_ms,
-                                  http->body, http->length);
     struct mw_candle newest = {.open_ms = INT64_MIN};
     mw_series_read_last(series, INT64_MAX, 1, true, &newest);
     const struct mw_answer answer = {.series = series,
@@ -249,6 +247,8 @@ static void merge(struct mw_backfill_source_state *source, const struct mw_http_
                                      .sent_ms = http->sent_ms,
                                      .body = http->body,
                                      .length = http->length};
+    if (source->options.on_answer != NULL)
+        source->options.on_answer(source->options.user, &answer);
     record(source, &answer);
     struct mw_merged merged;
     struct mw_error err;
