@@ -64,10 +64,11 @@ enum {
     MW_BACKFILL_ATTEMPTS_MAX = 5,           /* 8 s with the back-off below: less than a gap_wait */
     MW_BACKFILL_BASE_MS = 500,              /* a history lags behind its stream by up to a second */
     MW_BACKFILL_CAP_MS = 10000,
-    MW_BACKFILL_RETRY_MS = 60000,     /* holes that were given up are asked for this often */
-    MW_BACKFILL_SETTLE_MS = 5000,     /* after the end of a bucket its row is final */
-    MW_BACKFILL_BAN_MS_MAX = 3600000, /* however long a venue asks us to stay away */
-    MW_BACKFILL_TIMEOUT_MS = 10000,   /* one request */
+    MW_BACKFILL_RETRY_MS = 60000,       /* holes that were given up are asked for again so soon */
+    MW_BACKFILL_RETRY_MS_MAX = 3600000, /* each time in vain later, up to this */
+    MW_BACKFILL_SETTLE_MS = 5000,       /* after the end of a bucket its row is final */
+    MW_BACKFILL_BAN_MS_MAX = 3600000,   /* however long a venue asks us to stay away */
+    MW_BACKFILL_TIMEOUT_MS = 10000,     /* one request */
 
     /* Protocols. A request for 2,000 topics is built in 1 ms. */
     MW_PROTOCOL_MS_MAX = 1000,            /* one call of a protocol's function */

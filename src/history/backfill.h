@@ -29,6 +29,7 @@
 #include "base/status.h"
 #include "feed/capture.h"
 #include "feed/protocol.h"
+#include "history/merger.h"
 #include "market/cache.h"
 
 struct mw_backfill; /* opaque */
@@ -41,7 +42,7 @@ struct mw_backfill_source {
     const char *ca_file, *market_type; /* NULL for none */
     int64_t gap_wait_ms;               /* set on its series when they are wanted */
     /* 0 for the defaults in limits.h. */
-    double retry_s;            /* holes that were given up are asked for this often */
+    double retry_s;            /* holes that were given up are asked for so soon, then ever later */
     double base_s, cap_s;      /* back-off between attempts */
     int64_t settle_ms;         /* after the end of a bucket its row is final */
     int64_t timeout_ms;        /* of a request */
@@ -53,8 +54,7 @@ struct mw_backfill_source {
     /* A request failed for good (`err`), or works again (NULL). From the history thread. */
     void (*on_history)(void *user, const char *feed, const struct mw_error *err);
     /* An answer, before it is merged: for whoever looks on. NULL for nobody. */
-    void (*on_answer)(void *user, struct mw_series *series, int64_t from_ms, int64_t to_ms,
-                      const char *body, size_t length);
+    void (*on_answer)(void *user, const struct mw_answer *answer);
     struct mw_capture_tap tap; /* where answers are recorded; zero for nowhere */
     void *user;
 };
@@ -83,8 +83,8 @@ void mw_backfill_stop(struct mw_backfill *backfill);
 void mw_backfill_want(struct mw_backfill *backfill, struct mw_series *series);
 /* The holes of `series` have changed: for mw_cache_on_gap. */
 void mw_backfill_check(struct mw_backfill *backfill, struct mw_series *series);
-/* Asks for what is newer than the newest bar, and tells `on_probe`. Nothing is: the series was
- * quiet. Something is: it is put, and was missed. */
+/* Asks for what is newer than the newest bar as it is, and tells `on_probe`. Nothing is: the series
+ * was quiet. Something is, if only trades in the bar that forms: it is put, and was missed. */
 void mw_backfill_probe(struct mw_backfill *backfill, struct mw_series *series);
 
 struct mw_backfill_status {

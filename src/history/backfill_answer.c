@@ -32,10 +32,38 @@ static void tell(struct mw_backfill_source_state *source, const struct mw_error 
     bool failed = err != NULL;
     if (source->told != failed && source->options.on_history != NULL)
         source->options.on_history(source->options.user, source->options.feed, err);
+    if (source->told && !failed)
+        mw_log(MW_LOG_INFO, "feed %s: history works again", source->options.feed);
     source->told = failed;
 }
 
+/* For people: what a hole was filled with. */
+static void log_filled(struct mw_backfill_source_state *source, const struct mw_ask *ask,
+                       const struct mw_merged *merged)
+{
+    uint64_t held;
+    if (merged->put == 0 || (ask->kind != MW_WORK_HOLES && ask->kind != MW_WORK_GIVEN_UP) ||
+        !mw_log_gate_pass(&source->filled_gate, mw_clock_monotonic_ms(), &held))
+        return;
+    const struct mw_series_key *key = mw_series_key(ask->ticket->series);
+    char timeframe[MW_TIMEFRAME_BYTES_MAX], from[MW_TIME_TEXT_BYTES], to[MW_TIME_TEXT_BYTES];
+    mw_log(MW_LOG_INFO, "feed %s: history fills %u bars of %s %s from %s to %s (%llu more like it)",
+           source->options.feed, merged->put, key->symbol,
+           mw_timeframe_format(key->timeframe, timeframe), mw_time_format(merged->oldest_ms, from),
+           mw_time_format(merged->newest_ms, to), (unsigned long long)held);
+}
+
 /* --- failures --------------------------------------------------------------------------------- */
+
+/* How long work waits that has failed for good, `times` before: ever longer, so that many series of
+ * which the venue has nothing do not ask all the time. */
+static int64_t slow_ms(const struct mw_backfill_source_state *source, uint32_t times)
+{
+    int64_t delay_ms = (int64_t)(source->options.retry_s * MW_MS_PER_SECOND);
+    while (times-- > 0 && delay_ms < MW_BACKFILL_RETRY_MS_MAX)
+        delay_ms *= 2;
+    return delay_ms < MW_BACKFILL_RETRY_MS_MAX ? delay_ms : MW_BACKFILL_RETRY_MS_MAX;
+}
 
 /* The work of `ask` has failed: it is tried again later, and given up after some attempts. */
 static void put_off(struct mw_backfill_source_state *source, const struct mw_ask *ask,
@@ -43,22 +71,27 @@ static void put_off(struct mw_backfill_source_state *source, const struct mw_ask
 {
     struct mw_work *work = &ask->ticket->work[ask->kind];
     int64_t now_ms = mw_clock_monotonic_ms();
-    int64_t retry_ms = (int64_t)(source->options.retry_s * MW_MS_PER_SECOND);
+    uint32_t failure_count = ++work->failure_count;
     work->at_ms = now_ms + mw_backoff_next_ms(&work->backoff);
     if (ask->kind == MW_WORK_GIVEN_UP) {
-        work->at_ms = now_ms + retry_ms;
+        work->at_ms = now_ms + slow_ms(source, failure_count - 1);
         return;
     }
-    if (++work->failure_count < MW_BACKFILL_ATTEMPTS_MAX)
+    if (failure_count < MW_BACKFILL_ATTEMPTS_MAX)
         return;
-    work->failure_count = 0;
     mw_backoff_reset(&work->backoff);
+    if (ask->kind == MW_WORK_FILL) {
+        work->at_ms = now_ms + slow_ms(source, failure_count - MW_BACKFILL_ATTEMPTS_MAX);
+        tell(source, err);
+        return;
+    }
+    work->failure_count = 0;
     if (ask->kind == MW_WORK_HOLES) {
         struct mw_gap gap = {.from_ms = ask->from_ms}; /* the first may begin before the answer */
         mw_series_find_gap(ask->ticket->series, ask->from_ms, ask->to_ms, &gap);
         mw_backfill_give_up(ask->ticket, gap.from_ms, ask->to_ms, now_ms);
     }
-    work->at_ms = ask->kind == MW_WORK_FILL ? now_ms + retry_ms : 0;
+    work->at_ms = 0;
     work->due = work->due && ask->kind != MW_WORK_PROBE; /* whoever asked asks again */
     tell(source, err);
 }
@@ -119,14 +152,18 @@ static void finish_probe(struct mw_backfill_source_state *source, const struct m
 }
 
 static void use(struct mw_backfill_source_state *source, const struct mw_ask *ask,
-                const struct mw_merged *merged, bool newer) MW_ON(mw_history_thread)
+                const struct mw_merged *merged, bool missed) MW_ON(mw_history_thread)
 {
     struct mw_work *work = &ask->ticket->work[ask->kind];
-    bool changed = mw_series_gap_version(ask->ticket->series) != ask->gap_version;
     bool done = is_done(ask, merged);
+    if (ask->kind == MW_WORK_FILL) { /* an answer without rows may be a fault: two have to say so */
+        bool ended = done;
+        done = done && ask->ticket->fill_ended;
+        ask->ticket->fill_ended = ended;
+    }
     if (done)
         work->due = false;
-    if (done || merged->put > 0 || changed) {
+    if (done || merged->put > 0 || merged->holes_changed) {
         work->failure_count = 0;
         work->at_ms = 0;
         mw_backoff_reset(&work->backoff);
@@ -135,12 +172,12 @@ static void use(struct mw_backfill_source_state *source, const struct mw_ask *as
         mw_fail(&err, MW_EHISTORY, "the answer proves nothing, no later bar is in it");
         name_series(ask->ticket->series, &err);
         put_off(source, ask, &err); /* the venue's history lags */
-        if (merged->doubt)
+        if (merged->doubt && work->failure_count < MW_BACKFILL_ATTEMPTS_MAX)
             work->at_ms = 0; /* the second answer may come at once */
     }
     mw_backfill_demand(ask->ticket, MW_WORK_HOLES); /* rows may have opened some */
     if (ask->kind == MW_WORK_PROBE && done)
-        finish_probe(source, ask, newer);
+        finish_probe(source, ask, missed);
 }
 
 /* What is wrong with an answer that is no history. */
@@ -197,9 +234,6 @@ static void merge(struct mw_backfill_source_state *source, const struct mw_http_
 {
     const struct mw_ask *ask = &source->ask;
     struct mw_series *series = ask->ticket->series;
-    if (source->options.on_answer != NULL)
-        source->options.on_answer(source->options.user, series, ask->from_ms, ask->to_ms,
-                                  http->body, http->length);
     struct mw_candle newest = {.open_ms = INT64_MIN};
     mw_series_read_last(series, INT64_MAX, 1, true, &newest);
     const struct mw_answer answer = {.series = series,
@@ -208,6 +242,8 @@ static void merge(struct mw_backfill_source_state *source, const struct mw_http_
                                      .sent_ms = http->sent_ms,
                                      .body = http->body,
                                      .length = http->length};
+    if (source->options.on_answer != NULL)
+        source->options.on_answer(source->options.user, &answer);
     record(source, &answer);
     struct mw_merged merged;
     struct mw_error err;
@@ -223,7 +259,9 @@ static void merge(struct mw_backfill_source_state *source, const struct mw_http_
     source->status.bars += merged.put;
     source->status.has_error = false;
     pthread_mutex_unlock(&source->backfill->lock);
-    use(source, ask, &merged, merged.newest_ms > newest.open_ms && merged.rows > 0);
+    bool missed = merged.caught_up || (merged.rows > 0 && merged.newest_ms > newest.open_ms);
+    log_filled(source, ask, &merged);
+    use(source, ask, &merged, missed);
     tell(source, NULL);
 }
 

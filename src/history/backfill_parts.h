@@ -47,6 +47,7 @@ struct mw_ticket {
     struct mw_ticket *next_active;
     bool active;
     bool subscribed;        /* was seen not to be idle */
+    bool fill_ended;        /* the last answer had nothing older */
     int64_t settle_open_ms; /* the bar that was waited for once */
     struct mw_work work[MW_WORK_COUNT];
 };
@@ -57,7 +58,6 @@ struct mw_ask {
     mw_work_kind kind;
     int64_t from_ms, to_ms;
     uint32_t count;
-    uint64_t gap_version;
 };
 
 struct mw_backfill_source_state {
@@ -75,7 +75,7 @@ struct mw_backfill_source_state {
     uint32_t failure_count; /* of the venue, in a row */
     struct mw_backoff backoff;
     bool told; /* on_history has heard of a failure */
-    struct mw_log_gate gate;
+    struct mw_log_gate gate, filled_gate;
     struct mw_backfill_status status; /* guarded by backfill->lock */
 };
 

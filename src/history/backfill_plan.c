@@ -43,6 +43,7 @@ void mw_backfill_give_up(struct mw_ticket *ticket, int64_t from_ms, int64_t to_m
     mw_cache_touch(ticket->source->backfill->cache, ticket->series);
     struct mw_work *work = &ticket->work[MW_WORK_GIVEN_UP];
     mw_backfill_demand(ticket, MW_WORK_GIVEN_UP);
+    work->failure_count = 0; /* these holes have not been asked for in vain */
     work->at_ms = now_ms + (int64_t)(ticket->source->options.retry_s * MW_MS_PER_SECOND);
 }
 
@@ -181,7 +182,6 @@ static bool plan_work(struct mw_ticket *ticket, mw_work_kind kind, int64_t now_m
                       struct mw_ask *ask)
 {
     *ask = (struct mw_ask){.ticket = ticket, .kind = kind};
-    ask->gap_version = mw_series_gap_version(ticket->series);
     if (kind == MW_WORK_PROBE)
         return plan_probe(ticket, ask);
     if (kind == MW_WORK_FILL)

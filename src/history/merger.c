@@ -8,6 +8,9 @@
 #include "base/map.h"
 #include "feed/decoder.h"
 
+/* An answer of fewer rows has not been cut: no venue gives so few at once. */
+enum { CUT_ROWS_MIN = 3 };
+
 /* What earlier answers said of a series. */
 struct memory {
     int64_t doubt_from_ms, doubt_to_ms; /* the last answer was whole here, and had empty buckets */
@@ -174,7 +177,7 @@ static bool newest_is_final(const struct mw_merger *merger, const struct rows *r
     struct mw_candle bar;
     bool is_newest = mw_series_read_last(answer->series, INT64_MAX, 1, true, &bar) == 1 &&
                      bar.open_ms == row->open_ms;
-    return is_newest && bar.closed_by == MW_CLOSED_BY_CLOCK &&
+    return is_newest && bar.closed_by == MW_CLOSED_BY_CLOCK && row->volume >= bar.volume &&
            answer->sent_ms >= mw_timeframe_next(rows->timeframe, row->open_ms) + merger->settle_ms;
 }
 
@@ -215,6 +218,18 @@ static void find_proven(const struct mw_merger *merger, const struct memory *mem
     } else if (count > 0) {
         rows->proven_ms = mw_timeframe_floor(rows->timeframe, open_at(rows, rows->final_count) - 1);
     }
+}
+
+/* Whatever the protocol says, a venue may give fewer rows at once than it is asked for. */
+static void distrust_edges(struct rows *rows)
+{
+    if (rows->count < CUT_ROWS_MIN)
+        return;
+    int64_t first_ms = open_at(rows, 0), last_ms = open_at(rows, rows->count - 1);
+    if (rows->from_ms < first_ms)
+        rows->from_ms = first_ms;
+    if (rows->proven_ms > last_ms)
+        rows->proven_ms = last_ms;
 }
 
 /* An answer that lacks what we have seen ourselves lacks other things too. */
@@ -304,6 +319,28 @@ static uint32_t put_rows(struct mw_merger *merger, const struct mw_answer *answe
     return put;
 }
 
+/* The row of the bar that forms, where the venue knows of trades in it which the series does not:
+ * its updates do not come. It may be behind the stream again by the time it is put, so that bar is
+ * good only with the next update, or with its row when it is final. */
+static bool catch_up(struct mw_merger *merger, const struct mw_answer *answer,
+                     const struct rows *rows)
+{
+    struct mw_candle bar;
+    if (answer->to_ms != INT64_MAX || rows->final_count == rows->count ||
+        mw_series_read_last(answer->series, INT64_MAX, 1, true, &bar) == 0)
+        return false;
+    struct mw_candle row = *row_at(rows, rows->count - 1);
+    if (row.open_ms != bar.open_ms || bar.state != MW_CANDLE_FORMING ||
+        !(row.volume > bar.volume || row.high > bar.high || row.low < bar.low))
+        return false;
+    row.state = MW_CANDLE_FORMING;
+    row.closed_by = MW_CLOSED_BY_NOBODY;
+    row.source = MW_SOURCE_BACKFILL;
+    row.flags = MW_CANDLE_UNPROVEN | (bar.flags & MW_CANDLE_FLAGGED);
+    mw_cache_put(merger->cache, answer->series, &row, answer->sent_ms, NULL);
+    return true;
+}
+
 mw_status mw_merger_merge(struct mw_merger *merger, const struct mw_answer *answer,
                           struct mw_merged *merged, struct mw_error *err)
 {
@@ -322,12 +359,15 @@ mw_status mw_merger_merge(struct mw_merger *merger, const struct mw_answer *answ
         merged->oldest_ms = open_at(&rows, 0);
         merged->newest_ms = open_at(&rows, rows.count - 1);
     }
+    distrust_edges(&rows);
     uint64_t version = mw_series_gap_version(answer->series);
     merged->put = put_rows(merger, answer, &rows);
+    merged->caught_up = catch_up(merger, answer, &rows);
     merged->doubt = prove(memory, answer->series, &rows);
     if (merged->newest_ms > memory->reached_ms)
         memory->reached_ms = merged->newest_ms;
-    if (mw_series_gap_version(answer->series) != version)
+    merged->holes_changed = mw_series_gap_version(answer->series) != version;
+    if (merged->holes_changed)
         mw_cache_touch(merger->cache, answer->series);
     return MW_OK;
 }

@@ -10,13 +10,21 @@
  * A row is final if a later row stands in the same answer, or if the venue says so in the row. So
  * the newest is not put, and nothing is known of the time from it on. There are two exceptions.
  * Where the newest bar of the series was closed by the clock, no later row may come for long: its
- * row is final if it was asked for MW_BACKFILL_SETTLE_MS after the end of its bucket. And where the
+ * row is final if it was asked for MW_BACKFILL_SETTLE_MS after the end of its bucket, unless it has
+ * less volume than was seen live: then the venue's history lags. And where the
  * next bar is further away than one answer reaches, it counts that an earlier answer had it.
  *
  * A bucket without a row is quiet only if two answers in a row say so: answers that lack rows are
- * the one fault that cannot be seen in an answer. An answer that lacks a bar which is in the series
- * and had trades is wrong. So is one with a row off the grid, out of the range asked for, out of
- * order, twice, or of no shape that is a candle: nothing of it is put.
+ * the one fault that cannot be seen in an answer. One of several rows may also have been cut to
+ * what the venue gives at once, every time, at either end: it says nothing of the time before its
+ * first row and after its last, which is asked for again.
+ *
+ * The newest row is put after all where it is of the bar that forms, has trades that the bar lacks,
+ * and was asked for as what is newest: the bar forms on, and stays unproven until its next update.
+ *
+ * An answer that lacks a bar which is in the series and had trades is wrong. So is one with a row
+ * off the grid, out of the range asked for, out of order, twice, or of no shape that is a candle:
+ * nothing of it is put.
  *
  * Threads: the owner's.
  */
@@ -53,6 +61,8 @@ struct mw_merged {
     uint32_t put;                 /* bars that are new or have changed */
     int64_t oldest_ms, newest_ms; /* of the rows; where there are none INT64_MAX, INT64_MIN */
     bool doubt;                   /* buckets without a row wait for a second answer */
+    bool holes_changed;           /* some were closed or cut, others may have opened */
+    bool caught_up; /* the bar that forms lacked trades; asked for without an upper bound */
 };
 
 /* Decodes, checks, puts, proves, and marks the series for its watchers; the caller flushes. Errors:

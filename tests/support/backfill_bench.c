@@ -26,13 +26,13 @@ static void on_history(void *user, const char *feed, const struct mw_error *err)
     mw_wake_raise(&bench->wake);
 }
 
-static void on_answer(void *user, struct mw_series *series, int64_t from_ms, int64_t to_ms,
-                      const char *body, size_t length)
+static void on_answer(void *user, const struct mw_answer *answer)
 {
     struct mw_history_bench *bench = user;
-    MW_CHECK(series == bench->series && from_ms < to_ms);
+    MW_CHECK(answer->series == bench->series && answer->from_ms < answer->to_ms);
+    MW_CHECK(answer->sent_ms > 0);
     pthread_mutex_lock(&bench->told.lock);
-    bench->told.answers += body[length] == '\0';
+    bench->told.answers += answer->body[answer->length] == '\0';
     pthread_mutex_unlock(&bench->told.lock);
 }
 

@@ -61,6 +61,19 @@ static void a_venue_without_more_ends_the_filling(void **state)
     mw_history_bench_end(&bench);
 }
 
+static void one_answer_without_rows_does_not_end_the_filling(void **state)
+{
+    (void)state;
+    struct mw_history_bench bench;
+    mw_history_bench_begin(&bench, 30, 40);
+    bench.server.body = "[]";
+    mw_history_server_set(&bench.server, MW_HISTORY_BODY, 1);
+    mw_backfill_want(bench.backfill, bench.series);
+    MW_WAIT_UNTIL(&bench, mw_series_count(bench.series) == 30 && mw_history_bench_is_idle(&bench));
+    mw_history_bench_expect_bars(&bench, 0, 29);
+    mw_history_bench_end(&bench);
+}
+
 /* --- holes ------------------------------------------------------------------------------------ */
 
 static void fills_a_hole_with_the_bars_beside_it(void **state)
@@ -276,6 +289,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fills_the_ring_in_chunks_newest_first),
         cmocka_unit_test(a_venue_without_more_ends_the_filling),
+        cmocka_unit_test(one_answer_without_rows_does_not_end_the_filling),
         cmocka_unit_test(fills_a_hole_with_the_bars_beside_it),
         cmocka_unit_test(long_holes_are_filled_in_chunks_newest_first),
         cmocka_unit_test(fills_holes_while_live_bars_come),

@@ -312,6 +312,75 @@ static void a_quiet_time_longer_than_an_answer_is_proven_in_parts(void **state)
     end(&bench);
 }
 
+/* A venue gives five rows at most, whatever the protocol says and however often it is asked. */
+static void rows_that_a_venue_leaves_out_at_the_edges_are_not_quiet(void **state)
+{
+    (void)state;
+    struct bench bench;
+    begin(&bench);
+    put_live(&bench, 0, true);
+    put_live(&bench, 30, false);
+    for (int i = 0; i < 3; i++) /* the newest five */
+        assert_int_equal(merge(&bench, 10, 30, 26, 30), MW_OK);
+    assert_string_equal(shown(&bench), "0 [1-25] 26 27 28 29 30f ");
+    for (int i = 0; i < 3; i++) /* the oldest five, where no bar ends the range */
+        assert_int_equal(merge(&bench, 10, 20, 10, 14), MW_OK);
+    assert_string_equal(shown(&bench), "0 [1-9] 10 11 12 13 14 [15-25] 26 27 28 29 30f ");
+    assert_false(bench.merged.doubt);
+    end(&bench);
+}
+
+static void a_row_with_less_than_was_seen_live_is_not_final(void **state)
+{
+    (void)state;
+    struct bench bench;
+    begin(&bench);
+    put_live(&bench, 0, true);
+    struct mw_candle bar = mw_history_bar(1), got;
+    bar.state = MW_CANDLE_FORMING;
+    bar.closed_by = MW_CLOSED_BY_NOBODY;
+    bar.volume += 1; /* the venue's history is older */
+    mw_cache_put(bench.cache, bench.series, &bar, bar.open_ms, NULL);
+    mw_series_interrupt(bench.series);
+    assert_true(mw_series_close_newest(bench.series, bar.open_ms));
+    assert_int_equal(merge(&bench, 0, 2, 0, 1), MW_OK);
+    assert_string_equal(shown(&bench), "0 [1-1] 1! ");
+    assert_int_equal(mw_series_read_last(bench.series, INT64_MAX, 1, true, &got), 1);
+    assert_true(got.volume == bar.volume);
+    assert_int_equal(merge(&bench, 0, 2, 0, 2), MW_OK); /* a later row: that is all there is */
+    assert_string_equal(shown(&bench), "0 1 ");
+    end(&bench);
+}
+
+static void trades_missing_from_the_bar_that_forms_are_told_and_put(void **state)
+{
+    (void)state;
+    struct bench bench;
+    begin(&bench);
+    struct mw_candle bar = mw_history_bar(1), got;
+    bar.state = MW_CANDLE_FORMING;
+    bar.closed_by = MW_CLOSED_BY_NOBODY;
+    bar.volume /= 2;
+    put_live(&bench, 0, true);
+    mw_cache_put(bench.cache, bench.series, &bar, bar.open_ms, NULL);
+    assert_int_equal(merge(&bench, 0, 1, 0, 1), MW_OK); /* not asked for as the newest */
+    assert_false(bench.merged.caught_up);
+    assert_int_equal(merge(&bench, 1, INT32_MAX, 1, 1), MW_OK);
+    assert_true(bench.merged.caught_up);
+    assert_string_equal(shown(&bench), "0 1f! ");
+    assert_int_equal(mw_series_read_last(bench.series, INT64_MAX, 1, true, &got), 1);
+    assert_true(got.volume == mw_history_bar(1).volume);
+    assert_int_equal(merge(&bench, 1, INT32_MAX, 1, 1), MW_OK);
+    assert_false(bench.merged.caught_up);
+    bar.volume = mw_history_bar(1).volume + 1; /* the next update */
+    mw_cache_put(bench.cache, bench.series, &bar, bar.open_ms, NULL);
+    assert_string_equal(shown(&bench), "0 1f ");
+    assert_int_equal(merge(&bench, 1, INT32_MAX, 1, 1), MW_OK); /* and a history that lags */
+    assert_false(bench.merged.caught_up);
+    assert_string_equal(shown(&bench), "0 1f ");
+    end(&bench);
+}
+
 /* --- wrong answers ---------------------------------------------------------------------------- */
 
 static const char unsorted[] = "[[1600000080000,1,2,1,1,1,1,1],[1600000200000,1,2,1,1,1,1,1],"
@@ -404,6 +473,9 @@ int main(void)
         cmocka_unit_test(fills_an_empty_ring_without_holes),
         cmocka_unit_test(a_full_answer_says_nothing_of_what_it_leaves_out),
         cmocka_unit_test(a_quiet_time_longer_than_an_answer_is_proven_in_parts),
+        cmocka_unit_test(rows_that_a_venue_leaves_out_at_the_edges_are_not_quiet),
+        cmocka_unit_test(a_row_with_less_than_was_seen_live_is_not_final),
+        cmocka_unit_test(trades_missing_from_the_bar_that_forms_are_told_and_put),
         cmocka_unit_test(wrong_answers_change_nothing),
         cmocka_unit_test(keeps_what_came_live),
     };
