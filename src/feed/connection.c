@@ -76,6 +76,7 @@ mw_status mw_connection_new(const struct mw_connection_options *options,
     connection->last_command = &connection->first_command;
     connection->last_outgoing = &connection->first_outgoing;
     pthread_mutex_init(&connection->lock, NULL);
+    mw_wake_init(&connection->idle);
     uint64_t seed;
     mw_random_bytes(&seed, sizeof(seed));
     mw_backoff_init(&connection->backoff, &options->reconnect, seed);
@@ -107,6 +108,7 @@ void mw_connection_free(struct mw_connection *connection)
     mw_map_deinit(&connection->flowing);
     mw_protocol_free(connection->protocol);
     pthread_mutex_destroy(&connection->lock);
+    mw_wake_deinit(&connection->idle);
     mw_free(connection->ca_file);
     mw_free(connection->csrf_token);
     mw_free(connection->market_type);
@@ -128,6 +130,8 @@ static void wake(struct mw_connection *connection)
     pthread_mutex_lock(&connection->lock);
     if (connection->waker != NULL)
         mw_client_wake(connection->waker);
+    else
+        mw_wake_raise(&connection->idle);
     pthread_mutex_unlock(&connection->lock);
 }
 

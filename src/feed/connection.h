@@ -95,6 +95,9 @@ struct mw_connection_options {
     /* The connection will not last: its lifetime is nearly over, or the venue said so. From the
      * feed thread, once per connection that was made; NULL: it is left to happen. */
     void (*on_expiring)(void *user);
+    /* Whether another connection delivers `series` at the moment: then the end of this one misses
+     * nothing. From the feed thread, without locks; NULL: there is no other. */
+    bool (*is_covered)(void *user, const struct mw_series *series);
     struct mw_cache *cache; /* borrows until mw_connection_free */
     void (*on_event)(void *user, const struct mw_feed_event *event);
     void *user;

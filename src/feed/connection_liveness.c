@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/log.h"
 
 enum {
     LATE_MS = 1000,               /* a timer this late: the whole process was held up */
@@ -368,13 +369,14 @@ void mw_connection_set_clock(struct mw_connection *connection)
 
 /* --- all together ----------------------------------------------------------------------------- */
 
-void mw_connection_expire(struct mw_connection *connection)
+void mw_connection_expire(struct mw_connection *connection, const char *why)
 {
     struct mw_liveness *live = &connection->live;
     live->expire_at = MW_NEVER;
     if (live->expiring || connection->options.on_expiring == NULL)
         return;
     live->expiring = true;
+    mw_log(MW_LOG_INFO, "feed %s: %s", connection->name, why);
     connection->options.on_expiring(connection->options.user);
 }
 
@@ -423,7 +425,7 @@ void mw_connection_check_liveness(struct mw_connection *connection, int64_t now)
     if (!mw_client_is_open(connection->client)) /* its end is under way */
         live->socket_at = live->look_at = live->expire_at = MW_NEVER;
     if (now >= live->expire_at)
-        mw_connection_expire(connection);
+        mw_connection_expire(connection, "the venue's lifetime of a connection is nearly over");
     if (now >= live->look_at)
         check_series(connection, now);
     if (now >= live->socket_at)

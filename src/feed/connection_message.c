@@ -105,7 +105,7 @@ void mw_connection_on_message(void *user, bool text, const char *data, size_t le
         mw_connection_answer(connection, decoded.ping_index, data, length);
         break;
     case MW_DECODED_NOTICE:
-        mw_connection_expire(connection);
+        mw_connection_expire(connection, "the venue is going to end the connection");
         break;
     default:
         break;

@@ -98,6 +98,8 @@ struct mw_connection {
     struct mw_error error;
     struct mw_client *waker; /* borrows; the client while there is one to wake */
 
+    struct mw_wake idle; /* what the thread sleeps on while it could not make a client */
+
     struct mw_client *client; /* owns */
     struct mw_intake intake;
     uint32_t flow_count; /* the intake's, that `flowing` was made from */
@@ -113,6 +115,7 @@ struct mw_connection {
     int64_t retry_at, confirm_at, send_at, stop_at; /* monotonic ms, or never */
     bool time_known; /* the clocks were read for this read from the socket */
     struct mw_liveness live;
+    struct mw_log_gate silence_gate;
     int64_t clock_at;      /* when the next bar is to be closed; monotonic, or never */
     int64_t clock_ends_ms; /* the intake's ends_ms that clock_at was made from */
 };
@@ -177,6 +180,8 @@ void mw_connection_drop_refused(struct mw_connection *connection, const int64_t 
 /* Passes on to other threads which series flow; none, when it has just been opened. */
 void mw_connection_show_flows(struct mw_connection *connection) MW_ON(mw_feed_thread);
 void mw_connection_hide_flows(struct mw_connection *connection);
+/* One flows no more. */
+void mw_connection_hide_flow(struct mw_connection *connection, const struct mw_series *series);
 
 /* --- connection_send.c ----------------------------------------------------------------------- */
 
@@ -224,8 +229,8 @@ void mw_connection_check_liveness(struct mw_connection *connection, int64_t now)
 void mw_connection_note_candle(struct mw_connection *connection) MW_ON(mw_feed_thread);
 /* Sets clock_at when the bars that form have changed. */
 void mw_connection_set_clock(struct mw_connection *connection) MW_ON(mw_feed_thread);
-/* The connection will end soon, as its owner is told once. */
-void mw_connection_expire(struct mw_connection *connection) MW_ON(mw_feed_thread);
+/* The connection will end soon, as its owner is told once. `why` is for the log. */
+void mw_connection_expire(struct mw_connection *connection, const char *why) MW_ON(mw_feed_thread);
 /* What history knows of the silent `series`. */
 void mw_connection_probed(struct mw_connection *connection, const struct mw_series *series,
                           bool missed) MW_ON(mw_feed_thread);

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/log.h"
 
 /* Builds one request, and remembers its id until the venue answers. */
 static void request(struct mw_connection *connection, bool subscribe, int64_t id,
@@ -145,8 +146,10 @@ static void apply(struct mw_connection *connection, const struct mw_command *com
     } else {
         const struct mw_subscription *gone =
             mw_subscriptions_find_named(&intake->subscriptions, named.symbol, named.timeframe_code);
-        if (gone != NULL)
+        if (gone != NULL) {
             mw_connection_record_series(connection, MW_CAPTURE_UNSUBSCRIBE, gone, 0);
+            mw_connection_hide_flow(connection, gone->series);
+        }
         struct mw_subscription *one = &named;
         if (end_subscription(connection, &named) && mw_client_is_open(connection->client) &&
             !connection->protocol->replaces)
@@ -179,12 +182,29 @@ void mw_connection_run_commands(struct mw_connection *connection)
         mw_connection_request_wanted(connection, true);
 }
 
+static void log_silence(struct mw_connection *connection, const struct mw_subscription *first,
+                        uint32_t list_count)
+{
+    uint64_t held;
+    if (list_count == 0 ||
+        !mw_log_gate_pass(&connection->silence_gate, mw_clock_monotonic_ms(), &held))
+        return;
+    if (list_count > 1)
+        mw_log(MW_LOG_WARN, "feed %s: %s %s and %u others are silent, subscribed again",
+               connection->name, first->symbol, first->timeframe_code, list_count - 1);
+    else
+        mw_log(MW_LOG_WARN, "feed %s: %s %s is silent, subscribed again", connection->name,
+               first->symbol, first->timeframe_code);
+}
+
 void mw_connection_resubscribe(struct mw_connection *connection,
                                struct mw_subscription *const *list, uint32_t list_count)
 {
+    log_silence(connection, list_count > 0 ? list[0] : NULL, list_count);
     for (uint32_t i = 0; i < list_count; i++) {
         mw_connection_record_series(connection, MW_CAPTURE_INTERRUPT, list[i], 0);
         mw_intake_interrupt_series(&connection->intake, list[i]);
+        mw_connection_hide_flow(connection, list[i]->series);
         atomic_fetch_add_explicit(&connection->resubscribes, 1, memory_order_relaxed);
     }
     if (!connection->protocol->replaces)

@@ -133,7 +133,13 @@ void mw_connection_send_ping(struct mw_connection *connection)
 {
     /* If the queue is full, that it does not empty is found out as well. */
     bool queued = mw_client_send_ping(connection->client, "", 0);
-    (void)queued;
+    uint32_t rate = connection->protocol->messages_per_second;
+    if (!queued || rate == 0)
+        return;
+    /* Venues count pings, too: it goes at once, and what waits makes room for it. */
+    int64_t now = mw_clock_monotonic_ms();
+    bool held = connection->send_at != MW_NEVER && connection->send_at > now;
+    connection->send_at = (held ? connection->send_at : now) + (MW_MS_PER_SECOND + rate - 1) / rate;
 }
 
 /* --- recording -------------------------------------------------------------------------------- */

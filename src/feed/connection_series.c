@@ -56,6 +56,13 @@ void mw_connection_hide_flows(struct mw_connection *connection)
     pthread_mutex_unlock(&connection->lock);
 }
 
+void mw_connection_hide_flow(struct mw_connection *connection, const struct mw_series *series)
+{
+    pthread_mutex_lock(&connection->lock);
+    mw_map_remove(&connection->flowing, &series, sizeof(series));
+    pthread_mutex_unlock(&connection->lock);
+}
+
 uint32_t mw_connection_series_count(struct mw_connection *connection)
 {
     pthread_mutex_lock(&connection->lock);

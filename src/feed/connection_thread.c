@@ -10,7 +10,7 @@
 enum {
     CLOSE_NORMAL = 1000,
     CLOSE_GOING_AWAY = 1001,
-    CLOSE_WAIT_MS = 300, /* the peer's time to answer a close when we stop */
+    CLOSE_WAIT_MS = 200, /* the peer's time to answer a close when we stop */
 };
 
 /* The feed thread is the only writer, so a plain addition is enough. */
@@ -131,18 +131,29 @@ static void on_open(void *user)
 static void interrupt(struct mw_connection *connection, const char *why) MW_ON(mw_feed_thread)
 {
     struct mw_intake *intake = &connection->intake;
+    const struct mw_connection_options *options = &connection->options;
     if (!connection->open || atomic_load(&connection->retired))
         return;
-    if (mw_connection_get_state(connection) == MW_CONNECTION_CONFIRMED) {
+    bool confirmed = mw_connection_get_state(connection) == MW_CONNECTION_CONFIRMED;
+    bool all = confirmed;
+    size_t at = 0;
+    const struct mw_map_item *item;
+    while (all && (item = mw_map_next(&intake->subscriptions.by_key, &at)) != NULL) {
+        const struct mw_subscription *subscription = item->value;
+        all = options->is_covered == NULL ||
+              !options->is_covered(options->user, subscription->series);
+    }
+    if (all) {
         mw_connection_record_text(connection, MW_CAPTURE_CLOSED, why, strlen(why));
         mw_intake_interrupt(intake);
         return;
     }
-    size_t at = 0;
-    const struct mw_map_item *item;
+    at = 0;
     while ((item = mw_map_next(&intake->subscriptions.by_key, &at)) != NULL) {
         struct mw_subscription *subscription = item->value;
-        if (!subscription->flows)
+        if ((!confirmed && !subscription->flows) ||
+            (options->is_covered != NULL &&
+             options->is_covered(options->user, subscription->series)))
             continue;
         mw_connection_record_series(connection, MW_CAPTURE_INTERRUPT, subscription, 0);
         mw_intake_interrupt_series(intake, subscription);
@@ -260,6 +271,14 @@ static void serve(struct mw_connection *connection) MW_ON(mw_feed_thread)
         mw_client_service(connection->client);
 }
 
+/* Sleeps until somebody wants another attempt. False: until we stop. */
+static bool await_reconnect(struct mw_connection *connection)
+{
+    while (!atomic_load(&connection->stopping) && !atomic_exchange(&connection->hurried, false))
+        mw_wake_wait(&connection->idle, -1);
+    return !atomic_load(&connection->stopping);
+}
+
 void mw_connection_run(void *user)
 {
     mw_role_assert(&mw_feed_thread);
@@ -278,9 +297,11 @@ void mw_connection_run(void *user)
                                               .frame_bytes_max =
                                                   connection->options.frame_bytes_max};
     struct mw_error err;
-    if (mw_client_new(&options, &handler, &connection->client, &err) != MW_OK) {
+    while (mw_client_new(&options, &handler, &connection->client, &err) != MW_OK) {
         mw_connection_set_state(connection, MW_CONNECTION_FAILED, &err);
-        return;
+        if (!await_reconnect(connection))
+            return;
+        mw_connection_set_state(connection, MW_CONNECTION_CONNECTING, NULL);
     }
     set_waker(connection, connection->client);
     serve(connection);

@@ -15,7 +15,8 @@
  * connections that are gone too.
  *
  * Events come from threads of connections, of the feed and of whoever stops it, one at a time;
- * `on_event` must not call back into the feed. Of the options `on_expiring` is the feed's own.
+ * `on_event` must not call back into the feed. Of the options `on_expiring` and `is_covered` are
+ * the feed's own.
  *
  * Threads: made, started, stopped and freed by one owner; the rest any thread. `lock` covers the
  * list of shards.

@@ -80,16 +80,17 @@ static void make_next(struct mw_feed *feed, struct mw_shard *shard, int64_t now_
         shard->replace_at = now_ms + MW_FEED_REPLACE_MS_MAX;
         return;
     }
-    mw_log(MW_LOG_INFO, "feed %s: the connection will not last, making another", feed->name);
+    mw_log(MW_LOG_INFO, "feed %s: makes another connection before this one ends", feed->name);
     shard->next = next;
+    shard->current->refusal_count = 0; /* those were of an overlap before */
     shard->overlap_until = 0;
 }
 
 static void promote(struct mw_feed *feed, struct mw_shard *shard)
 {
     struct mw_line *gone = shard->current, *next = shard->next;
-    if (!mw_line_is_up(gone) && next->state != MW_CONNECTION_CONFIRMED &&
-        next->state != MW_CONNECTION_CONNECTED) {
+    bool lost = !mw_line_is_up(gone);
+    if (lost && next->state != MW_CONNECTION_CONFIRMED && next->state != MW_CONNECTION_CONNECTED) {
         /* To whoever looks on, this feed lost its connection and makes another. */
         next->state = MW_CONNECTION_RECONNECTING;
         next->has_error = gone->has_error;
@@ -99,7 +100,8 @@ static void promote(struct mw_feed *feed, struct mw_shard *shard)
     *shard = (struct mw_shard){.current = next};
     mw_feed_retire(feed, gone);
     feed->gone.reconnects++; /* the next one's first connection is the shard's second */
-    mw_log(MW_LOG_INFO, "feed %s: goes on with the new connection", feed->name);
+    mw_log(MW_LOG_INFO, "feed %s: goes on with the new connection, the old one is %s", feed->name,
+           lost ? "lost" : "ended");
 }
 
 bool mw_feed_take_over(struct mw_feed *feed, const struct mw_line *lost)
@@ -164,7 +166,7 @@ static int64_t tend(struct mw_feed *feed, struct mw_shard *shard, int64_t now_ms
         promote(feed, shard);
         return INT64_MAX;
     }
-    if (next->state != MW_CONNECTION_CONFIRMED) {
+    if (next->state != MW_CONNECTION_CONFIRMED || next->ending) {
         shard->overlap_until = 0;
         return INT64_MAX;
     }
@@ -181,7 +183,8 @@ static void end_empty(struct mw_feed *feed)
 {
     for (uint32_t i = feed->shard_count - 1; i > 0; i--) {
         struct mw_shard *shard = &feed->shards[i];
-        if (mw_connection_series_count(shard->current->connection) > 0)
+        if (mw_connection_series_count(shard->current->connection) > 0 ||
+            (shard->next != NULL && mw_connection_series_count(shard->next->connection) > 0))
             continue;
         mw_feed_retire(feed, shard->current);
         if (shard->next != NULL)

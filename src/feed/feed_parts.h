@@ -43,6 +43,7 @@ enum {
     MW_FEED_OVERLAP_MS = 5000,
     MW_FEED_OVERLAP_LOOK_MS = 50,   /* how often the overlap is looked at */
     MW_FEED_REPLACE_MS_MAX = 10000, /* between two attempts to replace one connection */
+    MW_FEED_REFUSALS_MAX = 64,      /* in one overlap that are told once; more, twice */
 };
 
 struct mw_line {
@@ -53,9 +54,13 @@ struct mw_line {
     struct mw_error error;
     uint32_t stream_count_max; /* 0 for no limit */
     bool expiring;             /* the open connection will not last */
+    bool ending;               /* and has ended, which is not told yet */
     bool inherited;            /* the state is that of the line before it */
     bool unfit;                /* does not carry all that it has to */
     bool done;                 /* in `retired`: nothing that it tells counts */
+    /* Refusals that were told of this line while it had a sibling, which will hear the same. */
+    uint64_t refusals[MW_FEED_REFUSALS_MAX]; /* hashes of the texts */
+    uint32_t refusal_count;
 };
 
 struct mw_shard {
@@ -105,6 +110,9 @@ const struct mw_line *mw_feed_worst(const struct mw_feed *feed, mw_connection_st
 
 /* If `lost` is down and its replacement is not, that takes its place. Returns whether it did. */
 bool mw_feed_take_over(struct mw_feed *feed, const struct mw_line *lost);
+
+/* The line that serves the same series for now, or NULL. Under `lock`. */
+struct mw_line *mw_feed_find_sibling(const struct mw_feed *feed, const struct mw_line *line);
 
 /* Moves a line to `retired`. Under `lock`. */
 void mw_feed_retire(struct mw_feed *feed, struct mw_line *line);

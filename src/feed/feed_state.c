@@ -88,10 +88,45 @@ static bool take_state(struct mw_line *line, const struct mw_feed_event *event)
         if (event->err != NULL)
             line->error = *event->err;
         if (event->state == MW_CONNECTION_CONNECTED)
-            line->expiring = false; /* that was the connection before */
+            line->expiring = line->ending = false; /* that was the connection before */
     }
     pthread_mutex_unlock(&line->feed->lock);
     return counts;
+}
+
+struct mw_line *mw_feed_find_sibling(const struct mw_feed *feed, const struct mw_line *line)
+{
+    for (uint32_t i = 0; i < feed->shard_count; i++) {
+        const struct mw_shard *shard = &feed->shards[i];
+        if (shard->current == line || shard->next == line)
+            return shard->current == line ? shard->next : shard->current;
+    }
+    return NULL;
+}
+
+static uint64_t hash(const struct mw_error *err)
+{
+    uint64_t sum = 14695981039346656037u; /* FNV-1a */
+    for (const char *at = err->message; *at != '\0'; at++)
+        sum = (sum ^ (unsigned char)*at) * 1099511628211u;
+    return sum ^ (uint64_t)(uint32_t)err->code;
+}
+
+/* While a connection is replaced, both ask for what is subscribed and both are refused. Returns
+ * whether the refusal is the first of the two. Under `lock`. */
+static bool is_news(struct mw_line *line, const struct mw_error *err)
+{
+    struct mw_line *sibling = mw_feed_find_sibling(line->feed, line);
+    uint64_t text = hash(err);
+    for (uint32_t i = 0; sibling != NULL && i < sibling->refusal_count; i++) {
+        if (sibling->refusals[i] != text)
+            continue;
+        sibling->refusals[i] = sibling->refusals[--sibling->refusal_count];
+        return false;
+    }
+    if (sibling != NULL && line->refusal_count < MW_FEED_REFUSALS_MAX)
+        line->refusals[line->refusal_count++] = text;
+    return true;
 }
 
 static void pass_refusal(struct mw_line *line, const struct mw_feed_event *event)
@@ -99,7 +134,7 @@ static void pass_refusal(struct mw_line *line, const struct mw_feed_event *event
     struct mw_feed *feed = line->feed;
     struct mw_feed_event told = *event;
     pthread_mutex_lock(&feed->lock);
-    bool tell = feed->started && !feed->stopping && !line->done;
+    bool tell = feed->started && !feed->stopping && !line->done && is_news(line, event->err);
     told.state = feed->state;
     pthread_mutex_unlock(&feed->lock);
     if (tell)
@@ -131,6 +166,32 @@ static void on_expiring(void *user)
     mw_wake_raise(&line->feed->wake);
 }
 
+static bool is_current(const struct mw_feed *feed, const struct mw_line *line)
+{
+    bool found = false;
+    for (uint32_t i = 0; i < feed->shard_count && !found; i++)
+        found = feed->shards[i].current == line;
+    return found;
+}
+
+/* The end of a line's connection is noted before it is told, so that of two which end at once one
+ * does not count on the other. A quiet series that only the old connection has is still its own. */
+static bool is_covered(void *user, const struct mw_series *series)
+{
+    struct mw_line *line = user;
+    struct mw_feed *feed = line->feed;
+    pthread_mutex_lock(&feed->lock);
+    line->ending = true;
+    const struct mw_line *sibling = mw_feed_find_sibling(feed, line);
+    bool covered = sibling != NULL && !feed->stopping && !sibling->ending &&
+                   sibling->state == MW_CONNECTION_CONFIRMED &&
+                   mw_connection_carries(sibling->connection, series);
+    if (covered && !mw_connection_flows(sibling->connection, series))
+        covered = is_current(feed, sibling) && !mw_connection_flows(line->connection, series);
+    pthread_mutex_unlock(&feed->lock);
+    return covered;
+}
+
 static void on_silence(void *user, struct mw_series *series)
 {
     struct mw_feed *feed = ((struct mw_line *)user)->feed;
@@ -151,6 +212,7 @@ mw_status mw_line_new(struct mw_feed *feed, struct mw_line **out, struct mw_erro
     options.endpoint_count = feed->endpoint_count;
     options.probe = options.probe != NULL ? on_silence : NULL;
     options.on_expiring = on_expiring;
+    options.is_covered = is_covered;
     options.on_event = on_event;
     options.user = line;
     status = mw_connection_new(&options, protocol, &line->connection, err);

@@ -56,8 +56,6 @@ static void read_reply(lua_State *L, int table, struct mw_heartbeat *heartbeat)
         luaL_error(L, "heartbeat.reply: want text or a table with when, got %s",
                    lua_typename(L, type));
     }
-    if (type != LUA_TNIL && heartbeat->send == LUA_NOREF)
-        luaL_error(L, "heartbeat.reply: want a send that it answers, too");
     lua_pop(L, 1);
 }
 

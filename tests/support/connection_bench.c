@@ -82,6 +82,7 @@ void mw_bench_begin(struct mw_bench *bench, const struct mw_bench_setup *setup)
         .confirm_ms = setup->confirm_ms > 0 ? setup->confirm_ms : wait_ms,
         .frame_bytes_max = 1 << 16,
         .csrf_token = setup->csrf_token,
+        .ca_file = setup->ca_file,
         .ping_ms = setup->ping_ms,
         .pong_ms = setup->pong_ms,
         .stall_ms = setup->stall_ms,

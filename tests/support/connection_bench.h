@@ -45,7 +45,7 @@ struct mw_bench_setup {
     double settle_s;
     int64_t ping_ms, pong_ms, stall_ms, grace_ms; /* 0: none of it */
     bool probes;                                  /* there is a history to ask */
-    const char *csrf_token;
+    const char *csrf_token, *ca_file;
     struct mw_capture *capture;
 };
 

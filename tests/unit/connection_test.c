@@ -49,6 +49,31 @@ static void goes_through_its_states_and_starts_again(void **state)
     mw_made_venue_stop(&venue);
 }
 
+static void tries_again_what_failed_before_there_was_a_client(void **state)
+{
+    (void)state;
+    char url[32];
+    struct mw_made_venue venue = {.silent = false};
+    mw_made_venue_start(&venue);
+    struct mw_bench bench;
+    mw_bench_begin(&bench, &(struct mw_bench_setup){.endpoints = {mw_made_venue_url(&venue, url)},
+                                                    .endpoint_count = 1,
+                                                    .ca_file = "/nowhere/ca.pem"});
+    mw_bench_start(&bench);
+    struct mw_error err = mw_bench_expect_state(&bench, MW_CONNECTION_FAILED);
+    assert_int_equal(err.status, MW_ETLS);
+    for (int round = 0; round < 2; round++) {
+        mw_connection_reconnect(bench.connection);
+        mw_bench_expect_state(&bench, MW_CONNECTION_CONNECTING);
+        err = mw_bench_expect_state(&bench, MW_CONNECTION_FAILED);
+        assert_int_equal(err.status, MW_ETLS);
+    }
+    mw_bench_subscribe(&bench, "BTC"); /* wakes it for nothing */
+    mw_bench_stop(&bench);
+    mw_bench_end(&bench);
+    mw_made_venue_stop(&venue);
+}
+
 static void takes_endpoints_in_turn_until_attempts_are_used_up(void **state)
 {
     (void)state;
@@ -390,6 +415,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(goes_through_its_states_and_starts_again),
+        cmocka_unit_test(tries_again_what_failed_before_there_was_a_client),
         cmocka_unit_test(takes_endpoints_in_turn_until_attempts_are_used_up),
         cmocka_unit_test(finds_the_endpoint_that_works),
         cmocka_unit_test(data_makes_the_next_failure_the_first_again),

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -182,6 +183,78 @@ static void a_loss_meanwhile_makes_the_new_one_take_over(void **state)
     mw_feed_bench_end(&bench);
 }
 
+/* As mw_feed_bench_push, of a bar that forms. */
+static void push_forming(struct mw_feed_bench *bench, uint32_t index, const char *symbol)
+{
+    char text[128];
+    snprintf(text, sizeof(text),
+             "{\"k\":\"bar\",\"s\":\"%s\",\"f\":\"1m\",\"t\":60000,\"o\":1,\"h\":1,\"l\":1,\"c\":1,"
+             "\"v\":1,\"x\":false}",
+             symbol);
+    mw_crowd_venue_push(&bench->venue, index, text);
+}
+
+static void expect_interrupted(struct mw_series *series, bool interrupted)
+{
+    struct mw_candle newest;
+    assert_int_equal(mw_series_read_last(series, INT64_MAX, 1, true, &newest), 1);
+    assert_int_equal((newest.flags & MW_CANDLE_UNPROVEN) != 0, interrupted);
+    assert_int_equal(mw_series_get_health(series), interrupted ? MW_SERIES_STALE : MW_SERIES_LIVE);
+}
+
+/* BTC comes on the old connection and ETH on the new one, which is confirmed; ADA on both. */
+static void begin_overlap(struct mw_feed_bench *bench)
+{
+    begin_held(bench, 0);
+    mw_feed_bench_subscribe(bench, "ADA");
+    mw_crowd_venue_wait(&bench->venue, 0, "+2 ADA@1m;");
+    mw_crowd_venue_confirm(&bench->venue, 0, 2);
+    push_forming(bench, 0, "BTC");
+    push_forming(bench, 0, "ADA");
+    mw_feed_bench_wait_candles(bench, 2);
+    mw_crowd_venue_push(&bench->venue, 0, notice);
+    mw_crowd_venue_wait(&bench->venue, 1, "+1 ADA@1m BTC@1m ETH@1m;");
+    mw_crowd_venue_confirm(&bench->venue, 1, 1);
+    push_forming(bench, 1, "ETH");
+    push_forming(bench, 1, "ADA");
+    mw_feed_bench_wait_candles(bench, 4);
+}
+
+static void whichever_is_lost_the_other_ones_series_go_on(void **state)
+{
+    (void)state;
+    for (uint32_t lost = 0; lost < 2; lost++) {
+        struct mw_feed_bench bench;
+        begin_overlap(&bench);
+        struct mw_series *ada = mw_feed_bench_subscribe(&bench, "ADA"),
+                         *btc = mw_feed_bench_subscribe(&bench, "BTC"),
+                         *eth = mw_feed_bench_subscribe(&bench, "ETH");
+        mw_crowd_venue_cut(&bench.venue, lost);
+        if (lost == 0)
+            mw_feed_bench_wait_connections(&bench, 1);
+        else
+            mw_crowd_venue_wait(&bench.venue, 2, "+");
+        expect_interrupted(ada, false);
+        expect_interrupted(btc, lost == 0);
+        expect_interrupted(eth, lost == 1);
+        mw_feed_bench_expect_nothing(&bench);
+        mw_feed_bench_end(&bench);
+    }
+}
+
+static void if_both_are_lost_all_series_are_interrupted(void **state)
+{
+    (void)state;
+    struct mw_feed_bench bench;
+    begin_overlap(&bench);
+    struct mw_series *ada = mw_feed_bench_subscribe(&bench, "ADA");
+    mw_crowd_venue_cut(&bench.venue, 0);
+    mw_crowd_venue_cut(&bench.venue, 1);
+    mw_feed_bench_expect(&bench, MW_CONNECTION_FAILED);
+    expect_interrupted(ada, true);
+    mw_feed_bench_end(&bench);
+}
+
 /* --- stopping --------------------------------------------------------------------------------- */
 
 static void stops_at_any_moment_of_a_replacement(void **state)
@@ -230,6 +303,8 @@ int main(void)
         cmocka_unit_test(what_is_asked_for_meanwhile_is_asked_for_twice),
         cmocka_unit_test(the_old_one_goes_on_while_replacements_fail),
         cmocka_unit_test(a_loss_meanwhile_makes_the_new_one_take_over),
+        cmocka_unit_test(whichever_is_lost_the_other_ones_series_go_on),
+        cmocka_unit_test(if_both_are_lost_all_series_are_interrupted),
         cmocka_unit_test(stops_at_any_moment_of_a_replacement),
     };
     return cmocka_run_group_tests(tests, be_quiet, NULL);

@@ -2,8 +2,9 @@
 --
 -- One CONNECT names every symbol and resolution wanted and replaces what was subscribed before; the
 -- server confirms with CONNECTED. A bar may say whether it is closed; one that does not is closed
--- by its successor. Either side may send a PING, which the other answers; a SHUTDOWN says that the
--- server is about to go. The history is on the WebSocket's own host and port.
+-- by its successor. A PING of the server's is answered; our own heartbeats are WebSocket pings,
+-- which every server answers, also one that knows no PING. A SHUTDOWN says that the server is about
+-- to go. The history is on the WebSocket's own host and port.
 
 -- The distinct values of one key, in order of appearance.
 local function distinct(series, key)
@@ -50,10 +51,7 @@ return {
     closed = "closed",
   },
 
-  heartbeat = {
-    send = function(now_ms) return { type = "PING", time = now_ms } end,
-    reply = { when = { type = "PONG" } },
-  },
+  heartbeat = { reply = { when = { type = "PONG" } } },
   pings = {
     {
       when = { type = "PING" },
