@@ -83,6 +83,25 @@ static mw_status http_origin(const char *endpoint, char origin[ORIGIN_BYTES], st
     return MW_OK;
 }
 
+static bool same_host(const char *a, const char *b)
+{
+    struct mw_url left, right;
+    return mw_url_parse(a, &left, NULL) == MW_OK && mw_url_parse(b, &right, NULL) == MW_OK &&
+           strcmp(left.host, right.host) == 0;
+}
+
+/* Whether the feed's first endpoint is on a host that its protocol does not name: a test server, a
+ * relay. What the venue itself has of the past is not the past of that. */
+static bool is_elsewhere(const struct mw_feed_settings *feed, const struct mw_protocol *protocol)
+{
+    if (feed->endpoint_count == 0 || mw_feed_settings_simulates(feed))
+        return false;
+    for (uint32_t i = 0; i < protocol->endpoint_count; i++)
+        if (same_host(feed->endpoints[0], protocol->endpoints[i]))
+            return false;
+    return true;
+}
+
 /* Tells the recording, if there is one, of the feed. Readers wait for holes only where somebody
  * fills them. */
 static mw_status announce(struct mw_engine *engine, const struct mw_feed_settings *feed,
@@ -103,8 +122,8 @@ static mw_status announce(struct mw_engine *engine, const struct mw_feed_setting
 }
 
 /* Adds the history of a feed's venue, if it has one that is wanted. Whose it is: what the settings
- * say, or the protocol, or else the host of the stream; for the simulator in this process that one,
- * as soon as it runs (mw_engine_point_feed). */
+ * say, or the protocol if the stream is its venue's, or else the host of the stream; for the
+ * simulator in this process that one, as soon as it runs (mw_engine_point_feed). */
 static mw_status open_history(struct mw_engine *engine, const struct mw_feed_settings *feed,
                               bool *has_history, uint8_t *number, struct mw_error *err)
 {
@@ -122,7 +141,8 @@ static mw_status open_history(struct mw_engine *engine, const struct mw_feed_set
     const char *base = feed->rest;
     bool simulates = mw_feed_settings_simulates(feed);
     bool own = feed->endpoint_count > 0 && !simulates;
-    if (base == NULL && protocol->history.base == NULL && (own || protocol->endpoint_count > 0)) {
+    bool named = protocol->history.base != NULL && !is_elsewhere(feed, protocol);
+    if (base == NULL && !named && (own || protocol->endpoint_count > 0)) {
         status = http_origin(own ? feed->endpoints[0] : protocol->endpoints[0], origin, err);
         base = origin;
     }

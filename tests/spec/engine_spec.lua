@@ -255,6 +255,17 @@ describe("subscribe", function()
     end)
   end
 
+  it("of a venue elsewhere has its history from there, not from the venue itself", function()
+    local _, url = live.simulate { "--protocol", "binance", "--symbols", "BTCUSD",
+      "--speed", "60x" }
+    local engine <close> = live.start { feeds = {
+      live.feed { protocol = "binance", endpoint = url } } }
+    assert(live.wait(engine, function()
+      return engine:status().feeds.demo.history.requests > 0
+    end))
+    assert.equal(0, engine:status().feeds.demo.history.failures)
+  end)
+
   it("needs a feed to choose", function()
     local engine <close> = live.open { feeds = { live.feed(), live.feed { name = "other" } } }
     local function message(symbol)
