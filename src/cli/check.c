@@ -7,6 +7,7 @@
 #include <lua.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/decimal.h"
 #include "bind/bind_moonwick.h"
 #include "cli/cli.h"
@@ -56,6 +57,31 @@ static void print_simulator(const struct mw_simulator_settings *simulator)
            simulator->speed > 0 ? "x" : "");
     if (simulator->replay_file != NULL)
         printf(", prices from %s", simulator->replay_file);
+    if (simulator->faults_file != NULL)
+        printf(", faults from %s", simulator->faults_file);
+    printf("\n");
+}
+
+/* In seconds, as the configuration has them. */
+static void print_span(const char *name, int64_t ms)
+{
+    char text[MW_DECIMAL_TEXT_BYTES];
+    printf("%s %s s", name, mw_decimal_format((double)ms / MW_MS_PER_SECOND, text));
+}
+
+/* How a feed is kept alive and whole. */
+static void print_upkeep(const struct mw_feed_settings *feed)
+{
+    print_span("  liveness    ping", feed->ping_ms);
+    print_span(", pong", feed->pong_ms);
+    print_span(", stall", feed->stall_ms);
+    print_span("\n  closing     grace", feed->grace_ms);
+    if (feed->backfill)
+        print_span("\n  backfill    gap_wait", feed->gap_wait_ms);
+    else
+        printf("\n  backfill    no");
+    if (feed->backfill && feed->rest != NULL)
+        printf(", rest %.*s", (int)strcspn(feed->rest, "?"), feed->rest);
     printf("\n");
 }
 
@@ -96,6 +122,7 @@ static mw_status print_feed(const struct mw_feed_settings *feed, struct mw_error
     }
     printf("\n  series      %" PRIu64 "\n",
            (uint64_t)feed->symbol_count * (uint64_t)feed->timeframe_count);
+    print_upkeep(feed);
     if (feed->ca_file != NULL)
         printf("  ca_file     %s\n", feed->ca_file);
     if (feed->market_type != NULL)
@@ -108,6 +135,7 @@ static mw_status print_feed(const struct mw_feed_settings *feed, struct mw_error
 static void print_reconnect(const struct mw_backoff_options *reconnect)
 {
     char base[MW_DECIMAL_TEXT_BYTES], cap[MW_DECIMAL_TEXT_BYTES], jitter[MW_DECIMAL_TEXT_BYTES];
+    char settle[MW_DECIMAL_TEXT_BYTES];
     printf("reconnect\n");
     if (reconnect->attempts == MW_ATTEMPTS_FOREVER)
         printf("  attempts    for ever\n");
@@ -116,6 +144,8 @@ static void print_reconnect(const struct mw_backoff_options *reconnect)
     printf("  wait        %s s, doubling to %s s, jitter %s\n",
            mw_decimal_format(reconnect->base_s, base), mw_decimal_format(reconnect->cap_s, cap),
            mw_decimal_format(reconnect->jitter, jitter));
+    printf("  settle      %s s of data make the next failure the first again\n",
+           mw_decimal_format(reconnect->settle_s, settle));
 }
 
 /* Compiles the script in a state that is thrown away; nothing of it runs. */
