@@ -10,6 +10,12 @@ return {
       simulator = { speed = "600x", seed = 7 },
       symbols = { "BTCUSDT", "ETHUSDT" },
       timeframes = { "1m", "5m", "1h" },
+
+      -- What is missed is asked from the venue's history; spans are seconds, these the defaults.
+      -- backfill = true,
+      -- gap_wait = 10, -- newer bars wait this long for a hole before them; 0 for never
+      -- grace = 2, -- after a bar's end, until the clock closes it
+      -- liveness = { ping = 15, pong = 10, stall = 10 },
     },
 
     -- The real thing: public data, no account needed.
