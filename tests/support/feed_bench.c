@@ -181,7 +181,7 @@ void mw_feed_bench_push(struct mw_feed_bench *bench, uint32_t index, const char 
 /* Waits until the connections have had so many candles in all. */
 void mw_feed_bench_wait_candles(struct mw_feed_bench *bench, uint64_t candles)
 {
-    struct mw_connection_status status;
+    struct mw_connection_status status = {.candles = 0};
     for (int64_t until = mw_clock_monotonic_ms() + MW_FEED_BENCH_WAIT_MS;
          mw_clock_monotonic_ms() < until;) {
         mw_feed_get_status(bench->feed, &status);

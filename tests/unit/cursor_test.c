@@ -416,7 +416,7 @@ static void remembers_so_many_gaps_and_no_more(void **state)
         put(series, 2 * i + 1, 1, true);
     while (mw_cursor_next(cursor, 0, &news) != MW_CURSOR_NOTHING)
         ;
-    mw_series_prove(series, 0, ms_of(10 * GAPS));
+    mw_series_prove(series, 0, ms_of(INT64_C(10) * GAPS));
     for (int64_t i = 1; i < GAPS; i++) { /* the first is forgotten */
         assert_int_equal(mw_cursor_next(cursor, 0, &news), MW_CURSOR_BACKFILLED);
         assert_int_equal(news.from_ms, ms_of(2 * i + 2));

@@ -114,7 +114,7 @@ static void shows_gaps_and_what_became_of_them(void **state)
     struct mw_event event = bar_event();
     event.kind = MW_EVENT_GAP;
     event.from_ms = event.candle.open_ms;
-    event.to_ms = event.from_ms + 2 * 60000;
+    event.to_ms = event.from_ms + (int64_t)2 * 60000;
     event.count = 3;
     assert_string_equal(line_of(&event, NULL, false),
                         "18:15:00.123 gap     demo       BTCUSDT    1m   2026-10-22 18:14 to "

@@ -256,7 +256,7 @@ static void holds_bars_back_and_tells_of_what_never_came(void **state)
     expect_signal(&bench, "4");
     expect_signal(&bench, "5");
     put(&bench, series, 3, true);
-    mw_series_prove(series, 2 * MW_MS_PER_MINUTE, 2 * MW_MS_PER_MINUTE);
+    mw_series_prove(series, INT64_C(2) * MW_MS_PER_MINUTE, INT64_C(2) * MW_MS_PER_MINUTE);
     mw_cache_touch(bench.cache, series);
     mw_cache_flush(bench.cache);
     expect_signal(&bench, "backfilled demo A 1m 2-3 1");
@@ -272,7 +272,7 @@ static void goes_on_at_once_when_a_hole_is_filled_or_given_up(void **state)
     begin(&bench, 50);
     struct mw_strategy *strategy = load(&bench, teller);
     struct mw_series *series = add_series(&bench, "A");
-    atomic_store(&mw_series_note(series)->gap_wait_ms, WAIT_MS * 100);
+    atomic_store(&mw_series_note(series)->gap_wait_ms, INT64_C(100) * WAIT_MS);
     mw_worker_watch(bench.worker, strategy, series);
     start(&bench);
     put_closed(&bench, series, 1, 1);
@@ -285,7 +285,7 @@ static void goes_on_at_once_when_a_hole_is_filled_or_given_up(void **state)
     put(&bench, series, 5, false);
     mw_series_interrupt(series);
     put_closed(&bench, series, 7, 7);
-    mw_series_give_up(series, 5 * MW_MS_PER_MINUTE, 6 * MW_MS_PER_MINUTE);
+    mw_series_give_up(series, INT64_C(5) * MW_MS_PER_MINUTE, INT64_C(6) * MW_MS_PER_MINUTE);
     mw_cache_touch(bench.cache, series);
     mw_cache_flush(bench.cache);
     expect_signal(&bench, "gap demo A 1m 5-6 2");
@@ -301,7 +301,7 @@ static void stops_while_bars_are_held(void **state)
     begin(&bench, 50);
     struct mw_strategy *strategy = load(&bench, teller);
     struct mw_series *series = add_series(&bench, "A");
-    atomic_store(&mw_series_note(series)->gap_wait_ms, WAIT_MS * 100);
+    atomic_store(&mw_series_note(series)->gap_wait_ms, INT64_C(100) * WAIT_MS);
     mw_worker_watch(bench.worker, strategy, series);
     start(&bench);
     put_closed(&bench, series, 1, 1);
