@@ -119,17 +119,25 @@ static void check_socket(struct mw_connection *connection, int64_t now) MW_ON(mw
 
 /* --- the series ------------------------------------------------------------------------------- */
 
-/* Whether any series had a candle lately. */
-static bool any_flows(const struct mw_connection *connection, int64_t now)
+/* When any series last had a candle, or INT64_MIN. */
+static int64_t flowed_at(const struct mw_connection *connection)
 {
+    int64_t last = INT64_MIN;
     size_t at = 0;
     const struct mw_map_item *item;
     while ((item = mw_map_next(&connection->intake.subscriptions.by_key, &at)) != NULL) {
         const struct mw_subscription *subscription = item->value;
-        if (subscription->flows && now - subscription->candle_at < connection->options.stall_ms)
-            return true;
+        if (subscription->flows)
+            last = most(last, subscription->candle_at);
     }
-    return false;
+    return last;
+}
+
+/* Whether any series had a candle lately. */
+static bool any_flows(const struct mw_connection *connection, int64_t now)
+{
+    int64_t last = flowed_at(connection);
+    return last != INT64_MIN && now - last < connection->options.stall_ms;
 }
 
 /* `look_count` looks in vain double the time until the next. */
@@ -178,14 +186,17 @@ static void look_at_unknown(struct mw_connection *connection, struct mw_subscrip
     }
 }
 
+/* Others went on until `flowed`, and that long without it. Silence after that is a quiet market's,
+ * which says nothing about one that fell silent a moment before the rest. */
 static bool is_silent(const struct mw_connection *connection,
-                      const struct mw_subscription *subscription, int64_t now)
+                      const struct mw_subscription *subscription, int64_t flowed)
 {
     int64_t since = most(connection->live.flow_since, subscription->looked_at);
     if (subscription->flows)
         since = most(since, subscription->candle_at);
     return subscription->requested &&
-           now - since >= patience(connection, subscription->cadence_ms, subscription->look_count);
+           flowed - since >=
+               patience(connection, subscription->cadence_ms, subscription->look_count);
 }
 
 /* Others flow: what is silent is subscribed again. */
@@ -194,8 +205,9 @@ static void look_at_each(struct mw_connection *connection, struct mw_subscriptio
 {
     struct mw_subscription *silent[LOOKS_MAX];
     uint32_t silent_count = 0;
+    int64_t flowed = flowed_at(connection);
     for (uint32_t i = 0; i < list_count && silent_count < LOOKS_MAX; i++) {
-        if (!is_silent(connection, list[i], now) || is_unknown(connection, list[i], now))
+        if (!is_silent(connection, list[i], flowed) || is_unknown(connection, list[i], now))
             continue; /* the latter have their turn */
         list[i]->look_count++;
         silent[silent_count++] = list[i];

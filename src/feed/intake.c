@@ -109,6 +109,18 @@ static void note_push(struct mw_intake *intake, struct mw_subscription *subscrip
     subscription->look_count = 0;
 }
 
+/* The first live row since nobody listened, or listened elsewhere, opens a bucket after the bar that
+ * forms: whether the last update of that one was seen, by this connection or another, is unknown.
+ * It is closed in doubt. */
+static void note_heard(struct mw_subscription *subscription, const struct mw_candle *candle)
+{
+    struct mw_candle newest;
+    if (!subscription->heard && candle->source == MW_SOURCE_LIVE &&
+        mw_series_read_last(subscription->series, INT64_MAX, 1, true, &newest) == 1 &&
+        newest.state == MW_CANDLE_FORMING && newest.open_ms < candle->open_ms)
+        mw_series_interrupt(subscription->series);
+}
+
 static void put_row(struct mw_intake *intake, const struct mw_decoded_row *row, bool snapshot,
                     const char *data, size_t length)
 {
@@ -120,6 +132,7 @@ static void put_row(struct mw_intake *intake, const struct mw_decoded_row *row, 
             reject(intake, MW_REJECT_UNKNOWN_SYMBOL, data, length);
         return;
     }
+    note_heard(subscription, &row->candle);
     mw_fault fault;
     mw_put put =
         mw_cache_put(intake->cache, subscription->series, &row->candle, intake->wall_ms, &fault);
@@ -135,6 +148,7 @@ static void put_row(struct mw_intake *intake, const struct mw_decoded_row *row, 
         count(&intake->revised, 1);
     if (row->candle.source != MW_SOURCE_LIVE)
         return;
+    subscription->heard = true;
     mw_intake_set_health(intake, subscription->series, MW_SERIES_LIVE);
     if (!snapshot)
         note_push(intake, subscription);
@@ -172,6 +186,7 @@ bool mw_intake_unsubscribe(struct mw_intake *intake, const char *symbol, const c
 
 void mw_intake_interrupt_series(struct mw_intake *intake, struct mw_subscription *subscription)
 {
+    subscription->heard = false;
     mw_series_interrupt(subscription->series);
     mw_series_set_health(subscription->series, MW_SERIES_STALE);
     mw_cache_touch(intake->cache, subscription->series);

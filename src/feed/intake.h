@@ -10,6 +10,10 @@
  * Rows of a snapshot are history, but for the newest, which still forms: that one says how things
  * are, and nothing of whether more will come.
  *
+ * A bar that forms when a connection begins, or a subscription, may have been updated for the last
+ * time before anything of it is heard there. If a later one is all that comes it is closed in
+ * doubt, even if another connection delivers the series: that one may have ended meanwhile.
+ *
  * The clock closes a bar that a live update showed forming before its end by the wall clock, when
  * that end and a grace have gone by. Time in a simulated feed may run anywhere, so that about
  * other bars the clock knows nothing.

@@ -113,7 +113,7 @@ bool mw_subscriptions_has_symbol(const struct mw_subscriptions *subscriptions,
 
 static void forget(struct mw_subscription *subscription)
 {
-    subscription->requested = subscription->flows = false;
+    subscription->requested = subscription->heard = subscription->flows = false;
     subscription->candle_at = INT64_MIN;
 }
 

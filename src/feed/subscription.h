@@ -30,6 +30,7 @@ struct mw_subscription {
     /* Liveness, monotonic: the last candle pushed on this connection, INT64_MIN before there was
      * one; the smoothed time between such, 0 while unknown. */
     int64_t candle_at, cadence_ms;
+    bool heard;          /* a live row came since the connection opened or was interrupted */
     bool flows;          /* a live candle came since it was asked for */
     int64_t looked_at;   /* when its silence was last looked into */
     uint32_t look_count; /* in vain, since the last candle */
@@ -69,7 +70,7 @@ struct mw_subscription *mw_subscriptions_find(const struct mw_subscriptions *sub
 bool mw_subscriptions_has_symbol(const struct mw_subscriptions *subscriptions,
                                  struct mw_text symbol);
 
-/* A new connection: nothing is requested on it yet. */
+/* A new connection: nothing is requested on it yet, nor was anything heard. */
 void mw_subscriptions_forget_requests(struct mw_subscriptions *subscriptions);
 
 /* Marks as confirmed what the request `id` (NULL: any) asked for. */

@@ -348,6 +348,7 @@ static mw_status take(struct mw_replay *replay, const struct mw_capture_record *
         break;
     case MW_CAPTURE_OPEN:
         feed->sum.connections++;
+        mw_subscriptions_forget_requests(&link->intake.subscriptions);
         break;
     case MW_CAPTURE_RECEIVED:
     case MW_CAPTURE_RECEIVED_BINARY:

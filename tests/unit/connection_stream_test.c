@@ -54,8 +54,8 @@ struct stream {
     char url[32];
 };
 
-/* Connects with A and B, and one candle of each. */
-static void begin(struct stream *stream, const char *change, bool probes)
+/* Connects with A and B. */
+static void join(struct stream *stream, const char *change, bool probes, int64_t stream_stall_ms)
 {
     *stream = (struct stream){.venue = {.nameless = change != NULL}};
     mw_made_venue_start(&stream->venue);
@@ -66,7 +66,7 @@ static void begin(struct stream *stream, const char *change, bool probes)
                                  .endpoint_count = 1,
                                  .wait_s = 0.001,
                                  .attempt_count = 5,
-                                 .stall_ms = stall_ms,
+                                 .stall_ms = stream_stall_ms,
                                  .ping_ms = 20,
                                  .pong_ms = 10000,
                                  .probes = probes});
@@ -74,6 +74,12 @@ static void begin(struct stream *stream, const char *change, bool probes)
     stream->b = mw_bench_subscribe(&stream->bench, "B");
     assert_int_equal(mw_series_get_health(stream->a), MW_SERIES_STALE);
     mw_bench_start_confirmed(&stream->bench);
+}
+
+/* The same, and one candle of each. */
+static void begin(struct stream *stream, const char *change, bool probes)
+{
+    join(stream, change, probes, stall_ms);
     push_bar(&stream->venue, "A", 1);
     push_bar(&stream->venue, "B", 1);
     mw_bench_wait_health(&stream->bench, stream->a, MW_SERIES_LIVE);
@@ -181,6 +187,23 @@ static void a_quiet_market_on_a_healthy_socket_is_left_alone(void **state)
     struct mw_connection_status status = end(&stream);
     assert_int_equal(status.resubscribes, 0);
     assert_int_equal(status.reconnects, 0);
+}
+
+/* Silence of all begins with one or another; the first is not the only one that is silent. */
+static void what_falls_silent_a_moment_before_the_rest_is_left_alone(void **state)
+{
+    (void)state;
+    enum { LONG_STALL_MS = 400 };
+    struct stream stream;
+    join(&stream, NULL, true, LONG_STALL_MS);
+    push_bar(&stream.venue, "A", 1);
+    mw_bench_wait_health(&stream.bench, stream.a, MW_SERIES_LIVE);
+    flow_for(&stream.venue, "B", LONG_STALL_MS / 2 + 20);
+    assert_true(mw_bench_wait_probes(&stream.bench, 2, 20000) >= 2);
+    assert_int_equal(mw_series_get_health(stream.a), MW_SERIES_LIVE);
+    assert_false(newest_flags(stream.a) & MW_CANDLE_UNPROVEN);
+    struct mw_connection_status status = end(&stream);
+    assert_int_equal(status.resubscribes, 0);
 }
 
 static void a_dead_stream_is_replaced_when_history_knows_more(void **state)
@@ -308,6 +331,7 @@ int main(void)
         cmocka_unit_test(each_look_in_vain_doubles_the_time_until_the_next),
         cmocka_unit_test(a_series_is_given_eight_times_its_cadence),
         cmocka_unit_test(a_quiet_market_on_a_healthy_socket_is_left_alone),
+        cmocka_unit_test(what_falls_silent_a_moment_before_the_rest_is_left_alone),
         cmocka_unit_test(a_dead_stream_is_replaced_when_history_knows_more),
         cmocka_unit_test(what_came_after_the_question_is_not_missed),
         cmocka_unit_test(a_series_that_missed_something_among_others_is_subscribed_again),

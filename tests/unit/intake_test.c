@@ -183,6 +183,75 @@ static void a_bar_that_another_connection_brought_is_taken_over(void **state)
     end(&bench);
 }
 
+/* --- the first row ---------------------------------------------------------------------------- */
+
+/* Whether the first minute is closed, and by its successor. */
+static bool first_is_doubtful(const struct bench *bench)
+{
+    struct mw_candle bar;
+    assert_int_equal(mw_series_read_from(bench->series, 0, 0, 1, false, &bar), 1);
+    assert_int_equal(bar.closed_by, MW_CLOSED_BY_SUCCESSOR);
+    bool doubtful = (bar.flags & MW_CANDLE_UNPROVEN) != 0;
+    assert_int_equal(mw_series_find_gap(bench->series, 0, 0, NULL), doubtful);
+    assert_int_equal(bench->gap_count, doubtful);
+    return doubtful;
+}
+
+static void a_connection_that_begins_with_the_next_bar_leaves_the_one_before_in_doubt(void **state)
+{
+    (void)state;
+    for (int heard = 0; heard < 2; heard++) {
+        struct bench bench;
+        begin(&bench, "");
+        bar(&bench, 10, 0, 1, "");
+        struct mw_intake first = bench.intake; /* and another connection takes its place */
+        mw_intake_init(&bench.intake, "demo", bench.protocol, bench.cache);
+        mw_intake_subscribe(&bench.intake, "BTC", "1m", bench.series);
+        if (heard != 0)
+            bar(&bench, 20, 0, 2, "");
+        bar(&bench, minute, minute, 1, "");
+        assert_int_equal(first_is_doubtful(&bench), heard == 0);
+        bar(&bench, 2 * minute, 2 * minute, 1, ""); /* from then on it sees what there is */
+        assert_false(mw_series_find_gap(bench.series, minute, INT64_MAX, NULL));
+        mw_intake_deinit(&first);
+        end(&bench);
+    }
+}
+
+static void a_new_socket_hears_each_series_for_the_first_time(void **state)
+{
+    (void)state;
+    for (int again = 0; again < 2; again++) {
+        struct bench bench;
+        begin(&bench, "");
+        bar(&bench, 10, 0, 1, "");
+        if (again != 0) /* another one carried the series, so that nothing was interrupted */
+            mw_subscriptions_forget_requests(&bench.intake.subscriptions);
+        bar(&bench, minute, minute, 1, "");
+        assert_int_equal(first_is_doubtful(&bench), again != 0);
+        end(&bench);
+    }
+}
+
+static void a_subscription_that_begins_with_the_next_bar_leaves_a_hole(void **state)
+{
+    (void)state;
+    struct bench bench;
+    begin(&bench, "");
+    struct mw_candle forming = {.open_ms = 0,
+                                .open = 1,
+                                .high = 1,
+                                .low = 1,
+                                .close = 1,
+                                .volume = 1,
+                                .state = MW_CANDLE_FORMING,
+                                .source = MW_SOURCE_LIVE};
+    mw_cache_put(bench.cache, bench.series, &forming, 10, NULL);
+    bar(&bench, minute, minute, 1, ",\"x\":true");
+    assert_true(first_is_doubtful(&bench));
+    end(&bench);
+}
+
 /* --- health ----------------------------------------------------------------------------------- */
 
 static void health_follows_candles_interruptions_and_subscriptions(void **state)
@@ -299,6 +368,9 @@ int main(void)
         cmocka_unit_test(bars_of_another_time_are_not_the_clocks),
         cmocka_unit_test(whoever_closes_a_bar_before_spares_the_clock),
         cmocka_unit_test(a_bar_that_another_connection_brought_is_taken_over),
+        cmocka_unit_test(a_connection_that_begins_with_the_next_bar_leaves_the_one_before_in_doubt),
+        cmocka_unit_test(a_new_socket_hears_each_series_for_the_first_time),
+        cmocka_unit_test(a_subscription_that_begins_with_the_next_bar_leaves_a_hole),
         cmocka_unit_test(health_follows_candles_interruptions_and_subscriptions),
         cmocka_unit_test(revisions_are_counted_late_ones_too),
         cmocka_unit_test(the_rows_of_a_snapshot_are_history),
