@@ -51,7 +51,7 @@ describe("messages", function()
         assert.equal(tonumber(row[column]), bars[i][field])
       end
     end
-    assert.is_true(bars.complete)
+    assert.is_true(bars.complete, bars.reason)
     local status = engine:status().feeds.demo
     assert.same({ "confirmed", 0 }, { status.state, status.reconnects })
     assert.is_nil(status.error)
