@@ -31,6 +31,7 @@ struct waiting {
 struct mw_acceptor {
     struct mw_acceptor_options options;
     struct lws *wsi; /* the listening socket; NULL while there is none */
+    int bound;       /* owns; keeps the port from others meanwhile; -1 for none */
     uint16_t port;
     struct waiting *waiting;
     lws_sorted_usec_list_t refusal; /* by time alone */
@@ -38,8 +39,8 @@ struct mw_acceptor {
     int64_t refuse_ms;
 };
 
-/* Returns the socket, or -1 with errno. */
-static int make_listening(const struct mw_address *address, uint16_t port)
+/* Returns a socket that has the port and refuses clients until it listens, or -1 with errno. */
+static int make_bound(const struct mw_address *address, uint16_t port)
 {
     char service[8];
     snprintf(service, sizeof(service), "%u", port);
@@ -53,13 +54,25 @@ static int make_listening(const struct mw_address *address, uint16_t port)
     }
     int one = 1, fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     bool good = fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == 0 &&
-                bind(fd, found->ai_addr, found->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0;
+                bind(fd, found->ai_addr, found->ai_addrlen) == 0;
     int error = errno;
     freeaddrinfo(found);
     if (!good && fd >= 0)
         close(fd);
     errno = error;
     return good ? fd : -1;
+}
+
+/* The same for one that listens: `bound`, which it owns, or a new one when that is -1. */
+static int make_listening(const struct mw_address *address, uint16_t port, int bound)
+{
+    int fd = bound >= 0 ? bound : make_bound(address, port);
+    if (fd < 0 || listen(fd, BACKLOG) == 0)
+        return fd;
+    int error = errno;
+    close(fd);
+    errno = error;
+    return -1;
 }
 
 static uint16_t port_of(int fd)
@@ -125,13 +138,15 @@ static void keep_waiting(struct mw_acceptor *acceptor, int fd, int64_t ms)
     lws_sul_schedule(acceptor->options.context, 0, &waiting->timer, on_waited, ms * LWS_US_PER_MS);
 }
 
-/* The socket taken away, and put back. */
+/* The socket taken away, and put back. The port is kept: whoever tries it again and again would
+ * sooner or later be given it as the port to come from, and be connected with itself. */
 
 static void on_return(lws_sorted_usec_list_t *timer)
 {
     mw_role_assert(&mw_server_thread);
     struct mw_acceptor *acceptor = MW_CONTAINER(timer, struct mw_acceptor, return_timer);
-    int fd = make_listening(acceptor->options.address, acceptor->port);
+    int fd = make_listening(acceptor->options.address, acceptor->port, acceptor->bound);
+    acceptor->bound = -1;
     if (fd >= 0 && watch(acceptor, fd))
         return;
     if (fd < 0)
@@ -148,6 +163,8 @@ static void on_refuse(lws_sorted_usec_list_t *timer)
     if (acceptor->wsi != NULL)
         lws_set_timeout(acceptor->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_SYNC);
     acceptor->wsi = NULL;
+    if (acceptor->bound < 0)
+        acceptor->bound = make_bound(acceptor->options.address, acceptor->port);
     lws_sul_schedule(acceptor->options.context, 0, &acceptor->return_timer, on_return,
                      acceptor->refuse_ms * LWS_US_PER_MS);
 }
@@ -216,12 +233,13 @@ void mw_acceptor_on_readable(struct mw_acceptor *acceptor)
 mw_status mw_acceptor_open(const struct mw_acceptor_options *options, struct mw_acceptor **out,
                            struct mw_error *err)
 {
-    int fd = make_listening(options->address, options->port);
+    int fd = make_listening(options->address, options->port, -1);
     if (fd < 0)
         return mw_fail(err, MW_ECONNECT, "cannot listen on %s port %u: %s", options->address->text,
                        options->port, strerror(errno));
     struct mw_acceptor *acceptor = mw_alloc_zero(sizeof(*acceptor));
     acceptor->options = *options;
+    acceptor->bound = -1;
     acceptor->port = port_of(fd);
     if (!watch(acceptor, fd)) {
         mw_free(acceptor);
@@ -242,6 +260,8 @@ void mw_acceptor_close(struct mw_acceptor *acceptor)
         close(acceptor->waiting->fd);
         forget(acceptor->waiting);
     }
+    if (acceptor->bound >= 0)
+        close(acceptor->bound);
     mw_free(acceptor);
 }
 
