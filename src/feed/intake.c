@@ -109,9 +109,9 @@ static void note_push(struct mw_intake *intake, struct mw_subscription *subscrip
     subscription->look_count = 0;
 }
 
-/* The first live row since nobody listened, or listened elsewhere, opens a bucket after the bar that
- * forms: whether the last update of that one was seen, by this connection or another, is unknown.
- * It is closed in doubt. */
+/* The first live row since nobody listened, or listened elsewhere, opens a bucket after the bar
+ * that forms: whether the last update of that one was seen, by this connection or another, is
+ * unknown. It is closed in doubt. */
 static void note_heard(struct mw_subscription *subscription, const struct mw_candle *candle)
 {
     struct mw_candle newest;
