@@ -188,6 +188,7 @@ static struct mw_ticket *find_ticket(struct mw_backfill_source_state *source,
     ticket->series = series;
     ticket->source = source;
     ticket->settle_open_ms = INT64_MIN;
+    ticket->retry_to_ms = INT64_MAX;
     for (int kind = 0; kind < MW_WORK_COUNT; kind++)
         init_backoff(source, &ticket->work[kind].backoff);
     mw_map_set(&source->tickets, &id, sizeof(id), ticket);
