@@ -217,9 +217,11 @@ void mw_backfill_want(struct mw_backfill *backfill, struct mw_series *series)
                           memory_order_relaxed);
     pthread_mutex_lock(&backfill->lock);
     struct mw_ticket *ticket = find_ticket(source, series);
+    bool is_full = mw_series_count(series) >= mw_cache_bars(backfill->cache);
+    if (!ticket->wanted || !is_full) /* it may have been idle while there was nothing to do */
+        leave(backfill, ticket, MW_WORK_FILL);
     if (!ticket->wanted) {
         ticket->wanted = true;
-        leave(backfill, ticket, MW_WORK_FILL);
         leave(backfill, ticket, MW_WORK_HOLES);
         leave(backfill, ticket, MW_WORK_GIVEN_UP);
     }
