@@ -298,7 +298,7 @@ function engine:unsubscribe(symbol, frequency) end
 ---@field from integer open time of the first bar
 ---@field to integer open time of the last bar
 ---@field buckets integer how many bars there would be
----@field given_up boolean whether nobody fills it any more
+---@field given_up boolean whether readers do not wait for it any more; it is tried again ever later
 local _gap = {}
 
 ---@class moonwick.status

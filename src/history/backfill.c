@@ -188,6 +188,7 @@ static struct mw_ticket *find_ticket(struct mw_backfill_source_state *source,
     ticket->series = series;
     ticket->source = source;
     ticket->settle_open_ms = INT64_MIN;
+    ticket->retry_to_ms = INT64_MAX;
     for (int kind = 0; kind < MW_WORK_COUNT; kind++)
         init_backoff(source, &ticket->work[kind].backoff);
     mw_map_set(&source->tickets, &id, sizeof(id), ticket);
@@ -216,9 +217,11 @@ void mw_backfill_want(struct mw_backfill *backfill, struct mw_series *series)
                           memory_order_relaxed);
     pthread_mutex_lock(&backfill->lock);
     struct mw_ticket *ticket = find_ticket(source, series);
+    bool is_full = mw_series_count(series) >= mw_cache_bars(backfill->cache);
+    if (!ticket->wanted || !is_full) /* it may have been idle while there was nothing to do */
+        leave(backfill, ticket, MW_WORK_FILL);
     if (!ticket->wanted) {
         ticket->wanted = true;
-        leave(backfill, ticket, MW_WORK_FILL);
         leave(backfill, ticket, MW_WORK_HOLES);
         leave(backfill, ticket, MW_WORK_GIVEN_UP);
     }

@@ -78,7 +78,7 @@ MW_MUST_USE mw_status mw_backfill_start(struct mw_backfill *backfill, struct mw_
 void mw_backfill_stop(struct mw_backfill *backfill);
 
 /* Fills the ring of a series that is wanted from now on, and its holes. Does nothing for one that
- * is wanted already, or whose feed has no source. A series that was subscribed and is
+ * is wanted already and full, or whose feed has no source. A series that was subscribed and is
  * MW_SERIES_IDLE again is dropped, until it is wanted once more. */
 void mw_backfill_want(struct mw_backfill *backfill, struct mw_series *series);
 /* The holes of `series` have changed: for mw_cache_on_gap. */

@@ -74,7 +74,8 @@ static void put_off(struct mw_backfill_source_state *source, const struct mw_ask
     uint32_t failure_count = ++work->failure_count;
     work->at_ms = now_ms + mw_backoff_next_ms(&work->backoff);
     if (ask->kind == MW_WORK_GIVEN_UP) {
-        work->at_ms = now_ms + slow_ms(source, failure_count - 1);
+        work->at_ms = now_ms + slow_ms(source, ask->ticket->retry_rounds);
+        ask->ticket->retry_rounds += mw_backfill_pass_over(ask);
         return;
     }
     if (failure_count < MW_BACKFILL_ATTEMPTS_MAX)
@@ -165,15 +166,24 @@ static void use(struct mw_backfill_source_state *source, const struct mw_ask *as
         work->due = false;
     if (done || merged->put > 0 || merged->holes_changed) {
         work->failure_count = 0;
+        if (ask->kind == MW_WORK_GIVEN_UP)
+            ask->ticket->retry_rounds = 0;
         work->at_ms = 0;
         mw_backoff_reset(&work->backoff);
     } else {
         struct mw_error err;
         mw_fail(&err, MW_EHISTORY, "the answer proves nothing, no later bar is in it");
         name_series(ask->ticket->series, &err);
+        bool repeats = ask->ticket->retry_repeats;
         put_off(source, ask, &err); /* the venue's history lags */
-        if (merged->doubt && work->failure_count < MW_BACKFILL_ATTEMPTS_MAX)
+        if (merged->doubt && ask->kind == MW_WORK_GIVEN_UP && !repeats) {
+            ask->ticket->retry_repeats = true; /* the second answer has to be of the same holes */
+            ask->ticket->retry_to_ms = ask->hole_to_ms;
+            work->at_ms = 0;
+        } else if (merged->doubt && ask->kind != MW_WORK_GIVEN_UP &&
+                   work->failure_count < MW_BACKFILL_ATTEMPTS_MAX) {
             work->at_ms = 0; /* the second answer may come at once */
+        }
     }
     mw_backfill_demand(ask->ticket, MW_WORK_HOLES); /* rows may have opened some */
     if (ask->kind == MW_WORK_PROBE && done)

@@ -49,6 +49,14 @@ struct mw_ticket {
     bool subscribed;        /* was seen not to be idle */
     bool fill_ended;        /* the last answer had nothing older */
     int64_t settle_open_ms; /* the bar that was waited for once */
+    /* Stretches that were given up are asked for in turn, from the newest to the oldest: the newest
+     * bucket of the next, how often all have been asked for in vain, and whether the last answer
+     * has to be confirmed by another. */
+    int64_t retry_to_ms;
+    uint32_t retry_rounds;
+    bool retry_repeats;
+    int64_t rank_ms; /* while one is chosen: higher goes first; see mw_backfill_plan */
+    bool ranked;
     struct mw_work work[MW_WORK_COUNT];
 };
 
@@ -58,6 +66,7 @@ struct mw_ask {
     mw_work_kind kind;
     int64_t from_ms, to_ms;
     uint32_t count;
+    int64_t hole_from_ms, hole_to_ms; /* of holes: the stretch within, first and last bucket */
 };
 
 struct mw_backfill_source_state {
@@ -95,6 +104,9 @@ struct mw_backfill {
  * there is none; `wake_ms` is then lowered to when there will be. */
 bool mw_backfill_plan(struct mw_backfill_source_state *source, int64_t now_ms, struct mw_ask *ask,
                       int64_t *wake_ms) MW_ON(mw_history_thread);
+/* The stretch of `ask`, which was given up, has been asked for in vain: the next older one is next.
+ * Returns whether all have been asked for. */
+bool mw_backfill_pass_over(const struct mw_ask *ask) MW_ON(mw_history_thread);
 /* Makes work due now. */
 void mw_backfill_demand(struct mw_ticket *ticket, mw_work_kind kind) MW_ON(mw_history_thread);
 /* Gives up the open holes of a ticket; they are asked for again after the source's retry_s. */

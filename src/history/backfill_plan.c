@@ -43,7 +43,7 @@ void mw_backfill_give_up(struct mw_ticket *ticket, int64_t from_ms, int64_t to_m
     mw_cache_touch(ticket->source->backfill->cache, ticket->series);
     struct mw_work *work = &ticket->work[MW_WORK_GIVEN_UP];
     mw_backfill_demand(ticket, MW_WORK_GIVEN_UP);
-    work->failure_count = 0; /* these holes have not been asked for in vain */
+    work->failure_count = ticket->retry_rounds = 0; /* these have not been asked for in vain */
     work->at_ms = now_ms + (int64_t)(ticket->source->options.retry_s * MW_MS_PER_SECOND);
 }
 
@@ -64,23 +64,45 @@ static uint32_t read_gaps(struct mw_ticket *ticket, struct mw_gap **gaps)
     return count;
 }
 
+/* The newest hole that `kind` is about. Those that were given up come in turn; after the oldest the
+ * newest again. */
+static bool find_newest(struct mw_ticket *ticket, mw_work_kind kind, struct mw_gap *gap)
+{
+    if (kind == MW_WORK_HOLES)
+        return mw_series_find_newest_gap(ticket->series, false, INT64_MAX, gap);
+    if (!mw_series_find_newest_gap(ticket->series, true, ticket->retry_to_ms, gap)) {
+        ticket->retry_to_ms = INT64_MAX;
+        if (!mw_series_find_newest_gap(ticket->series, true, INT64_MAX, gap))
+            return false;
+    }
+    if (gap->to_ms > ticket->retry_to_ms)
+        gap->to_ms = ticket->retry_to_ms;
+    return true;
+}
+
+bool mw_backfill_pass_over(const struct mw_ask *ask) MW_ON(mw_history_thread)
+{
+    struct mw_gap gap;
+    ask->ticket->retry_to_ms = before(ask->ticket, ask->hole_from_ms);
+    ask->ticket->retry_repeats = false;
+    return !mw_series_find_newest_gap(ask->ticket->series, true, ask->ticket->retry_to_ms, &gap);
+}
+
 /* The newest stretch of holes that fits into `room` rows: to its newest bucket from the oldest
  * bucket within reach that is in a hole too. False when there is none. */
-static bool find_stretch(struct mw_ticket *ticket, bool given_up, uint32_t room, int64_t *from_ms,
-                         int64_t *to_ms)
+static bool find_stretch(struct mw_ticket *ticket, mw_work_kind kind, uint32_t room,
+                         int64_t *from_ms, int64_t *to_ms)
 {
-    struct mw_gap *gaps;
-    uint32_t count = read_gaps(ticket, &gaps), newest = count;
-    while (newest > 0 && gaps[newest - 1].given_up != given_up)
-        newest--;
-    if (newest == 0)
+    struct mw_gap newest, *gaps;
+    if (!find_newest(ticket, kind, &newest))
         return false;
-    *from_ms = *to_ms = gaps[newest - 1].to_ms;
+    uint32_t count = read_gaps(ticket, &gaps);
+    *from_ms = *to_ms = newest.to_ms;
     int64_t reach_ms = *to_ms;
-    for (uint32_t i = 1; i < room && reach_ms > gaps[0].from_ms; i++)
+    for (uint32_t i = 1; i < room && count > 0 && reach_ms > gaps[0].from_ms; i++)
         reach_ms = before(ticket, reach_ms);
-    for (uint32_t i = 0; i < newest; i++) {
-        if (gaps[i].given_up != given_up || gaps[i].to_ms < reach_ms)
+    for (uint32_t i = 0; i < count && gaps[i].from_ms < *from_ms; i++) {
+        if (gaps[i].given_up != (kind == MW_WORK_GIVEN_UP) || gaps[i].to_ms < reach_ms)
             continue;
         *from_ms = gaps[i].from_ms > reach_ms ? gaps[i].from_ms : reach_ms;
         break;
@@ -114,30 +136,45 @@ static int64_t settle_delay(struct mw_ticket *ticket, int64_t to_ms)
     return delay_ms > settle_ms ? settle_ms : delay_ms;
 }
 
-static bool plan_holes(struct mw_ticket *ticket, mw_work_kind kind, int64_t now_ms,
-                       struct mw_ask *ask)
+static void end_work(struct mw_work *work)
+{
+    work->due = false;
+    work->failure_count = 0;
+    mw_backoff_reset(&work->backoff);
+}
+
+/* Whether there is a hole that is worth asking for now. */
+static bool rank_holes(struct mw_ticket *ticket, mw_work_kind kind, int64_t now_ms)
 {
     struct mw_work *work = &ticket->work[kind];
-    uint32_t room = row_count_max(ticket) - 2; /* the bars before and after it come along */
-    int64_t from_ms, to_ms;
-    if (!find_stretch(ticket, kind == MW_WORK_GIVEN_UP, room, &from_ms, &to_ms)) {
-        work->due = false;
-        work->failure_count = 0;
-        mw_backoff_reset(&work->backoff);
+    struct mw_gap gap;
+    if (!find_newest(ticket, kind, &gap)) {
+        end_work(work);
         return false;
     }
+    int64_t delay_ms = settle_delay(ticket, gap.to_ms);
+    if (delay_ms > 0)
+        work->at_ms = now_ms + delay_ms;
+    ticket->rank_ms = gap.to_ms;
+    return delay_ms <= 0;
+}
+
+static bool plan_holes(struct mw_ticket *ticket, mw_work_kind kind, struct mw_ask *ask)
+{
+    uint32_t room = row_count_max(ticket) - 2; /* the bars before and after it come along */
+    int64_t from_ms, to_ms;
+    if (!find_stretch(ticket, kind, room, &from_ms, &to_ms)) {
+        end_work(&ticket->work[kind]);
+        return false;
+    }
+    ask->hole_from_ms = from_ms;
+    ask->hole_to_ms = to_ms;
     struct mw_candle bar;
     ask->from_ms = from_ms;
     ask->to_ms = mw_timeframe_next(timeframe_of(ticket), to_ms);
-    if (mw_series_read_from(ticket->series, to_ms + 1, INT64_MAX, 1, true, &bar) == 0) {
-        int64_t delay_ms = settle_delay(ticket, to_ms);
-        if (delay_ms > 0) {
-            work->at_ms = now_ms + delay_ms;
-            return false;
-        }
-    } else if (count_buckets(ticket, from_ms, bar.open_ms, room + 1) <= room + 1) {
+    if (mw_series_read_from(ticket->series, to_ms + 1, INT64_MAX, 1, true, &bar) == 1 &&
+        count_buckets(ticket, from_ms, bar.open_ms, room + 1) <= room + 1)
         ask->to_ms = bar.open_ms;
-    }
     int64_t before_ms = before(ticket, from_ms);
     if (mw_series_read_from(ticket->series, before_ms, before_ms, 1, true, &bar) == 1)
         ask->from_ms = before_ms;
@@ -155,6 +192,20 @@ static bool plan_probe(struct mw_ticket *ticket, struct mw_ask *ask)
     ask->from_ms = INT64_MIN;
     if (mw_series_read_last(ticket->series, INT64_MAX, 1, true, &newest) == 1)
         ask->from_ms = newest.open_ms;
+    return true;
+}
+
+/* Those whose ring begins latest are furthest from full. */
+static bool rank_fill(struct mw_ticket *ticket)
+{
+    struct mw_candle oldest;
+    if (mw_series_count(ticket->series) >= mw_cache_bars(ticket->source->backfill->cache)) {
+        ticket->work[MW_WORK_FILL].due = false;
+        return false;
+    }
+    ticket->rank_ms = INT64_MAX;
+    if (mw_series_read_from(ticket->series, INT64_MIN, INT64_MAX, 1, true, &oldest) == 1)
+        ticket->rank_ms = oldest.open_ms;
     return true;
 }
 
@@ -178,15 +229,25 @@ static bool plan_fill(struct mw_ticket *ticket, struct mw_ask *ask)
     return true;
 }
 
-static bool plan_work(struct mw_ticket *ticket, mw_work_kind kind, int64_t now_ms,
-                      struct mw_ask *ask)
+/* Whether there is something to ask, as far as can be told at once; sets `rank_ms` then. */
+static bool rank_work(struct mw_ticket *ticket, mw_work_kind kind, int64_t now_ms)
+{
+    ticket->rank_ms = INT64_MAX;
+    if (kind == MW_WORK_PROBE)
+        return true;
+    if (kind == MW_WORK_FILL)
+        return rank_fill(ticket);
+    return rank_holes(ticket, kind, now_ms);
+}
+
+static bool plan_work(struct mw_ticket *ticket, mw_work_kind kind, struct mw_ask *ask)
 {
     *ask = (struct mw_ask){.ticket = ticket, .kind = kind};
     if (kind == MW_WORK_PROBE)
         return plan_probe(ticket, ask);
     if (kind == MW_WORK_FILL)
         return plan_fill(ticket, ask);
-    return plan_holes(ticket, kind, now_ms, ask);
+    return plan_holes(ticket, kind, ask);
 }
 
 /* --- choosing --------------------------------------------------------------------------------- */
@@ -227,27 +288,44 @@ static void tidy(struct mw_backfill_source_state *source)
     }
 }
 
+/* Ranks what may be tried now; of equals, the one that has waited longer is the best. */
+static struct mw_ticket *rank(struct mw_backfill_source_state *source, mw_work_kind kind,
+                              int64_t now_ms, int64_t *wake_ms)
+{
+    struct mw_ticket *best = NULL;
+    for (struct mw_ticket *ticket = source->active; ticket != NULL; ticket = ticket->next_active) {
+        struct mw_work *work = &ticket->work[kind];
+        ticket->ranked = work->due && work->at_ms <= now_ms && rank_work(ticket, kind, now_ms);
+        if (ticket->ranked && (best == NULL || ticket->rank_ms >= best->rank_ms))
+            best = ticket;
+        if (work->due && work->at_ms > now_ms && work->at_ms < *wake_ms)
+            *wake_ms = work->at_ms;
+    }
+    return best;
+}
+
+/* A whole plan costs much more than a rank, and hardly ever finds that there is nothing after all:
+ * then a hole has been filled meanwhile. */
+static struct mw_ticket *next_best(struct mw_backfill_source_state *source)
+{
+    struct mw_ticket *best = NULL;
+    for (struct mw_ticket *ticket = source->active; ticket != NULL; ticket = ticket->next_active)
+        if (ticket->ranked && (best == NULL || ticket->rank_ms >= best->rank_ms))
+            best = ticket;
+    return best;
+}
+
 bool mw_backfill_plan(struct mw_backfill_source_state *source, int64_t now_ms, struct mw_ask *ask,
                       int64_t *wake_ms) MW_ON(mw_history_thread)
 {
     tidy(source);
     for (int kind = 0; kind < MW_WORK_COUNT; kind++) {
-        bool found = false;
-        for (struct mw_ticket *ticket = source->active; ticket != NULL;
-             ticket = ticket->next_active) {
-            struct mw_work *work = &ticket->work[kind];
-            struct mw_ask one;
-            if (work->due && work->at_ms <= now_ms &&
-                plan_work(ticket, (mw_work_kind)kind, now_ms, &one) &&
-                (!found || one.to_ms >= ask->to_ms)) { /* equal: the one that has waited longer */
-                *ask = one;
-                found = true;
-            }
-            if (work->due && work->at_ms > now_ms && work->at_ms < *wake_ms)
-                *wake_ms = work->at_ms;
+        struct mw_ticket *best = rank(source, (mw_work_kind)kind, now_ms, wake_ms);
+        for (; best != NULL; best = next_best(source)) {
+            if (plan_work(best, (mw_work_kind)kind, ask))
+                return true;
+            best->ranked = false;
         }
-        if (found)
-            return true;
     }
     tidy(source);
     return false;

@@ -121,6 +121,11 @@ uint64_t mw_series_gap_version(const struct mw_series *series);
 bool mw_series_find_gap(struct mw_series *series, int64_t from_ms, int64_t to_ms,
                         struct mw_gap *gap);
 
+/* The newest hole, given up or not, that begins at or before until_ms, whole. False when there is
+ * none. */
+bool mw_series_find_newest_gap(struct mw_series *series, bool given_up, int64_t until_ms,
+                               struct mw_gap *gap);
+
 /* How many holes there are; takes no lock. */
 uint32_t mw_series_gap_count(const struct mw_series *series);
 

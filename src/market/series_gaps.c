@@ -62,6 +62,22 @@ bool mw_series_find_gap(struct mw_series *series, int64_t from_ms, int64_t to_ms
     return found != NULL;
 }
 
+bool mw_series_find_newest_gap(struct mw_series *series, bool given_up, int64_t until_ms,
+                               struct mw_gap *gap)
+{
+    if (atomic_load_explicit(&series->gap_count, memory_order_acquire) == 0)
+        return false;
+    pthread_mutex_lock(&series->lock);
+    const struct mw_gap *list = series->gaps.list;
+    uint32_t i = series->gaps.count;
+    while (i > 0 && (list[i - 1].given_up != given_up || list[i - 1].from_ms > until_ms))
+        i--;
+    if (i > 0)
+        *gap = list[i - 1];
+    pthread_mutex_unlock(&series->lock);
+    return i > 0;
+}
+
 uint32_t mw_series_copy_gaps(struct mw_series *series, struct mw_gap *out, uint32_t room)
 {
     pthread_mutex_lock(&series->lock);

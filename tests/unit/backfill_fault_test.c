@@ -90,6 +90,25 @@ static void gives_a_hole_up_and_comes_back_to_it(void **state)
     expect_given_up(MW_HISTORY_CUT, 200, "history of X 1m: http://127.0.0.1:");
 }
 
+static void a_stretch_that_cannot_be_filled_does_not_hold_up_older_ones(void **state)
+{
+    (void)state;
+    struct mw_history_bench bench;
+    mw_history_bench_begin(&bench, 20, 5);
+    bench.server.code = 400;
+    mw_history_server_set(&bench.server, MW_HISTORY_STATUS, 0);
+    mw_history_bench_put_live(&bench, 0, true);
+    mw_history_bench_put_live(&bench, 10, true);
+    mw_history_bench_put_live(&bench, 30, true); /* the history ends before it */
+    MW_WAIT_UNTIL(&bench, mw_history_bench_has_gap(&bench, true) &&
+                              !mw_history_bench_has_gap(&bench, false));
+    mw_history_server_set(&bench.server, MW_HISTORY_GOOD, 0);
+    MW_WAIT_UNTIL(&bench, !mw_series_find_gap(bench.series, mw_history_open_ms(1),
+                                              mw_history_open_ms(9), NULL));
+    assert_true(mw_history_bench_has_gap(&bench, true));
+    mw_history_bench_end(&bench);
+}
+
 static void stays_away_for_as_long_as_it_is_asked_to(void **state)
 {
     (void)state;
@@ -195,6 +214,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(wrong_answers_leave_the_series_and_are_asked_again),
         cmocka_unit_test(gives_a_hole_up_and_comes_back_to_it),
+        cmocka_unit_test(a_stretch_that_cannot_be_filled_does_not_hold_up_older_ones),
         cmocka_unit_test(stays_away_for_as_long_as_it_is_asked_to),
         cmocka_unit_test(keeps_to_the_rate),
         cmocka_unit_test(stops_at_once_with_a_request_under_way),

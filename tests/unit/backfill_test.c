@@ -248,6 +248,22 @@ static void a_series_that_nobody_wants_any_more_is_dropped(void **state)
     mw_history_bench_end(&bench);
 }
 
+static void a_series_that_is_wanted_again_is_filled_further(void **state)
+{
+    (void)state;
+    struct mw_history_bench bench;
+    mw_history_bench_begin(&bench, 9, 40);
+    mw_series_set_health(bench.series, MW_SERIES_STALE);
+    mw_backfill_want(bench.backfill, bench.series);
+    MW_WAIT_UNTIL(&bench, mw_series_count(bench.series) == 9 && mw_history_bench_is_idle(&bench));
+    mw_series_set_health(bench.series, MW_SERIES_IDLE); /* while nothing is left to ask */
+    int count = mw_history_server_count(&bench.server);
+    mw_series_set_health(bench.series, MW_SERIES_STALE);
+    mw_backfill_want(bench.backfill, bench.series);
+    mw_history_server_wait(&bench.server, count + 1);
+    mw_history_bench_end(&bench);
+}
+
 /* --- sources ---------------------------------------------------------------------------------- */
 
 static void knows_where_to_ask(void **state)
@@ -299,6 +315,7 @@ int main(void)
         cmocka_unit_test(a_probe_that_finds_nothing_newer_leaves_the_health_to_the_stream),
         cmocka_unit_test(a_probe_puts_what_was_missed),
         cmocka_unit_test(a_series_that_nobody_wants_any_more_is_dropped),
+        cmocka_unit_test(a_series_that_is_wanted_again_is_filled_further),
         cmocka_unit_test(knows_where_to_ask),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
