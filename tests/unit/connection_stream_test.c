@@ -183,7 +183,7 @@ static void a_quiet_market_on_a_healthy_socket_is_left_alone(void **state)
     assert_in_range(mw_bench_wait_probes(&stream.bench, 0, 0), 2, 8); /* of A and B, doubling */
     assert_int_equal(mw_series_get_health(stream.a), MW_SERIES_LIVE);
     assert_false(newest_flags(stream.a) & MW_CANDLE_UNPROVEN);
-    assert_true(mw_made_venue_heard(&stream.venue, "ping;ping;ping;"));
+    mw_made_venue_wait(&stream.venue, "ping;ping;ping;");
     struct mw_connection_status status = end(&stream);
     assert_int_equal(status.resubscribes, 0);
     assert_int_equal(status.reconnects, 0);
