@@ -68,7 +68,7 @@ void trial_of_seed(struct trial *trial, uint64_t seed, const char *folder)
                        {5, 'm'}},
         .speed = slow ? 1 : 600 + (double)((dice >> 32) % 600),
         .cache_bars = 60 + (uint32_t)(dice >> 40) % 200,
-        .patience_ms = 150,
+        .patience_ms = slow ? 400 : 150, /* slow: updates come every 250 ms, or later */
         .faults_ms = slow ? 3000 : 600 + (int64_t)(dice >> 48) % 900};
     set_folder(trial, folder);
     double rate = 1 + mw_random_unit(&random) * (slow ? RATE_MAX / 4 : RATE_MAX);
