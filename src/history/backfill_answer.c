@@ -1,10 +1,14 @@
 /* backfill_answer.c - what comes of a request: bars, proofs, or another attempt later. */
 #include "history/backfill_parts.h"
 
+#include <stdio.h>
+
 #include "base/check.h"
 #include "base/clock.h"
 
 enum { HTTP_OK = 200, HTTP_BANNED = 418, HTTP_BUSY = 429, HTTP_SERVER_FAULT = 500 };
+
+enum { HELD_BYTES = 48 };
 
 static void name_series(struct mw_series *series, struct mw_error *err)
 {
@@ -12,6 +16,13 @@ static void name_series(struct mw_series *series, struct mw_error *err)
     char text[MW_TIMEFRAME_BYTES_MAX];
     mw_fail_within(err, err->status, "history of %s %s", key->symbol,
                    mw_timeframe_format(key->timeframe, text));
+}
+
+/* What a gate has held back since its last line, as the end of this one. */
+static const char *and_held(uint64_t held, char text[HELD_BYTES])
+{
+    snprintf(text, HELD_BYTES, " (and %llu like it)", (unsigned long long)held);
+    return held > 0 ? text : "";
 }
 
 static void note_failure(struct mw_backfill_source_state *source, const struct mw_error *err)
@@ -22,9 +33,10 @@ static void note_failure(struct mw_backfill_source_state *source, const struct m
     source->status.error = *err;
     pthread_mutex_unlock(&source->backfill->lock);
     uint64_t held;
+    char text[HELD_BYTES];
     if (mw_log_gate_pass(&source->gate, mw_clock_monotonic_ms(), &held))
-        mw_log(MW_LOG_WARN, "feed %s: %s (%llu more like it)", source->options.feed, err->message,
-               (unsigned long long)held);
+        mw_log(MW_LOG_WARN, "feed %s: %s%s", source->options.feed, err->message,
+               and_held(held, text));
 }
 
 static void tell(struct mw_backfill_source_state *source, const struct mw_error *err)
@@ -47,10 +59,11 @@ static void log_filled(struct mw_backfill_source_state *source, const struct mw_
         return;
     const struct mw_series_key *key = mw_series_key(ask->ticket->series);
     char timeframe[MW_TIMEFRAME_BYTES_MAX], from[MW_TIME_TEXT_BYTES], to[MW_TIME_TEXT_BYTES];
-    mw_log(MW_LOG_INFO, "feed %s: history fills %u bars of %s %s from %s to %s (%llu more like it)",
-           source->options.feed, merged->put, key->symbol,
-           mw_timeframe_format(key->timeframe, timeframe), mw_time_format(merged->oldest_ms, from),
-           mw_time_format(merged->newest_ms, to), (unsigned long long)held);
+    char text[HELD_BYTES];
+    mw_log(MW_LOG_INFO, "feed %s: history of %s %s: %u %s put, the answer spans %s to %s%s",
+           source->options.feed, key->symbol, mw_timeframe_format(key->timeframe, timeframe),
+           merged->put, merged->put == 1 ? "bar" : "bars", mw_time_format(merged->oldest_ms, from),
+           mw_time_format(merged->newest_ms, to), and_held(held, text));
 }
 
 /* --- failures --------------------------------------------------------------------------------- */
