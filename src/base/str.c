@@ -8,6 +8,20 @@
 
 #include "base/check.h"
 
+char *mw_text_copy(const char *text)
+{
+    return text != NULL ? mw_strdup(text) : NULL;
+}
+
+void mw_texts_free(char ***texts, uint32_t *count)
+{
+    for (uint32_t i = 0; i < *count; i++)
+        mw_free((*texts)[i]);
+    mw_free(*texts);
+    *texts = NULL;
+    *count = 0;
+}
+
 void mw_str_deinit(struct mw_str *str)
 {
     mw_free(str->data);

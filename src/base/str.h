@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/status.h"
 
@@ -40,6 +41,12 @@ void mw_str_drop(struct mw_str *str, size_t length);
 
 /* Reads a whole file of at most `str->length_max` bytes into `str`. Errors: MW_EIO, MW_ELIMIT. */
 MW_MUST_USE mw_status mw_str_read_file(struct mw_str *str, const char *path, struct mw_error *err);
+
+/* A copy of `text`, owned by the caller, or NULL for NULL. */
+char *mw_text_copy(const char *text);
+
+/* Frees a list of texts and what is in it, and leaves it empty. */
+void mw_texts_free(char ***texts, uint32_t *count);
 
 /* The one of `count` names nearest to `text` by edit distance, or NULL when none is near (more than
  * a third of its letters off, at least two allowed, and something of the name kept). For "did you

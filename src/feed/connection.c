@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/random.h"
+#include "base/str.h"
 #include "feed/connection_parts.h"
 #include "net/url.h"
 
@@ -18,20 +19,6 @@ const char *mw_connection_state_text(mw_connection_state state)
     };
     MW_CHECK((unsigned)state < MW_CONNECTION_STATE_COUNT);
     return texts[state];
-}
-
-static char *copy_text(const char *text)
-{
-    return text != NULL ? mw_strdup(text) : NULL;
-}
-
-static void free_endpoints(struct mw_connection *connection)
-{
-    for (uint32_t i = 0; i < connection->endpoint_count; i++)
-        mw_free(connection->endpoints[i]);
-    mw_free(connection->endpoints);
-    connection->endpoints = NULL;
-    connection->endpoint_count = 0;
 }
 
 mw_status mw_connection_set_endpoints(struct mw_connection *connection,
@@ -47,7 +34,7 @@ mw_status mw_connection_set_endpoints(struct mw_connection *connection,
         if (status != MW_OK)
             return mw_fail_within(err, status, "feed %s", connection->name);
     }
-    free_endpoints(connection);
+    mw_texts_free(&connection->endpoints, &connection->endpoint_count);
     connection->endpoints = mw_alloc_zero(endpoint_count * sizeof(char *));
     for (uint32_t i = 0; i < endpoint_count; i++)
         connection->endpoints[connection->endpoint_count++] = mw_strdup(endpoints[i]);
@@ -62,9 +49,9 @@ mw_status mw_connection_new(const struct mw_connection_options *options,
     struct mw_connection *connection = mw_alloc_zero(sizeof(*connection));
     snprintf(connection->name, sizeof(connection->name), "%s", options->name);
     connection->options = *options;
-    connection->ca_file = copy_text(options->ca_file);
-    connection->csrf_token = copy_text(options->csrf_token);
-    connection->market_type = copy_text(options->market_type);
+    connection->ca_file = mw_text_copy(options->ca_file);
+    connection->csrf_token = mw_text_copy(options->csrf_token);
+    connection->market_type = mw_text_copy(options->market_type);
     connection->protocol = protocol;
     connection->tap = mw_capture_tap(options->capture, options->capture_feed);
     mw_intake_init(&connection->intake, connection->name, protocol, options->cache);
@@ -102,7 +89,7 @@ void mw_connection_free(struct mw_connection *connection)
         next = command->next;
         mw_free(command);
     }
-    free_endpoints(connection);
+    mw_texts_free(&connection->endpoints, &connection->endpoint_count);
     mw_intake_deinit(&connection->intake);
     mw_map_deinit(&connection->wanted);
     mw_map_deinit(&connection->flowing);

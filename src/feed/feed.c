@@ -4,26 +4,13 @@
 #include <stdio.h>
 
 #include "base/check.h"
+#include "base/str.h"
 #include "feed/feed_parts.h"
-
-static char *copy_text(const char *text)
-{
-    return text != NULL ? mw_strdup(text) : NULL;
-}
-
-static void free_endpoints(struct mw_feed *feed)
-{
-    for (uint32_t i = 0; i < feed->endpoint_count; i++)
-        mw_free(feed->endpoints[i]);
-    mw_free(feed->endpoints);
-    feed->endpoints = NULL;
-    feed->endpoint_count = 0;
-}
 
 static void copy_endpoints(struct mw_feed *feed, const char *const *endpoints,
                            uint32_t endpoint_count)
 {
-    free_endpoints(feed);
+    mw_texts_free(&feed->endpoints, &feed->endpoint_count);
     feed->endpoints = mw_alloc_zero((endpoint_count + 1) * sizeof(char *));
     for (uint32_t i = 0; i < endpoint_count; i++)
         feed->endpoints[feed->endpoint_count++] = mw_strdup(endpoints[i]);
@@ -38,9 +25,9 @@ mw_status mw_feed_new(const struct mw_connection_options *options, const char *p
     feed->overlap_ms = MW_FEED_OVERLAP_MS;
     feed->options = *options;
     feed->options.name = feed->name;
-    feed->options.ca_file = feed->ca_file = copy_text(options->ca_file);
-    feed->options.csrf_token = feed->csrf_token = copy_text(options->csrf_token);
-    feed->options.market_type = feed->market_type = copy_text(options->market_type);
+    feed->options.ca_file = feed->ca_file = mw_text_copy(options->ca_file);
+    feed->options.csrf_token = feed->csrf_token = mw_text_copy(options->csrf_token);
+    feed->options.market_type = feed->market_type = mw_text_copy(options->market_type);
     feed->protocol_file = mw_strdup(protocol_file);
     copy_endpoints(feed, options->endpoints, options->endpoint_count);
     pthread_mutex_init(&feed->telling, NULL);
@@ -66,7 +53,7 @@ void mw_feed_free(struct mw_feed *feed)
     mw_wake_deinit(&feed->wake);
     pthread_mutex_destroy(&feed->lock);
     pthread_mutex_destroy(&feed->telling);
-    free_endpoints(feed);
+    mw_texts_free(&feed->endpoints, &feed->endpoint_count);
     mw_free(feed->retired);
     mw_free(feed->market_type);
     mw_free(feed->csrf_token);

@@ -155,7 +155,7 @@ static int ask_protected(lua_State *L)
     if (body_length > MW_HISTORY_BODY_BYTES_MAX || (body != NULL && strlen(body) != body_length))
         return luaL_error(L, "body: want text of at most %d bytes", MW_HISTORY_BODY_BYTES_MAX);
     ask->url = mw_strdup(url);
-    ask->body = body != NULL ? mw_strdup(body) : NULL;
+    ask->body = mw_text_copy(body);
     return 0;
 }
 

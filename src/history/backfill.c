@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/random.h"
+#include "base/str.h"
 #include "net/url.h"
 
 enum { GAP_ROOM = 64 }; /* at first */
@@ -59,11 +60,6 @@ static mw_status check_base(const char *base, struct mw_error *err)
     return MW_OK;
 }
 
-static char *copy(const char *text)
-{
-    return text != NULL ? mw_strdup(text) : NULL;
-}
-
 static double or_default(double value, double otherwise)
 {
     return value > 0 ? value : otherwise;
@@ -101,8 +97,8 @@ mw_status mw_backfill_add(struct mw_backfill *backfill, const struct mw_backfill
     struct mw_backfill_source *options = &state->options;
     *options = *source;
     options->feed = mw_strdup(source->feed);
-    options->ca_file = copy(source->ca_file);
-    options->market_type = copy(source->market_type);
+    options->ca_file = mw_text_copy(source->ca_file);
+    options->market_type = mw_text_copy(source->market_type);
     options->base = NULL; /* `base` has it */
     options->retry_s = or_default(source->retry_s, MW_BACKFILL_RETRY_MS / 1000.0);
     options->base_s = or_default(source->base_s, MW_BACKFILL_BASE_MS / 1000.0);
@@ -113,7 +109,7 @@ mw_status mw_backfill_add(struct mw_backfill *backfill, const struct mw_backfill
         options->timeout_ms = MW_BACKFILL_TIMEOUT_MS;
     if (source->answer_bytes_max == 0)
         options->answer_bytes_max = MW_BACKFILL_ANSWER_BYTES_MAX;
-    state->base = copy(base);
+    state->base = mw_text_copy(base);
     state->merger = mw_merger_new(backfill->cache, options->protocol, options->settle_ms);
     init_backoff(state, &state->backoff);
     backfill->sources[backfill->source_count++] = state;

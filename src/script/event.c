@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/str.h"
 
 const char *mw_event_kind_text(mw_event_kind kind)
 {
@@ -89,8 +90,8 @@ void mw_event_queue_put(struct mw_event_queue *queue, const struct mw_event *eve
 {
     struct mw_event *copy = mw_alloc(sizeof(*copy));
     *copy = *event;
-    copy->text = event->text != NULL ? mw_strdup(event->text) : NULL;
-    copy->json = event->json != NULL ? mw_strdup(event->json) : NULL;
+    copy->text = mw_text_copy(event->text);
+    copy->json = mw_text_copy(event->json);
 
     struct mw_event *dropped = NULL;
     pthread_mutex_lock(&queue->lock);

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/decimal.h"
 #include "base/map.h"
+#include "base/str.h"
 
 static const char simulator_endpoint[] = "simulator";
 static const double year_9999_ms = 253402300799999.0;
@@ -59,15 +60,6 @@ static mw_status read_protocol(struct mw_reader *reader, const struct mw_key *ke
     return MW_OK;
 }
 
-static void free_texts(char ***texts, uint32_t *count)
-{
-    for (uint32_t i = 0; i < *count; i++)
-        mw_free((*texts)[i]);
-    mw_free(*texts);
-    *texts = NULL;
-    *count = 0;
-}
-
 /* The list that is being read into a feed. */
 struct list {
     struct mw_feed_settings *feed;
@@ -99,7 +91,7 @@ static mw_status read_endpoint(struct mw_reader *reader, const struct mw_key *ke
 {
     (void)key;
     struct mw_feed_settings *feed = target;
-    free_texts(&feed->endpoints, &feed->endpoint_count);
+    mw_texts_free(&feed->endpoints, &feed->endpoint_count);
     feed->endpoints = mw_alloc_zero(sizeof(*feed->endpoints));
     struct list list = {.feed = feed, .count = 1};
     return add_endpoint(reader, &list, err);
@@ -113,7 +105,7 @@ static mw_status read_endpoints(struct mw_reader *reader, const struct mw_key *k
     mw_status status = mw_reader_count(reader, key->least, key->most, &count, err);
     if (status != MW_OK)
         return status;
-    free_texts(&feed->endpoints, &feed->endpoint_count);
+    mw_texts_free(&feed->endpoints, &feed->endpoint_count);
     feed->endpoints = mw_alloc_zero(count * sizeof(*feed->endpoints));
     struct list list = {.feed = feed, .count = count};
     return mw_reader_each(reader, count, add_endpoint, &list, err);
@@ -151,7 +143,7 @@ static mw_status read_symbols(struct mw_reader *reader, const struct mw_key *key
     if (status != MW_OK)
         return status;
     struct list list = {.feed = feed, .count = count};
-    free_texts(&feed->symbols, &feed->symbol_count);
+    mw_texts_free(&feed->symbols, &feed->symbol_count);
     feed->symbols = mw_alloc_zero(count * sizeof(*feed->symbols));
     status = mw_reader_each(reader, count, add_symbol, &list, err);
     mw_map_deinit(&list.seen);
@@ -310,8 +302,8 @@ void mw_feed_settings_init(struct mw_feed_settings *feed)
 void mw_feed_settings_deinit(struct mw_feed_settings *feed)
 {
     mw_free(feed->protocol);
-    free_texts(&feed->endpoints, &feed->endpoint_count);
-    free_texts(&feed->symbols, &feed->symbol_count);
+    mw_texts_free(&feed->endpoints, &feed->endpoint_count);
+    mw_texts_free(&feed->symbols, &feed->symbol_count);
     mw_free(feed->timeframes);
     mw_free(feed->ca_file);
     mw_free(feed->csrf_token);
