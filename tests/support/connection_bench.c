@@ -14,6 +14,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/log.h"
 
 #include "protocol_file.h"
 
@@ -261,4 +262,18 @@ void mw_bench_start_confirmed(struct mw_bench *bench)
     mw_bench_expect_state(bench, MW_CONNECTION_CONNECTING);
     mw_bench_expect_state(bench, MW_CONNECTION_CONNECTED);
     mw_bench_expect_state(bench, MW_CONNECTION_CONFIRMED);
+}
+
+void mw_bench_finish(struct mw_bench *bench, struct mw_made_venue *venue)
+{
+    mw_bench_stop(bench);
+    mw_bench_end(bench);
+    mw_made_venue_stop(venue);
+}
+
+int mw_bench_be_quiet(void **state)
+{
+    (void)state;
+    mw_log_set_level(MW_LOG_OFF);
+    return 0;
 }

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "feed/connection.h"
+#include "made_venue.h"
 #include "market/cache.h"
 
 enum { MW_BENCH_EVENTS_MAX = 64, MW_BENCH_PROBES_MAX = 64, MW_BENCH_STOP_MS_MAX = 1000 };
@@ -52,6 +53,9 @@ struct mw_bench_setup {
 /* A closed candle of BTC 1m. */
 extern const char mw_bench_bar[];
 
+/* Keeps what goes wrong on purpose out of the log; set-up of a group of tests. */
+int mw_bench_be_quiet(void **state);
+
 /* Makes the connection "demo" with the protocol of protocol_file.h, stopped. */
 void mw_bench_begin(struct mw_bench *bench, const struct mw_bench_setup *setup);
 void mw_bench_end(struct mw_bench *bench);
@@ -72,6 +76,9 @@ void mw_bench_start(struct mw_bench *bench);
 void mw_bench_start_confirmed(struct mw_bench *bench);
 /* Stops; everything told before was expected. */
 void mw_bench_stop(struct mw_bench *bench);
+
+/* The end of most tests: the same, then frees the connection and stops the venue it was with. */
+void mw_bench_finish(struct mw_bench *bench, struct mw_made_venue *venue);
 
 /* Waits until `series` has that health. Aborts after 20 s. */
 void mw_bench_wait_health(struct mw_bench *bench, struct mw_series *series,

@@ -10,7 +10,6 @@
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "base/log.h"
 
 #include "connection_bench.h"
 #include "made_venue.h"
@@ -51,9 +50,7 @@ static void one_candle_per_connection_is_no_success(void **state)
                                                                         : MW_CONNECTION_FAILED);
         mw_bench_expect_error(&err, MW_ECLOSED, attempt, url);
     }
-    mw_bench_stop(&bench);
-    mw_bench_end(&bench);
-    mw_made_venue_stop(&venue);
+    mw_bench_finish(&bench, &venue);
 }
 
 static void data_that_flows_for_a_while_is_success(void **state)
@@ -163,9 +160,7 @@ static void an_end_interrupts_every_series(void **state)
     mw_made_venue_wait(&venue, "-3 BTC@1m;");
     assert_int_equal(mw_series_get_health(series), MW_SERIES_IDLE);
     assert_true(newest_flags(series) & MW_CANDLE_UNPROVEN); /* nobody follows it */
-    mw_bench_stop(&bench);
-    mw_bench_end(&bench);
-    mw_made_venue_stop(&venue);
+    mw_bench_finish(&bench, &venue);
 }
 
 static void a_retired_connection_leaves_its_series_alone(void **state)
@@ -219,9 +214,7 @@ static void only_our_own_confirmation_counts_and_data_may_come_before(void **sta
     }
     struct mw_error err = mw_bench_expect_state(&bench, MW_CONNECTION_FAILED);
     mw_bench_expect_error(&err, MW_ETIMEOUT, 1, url);
-    mw_bench_stop(&bench);
-    mw_bench_end(&bench);
-    mw_made_venue_stop(&venue);
+    mw_bench_finish(&bench, &venue);
 }
 
 static void a_series_is_live_before_its_connection_is_confirmed(void **state)
@@ -244,9 +237,7 @@ static void a_series_is_live_before_its_connection_is_confirmed(void **state)
     mw_bench_expect_state(&bench, MW_CONNECTION_FAILED);
     assert_int_equal(mw_series_get_health(series), MW_SERIES_STALE);
     assert_true(newest_flags(series) & MW_CANDLE_UNPROVEN); /* it had flowed, and was interrupted */
-    mw_bench_stop(&bench);
-    mw_bench_end(&bench);
-    mw_made_venue_stop(&venue);
+    mw_bench_finish(&bench, &venue);
 }
 
 static void what_is_wanted_meanwhile_is_asked_for_once(void **state)
@@ -391,9 +382,7 @@ static void the_clock_closes_what_it_saw_forming(void **state)
     struct mw_candle candle;
     assert_int_equal(mw_series_read_last(old, INT64_MAX, 1, true, &candle), 1);
     assert_int_equal(candle.state, MW_CANDLE_FORMING);
-    mw_bench_stop(&bench);
-    mw_bench_end(&bench);
-    mw_made_venue_stop(&venue);
+    mw_bench_finish(&bench, &venue);
 }
 
 static void a_bar_is_closed_while_there_is_no_connection_and_in_doubt(void **state)
@@ -420,16 +409,7 @@ static void a_bar_is_closed_while_there_is_no_connection_and_in_doubt(void **sta
     assert_int_equal(candle.closed_by, MW_CLOSED_BY_CLOCK);
     assert_true(candle.flags & MW_CANDLE_UNPROVEN);
     assert_true(mw_series_find_gap(series, open_ms, open_ms, NULL));
-    mw_bench_stop(&bench);
-    mw_bench_end(&bench);
-    mw_made_venue_stop(&venue);
-}
-
-static int be_quiet(void **state)
-{
-    (void)state;
-    mw_log_set_level(MW_LOG_OFF);
-    return 0;
+    mw_bench_finish(&bench, &venue);
 }
 
 int main(void)
@@ -447,5 +427,5 @@ int main(void)
         cmocka_unit_test(the_clock_closes_what_it_saw_forming),
         cmocka_unit_test(a_bar_is_closed_while_there_is_no_connection_and_in_doubt),
     };
-    return cmocka_run_group_tests(tests, be_quiet, NULL);
+    return cmocka_run_group_tests(tests, mw_bench_be_quiet, NULL);
 }

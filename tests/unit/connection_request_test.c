@@ -10,7 +10,6 @@
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "base/log.h"
 
 #include "connection_bench.h"
 #include "made_venue.h"
@@ -53,9 +52,7 @@ static void asks_in_batches_and_for_changes_only(void **state)
         mw_connection_subscribe(bench.connection, "E", (struct mw_timeframe){1, 'm'}, NULL, &err),
         MW_ELIMIT);
     assert_string_equal(err.message, "feed demo: made carries at most 4 streams");
-    mw_bench_stop(&bench);
-    mw_bench_end(&bench);
-    mw_made_venue_stop(&venue);
+    mw_bench_finish(&bench, &venue);
 }
 
 static void a_protocol_that_replaces_names_everything_each_time(void **state)
@@ -81,9 +78,7 @@ static void a_protocol_that_replaces_names_everything_each_time(void **state)
     mw_made_venue_wait(&venue, "+4 C@1m;");
     mw_bench_unsubscribe(&bench, "C");
     mw_made_venue_wait(&venue, "+5 ;");
-    mw_bench_stop(&bench);
-    mw_bench_end(&bench);
-    mw_made_venue_stop(&venue);
+    mw_bench_finish(&bench, &venue);
 }
 
 static void keeps_to_the_rate_and_waits_for_answers_from_then_on(void **state)
@@ -106,9 +101,7 @@ static void keeps_to_the_rate_and_waits_for_answers_from_then_on(void **state)
     assert_int_equal(venue.heard_count, 8);
     assert_true(venue.heard_ms[7] - venue.heard_ms[0] >= 300);
     pthread_mutex_unlock(&venue.lock);
-    mw_bench_stop(&bench);
-    mw_bench_end(&bench);
-    mw_made_venue_stop(&venue);
+    mw_bench_finish(&bench, &venue);
 }
 
 static void a_quiet_venue_confirms_with_its_first_candle(void **state)
@@ -132,9 +125,7 @@ static void a_quiet_venue_confirms_with_its_first_candle(void **state)
     struct mw_connection_status status;
     mw_connection_get_status(bench.connection, &status);
     assert_int_equal(status.subscription_count, 2);
-    mw_bench_stop(&bench);
-    mw_bench_end(&bench);
-    mw_made_venue_stop(&venue);
+    mw_bench_finish(&bench, &venue);
 }
 
 static void bad_series_are_refused(void **state)
@@ -220,16 +211,7 @@ static void counts_what_becomes_of_each_message(void **state)
     assert_int_equal(status.rejects[mw_reject_of_fault(MW_FAULT_OFF_GRID)], 1);
     assert_int_equal(status.rejects[mw_reject_of_fault(MW_FAULT_RANGE)], 1);
     assert_int_equal(status.rejects[mw_reject_of_fault(MW_FAULT_FUTURE)], 1);
-    mw_bench_stop(&bench);
-    mw_bench_end(&bench);
-    mw_made_venue_stop(&venue);
-}
-
-static int be_quiet(void **state)
-{
-    (void)state;
-    mw_log_set_level(MW_LOG_OFF);
-    return 0;
+    mw_bench_finish(&bench, &venue);
 }
 
 int main(void)
@@ -242,5 +224,5 @@ int main(void)
         cmocka_unit_test(bad_series_are_refused),
         cmocka_unit_test(counts_what_becomes_of_each_message),
     };
-    return cmocka_run_group_tests(tests, be_quiet, NULL);
+    return cmocka_run_group_tests(tests, mw_bench_be_quiet, NULL);
 }

@@ -10,7 +10,6 @@
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "base/log.h"
 
 #include "connection_bench.h"
 #include "made_venue.h"
@@ -42,9 +41,7 @@ static void a_half_open_connection_is_found_and_replaced(void **state)
     }
     mw_made_venue_wait(&venue, "#;+1 BTC@1m;#;+2 BTC@1m;#;+3 BTC@1m;ping;ping;ping;");
     assert_false(mw_made_venue_heard(&venue, "close")); /* nobody would answer that */
-    mw_bench_stop(&bench);
-    mw_bench_end(&bench);
-    mw_made_venue_stop(&venue);
+    mw_bench_finish(&bench, &venue);
 }
 
 static void a_quiet_peer_that_answers_pings_is_kept(void **state)
@@ -90,9 +87,7 @@ static void whatever_is_received_shows_that_the_peer_lives(void **state)
     struct mw_connection_status status;
     mw_connection_get_status(bench.connection, &status);
     assert_int_equal(status.reconnects, 0);
-    mw_bench_stop(&bench);
-    mw_bench_end(&bench);
-    mw_made_venue_stop(&venue);
+    mw_bench_finish(&bench, &venue);
 }
 
 /* --- the venue's own heartbeats --------------------------------------------------------------- */
@@ -117,9 +112,7 @@ static void a_protocols_heartbeat_is_sent_as_often_as_it_says(void **state)
     mw_connection_get_status(bench.connection, &status);
     assert_int_equal(status.other, 0); /* an answer is nothing strange */
     assert_false(mw_made_venue_heard(&venue, ";ping;"));
-    mw_bench_stop(&bench);
-    mw_bench_end(&bench);
-    mw_made_venue_stop(&venue);
+    mw_bench_finish(&bench, &venue);
 }
 
 static void a_heartbeat_that_is_not_answered_ends_the_connection(void **state)
@@ -140,9 +133,7 @@ static void a_heartbeat_that_is_not_answered_ends_the_connection(void **state)
     struct mw_error err = mw_bench_expect_state(&bench, MW_CONNECTION_FAILED);
     mw_bench_expect_error(&err, MW_ETIMEOUT, 1, url);
     assert_true(mw_made_venue_heard(&venue, "{\"beat\":1}"));
-    mw_bench_stop(&bench);
-    mw_bench_end(&bench);
-    mw_made_venue_stop(&venue);
+    mw_bench_finish(&bench, &venue);
 }
 
 static void a_heartbeat_without_an_answer_proves_nothing_so_a_ping_asks(void **state)
@@ -161,9 +152,7 @@ static void a_heartbeat_without_an_answer_proves_nothing_so_a_ping_asks(void **s
     mw_bench_subscribe(&bench, "BTC");
     mw_bench_start_confirmed(&bench);
     mw_made_venue_wait(&venue, "{\"beat\":1};ping;{\"beat\":1};ping;");
-    mw_bench_stop(&bench);
-    mw_bench_end(&bench);
-    mw_made_venue_stop(&venue);
+    mw_bench_finish(&bench, &venue);
 }
 
 /* --- its pings -------------------------------------------------------------------------------- */
@@ -194,9 +183,7 @@ static void pings_of_every_form_are_answered(void **state)
     mw_connection_get_status(bench.connection, &status);
     assert_int_equal(status.other, 0);
     assert_int_equal(status.rejects[MW_REJECT_NOT_JSON], 0);
-    mw_bench_stop(&bench);
-    mw_bench_end(&bench);
-    mw_made_venue_stop(&venue);
+    mw_bench_finish(&bench, &venue);
 }
 
 static void answers_go_first_within_the_rate_and_are_bounded(void **state)
@@ -232,16 +219,7 @@ static void answers_go_first_within_the_rate_and_are_bounded(void **state)
     int64_t took_ms = venue.heard_ms[venue.heard_count - 1] - venue.heard_ms[0];
     assert_true(took_ms >= (int64_t)(venue.heard_count - 2) * 45); /* the pong is outside of it */
     pthread_mutex_unlock(&venue.lock);
-    mw_bench_stop(&bench);
-    mw_bench_end(&bench);
-    mw_made_venue_stop(&venue);
-}
-
-static int be_quiet(void **state)
-{
-    (void)state;
-    mw_log_set_level(MW_LOG_OFF);
-    return 0;
+    mw_bench_finish(&bench, &venue);
 }
 
 int main(void)
@@ -256,5 +234,5 @@ int main(void)
         cmocka_unit_test(pings_of_every_form_are_answered),
         cmocka_unit_test(answers_go_first_within_the_rate_and_are_bounded),
     };
-    return cmocka_run_group_tests(tests, be_quiet, NULL);
+    return cmocka_run_group_tests(tests, mw_bench_be_quiet, NULL);
 }

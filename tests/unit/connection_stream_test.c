@@ -10,7 +10,6 @@
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "base/log.h"
 
 #include "connection_bench.h"
 #include "made_venue.h"
@@ -300,9 +299,7 @@ static void what_was_never_heard_of_is_verified_first(void **state)
     mw_series_set_health(series, MW_SERIES_LIVE); /* as the history thread does */
     mw_connection_on_probe(bench.connection, series, false);
     mw_bench_wait_health(&bench, series, MW_SERIES_STALE);
-    mw_bench_stop(&bench);
-    mw_bench_end(&bench);
-    mw_made_venue_stop(&venue);
+    mw_bench_finish(&bench, &venue);
 }
 
 static void without_a_history_silence_of_all_means_nothing(void **state)
@@ -314,13 +311,6 @@ static void without_a_history_silence_of_all_means_nothing(void **state)
     struct mw_connection_status status = end(&stream);
     assert_int_equal(status.resubscribes, 0);
     assert_int_equal(status.reconnects, 0);
-}
-
-static int be_quiet(void **state)
-{
-    (void)state;
-    mw_log_set_level(MW_LOG_OFF);
-    return 0;
 }
 
 int main(void)
@@ -338,5 +328,5 @@ int main(void)
         cmocka_unit_test(what_was_never_heard_of_is_verified_first),
         cmocka_unit_test(without_a_history_silence_of_all_means_nothing),
     };
-    return cmocka_run_group_tests(tests, be_quiet, NULL);
+    return cmocka_run_group_tests(tests, mw_bench_be_quiet, NULL);
 }

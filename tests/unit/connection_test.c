@@ -10,7 +10,6 @@
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "base/log.h"
 
 #include "connection_bench.h"
 #include "made_venue.h"
@@ -69,9 +68,7 @@ static void tries_again_what_failed_before_there_was_a_client(void **state)
         assert_int_equal(err.status, MW_ETLS);
     }
     mw_bench_subscribe(&bench, "BTC"); /* wakes it for nothing */
-    mw_bench_stop(&bench);
-    mw_bench_end(&bench);
-    mw_made_venue_stop(&venue);
+    mw_bench_finish(&bench, &venue);
 }
 
 static void takes_endpoints_in_turn_until_attempts_are_used_up(void **state)
@@ -124,9 +121,7 @@ static void finds_the_endpoint_that_works(void **state)
     mw_bench_expect_state(&bench, MW_CONNECTION_RECONNECTING);
     mw_bench_expect_state(&bench, MW_CONNECTION_CONNECTED);
     mw_bench_expect_state(&bench, MW_CONNECTION_CONFIRMED);
-    mw_bench_stop(&bench);
-    mw_bench_end(&bench);
-    mw_made_venue_stop(&venue);
+    mw_bench_finish(&bench, &venue);
 }
 
 static void data_makes_the_next_failure_the_first_again(void **state)
@@ -176,9 +171,7 @@ static void a_venue_without_data_uses_attempts_up(void **state)
     mw_bench_expect_state(&bench, MW_CONNECTION_CONFIRMED);
     struct mw_error err = mw_bench_expect_state(&bench, MW_CONNECTION_FAILED);
     mw_bench_expect_error(&err, MW_ECLOSED, 2, url);
-    mw_bench_stop(&bench);
-    mw_bench_end(&bench);
-    mw_made_venue_stop(&venue);
+    mw_bench_finish(&bench, &venue);
 }
 
 /* --- answers ---------------------------------------------------------------------------------- */
@@ -205,9 +198,7 @@ static void a_venue_that_never_confirms_is_left(void **state)
     mw_bench_expect_state(&bench, MW_CONNECTION_CONNECTED);
     err = mw_bench_expect_state(&bench, MW_CONNECTION_FAILED);
     mw_bench_expect_error(&err, MW_ETIMEOUT, 2, url);
-    mw_bench_stop(&bench);
-    mw_bench_end(&bench);
-    mw_made_venue_stop(&venue);
+    mw_bench_finish(&bench, &venue);
 }
 
 static void a_refusal_before_confirmation_is_final(void **state)
@@ -301,9 +292,7 @@ static void a_long_refusal_is_shown(void **state)
     mw_bench_subscribe(&bench, "BTC");
     mw_bench_start_confirmed(&bench);
     assert_non_null(strstr(mw_bench_next_told(&bench).error.message, "refuses: wwwwwwww"));
-    mw_bench_stop(&bench);
-    mw_bench_end(&bench);
-    mw_made_venue_stop(&venue);
+    mw_bench_finish(&bench, &venue);
 }
 
 static void a_function_that_raises_is_final(void **state)
@@ -326,9 +315,7 @@ static void a_function_that_raises_is_final(void **state)
     struct mw_error err = mw_bench_expect_state(&bench, MW_CONNECTION_FAILED);
     mw_bench_expect_error(&err, MW_ECONFIG, 1, url);
     assert_non_null(strstr(err.message, "no idea"));
-    mw_bench_stop(&bench);
-    mw_bench_end(&bench);
-    mw_made_venue_stop(&venue);
+    mw_bench_finish(&bench, &venue);
 }
 
 /* --- stopping --------------------------------------------------------------------------------- */
@@ -399,16 +386,7 @@ static void a_reason_does_not_outlive_its_connection(void **state)
     mw_bench_expect_state(&bench, MW_CONNECTION_CONNECTING);
     struct mw_error err = mw_bench_expect_state(&bench, MW_CONNECTION_FAILED);
     mw_bench_expect_error(&err, MW_ECONNECT, 1, refusing);
-    mw_bench_stop(&bench);
-    mw_bench_end(&bench);
-    mw_made_venue_stop(&venue);
-}
-
-static int be_quiet(void **state)
-{
-    (void)state;
-    mw_log_set_level(MW_LOG_OFF);
-    return 0;
+    mw_bench_finish(&bench, &venue);
 }
 
 int main(void)
@@ -428,5 +406,5 @@ int main(void)
         cmocka_unit_test(stops_within_a_second_in_every_state),
         cmocka_unit_test(a_reason_does_not_outlive_its_connection),
     };
-    return cmocka_run_group_tests(tests, be_quiet, NULL);
+    return cmocka_run_group_tests(tests, mw_bench_be_quiet, NULL);
 }
