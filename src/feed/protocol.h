@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/heap.h"
 #include "base/status.h"
 #include "base/str.h"
 #include "market/timeframe.h"
@@ -169,7 +170,7 @@ struct mw_protocol {
     uint32_t ok_count, error_count;
 
     struct lua_State *L;        /* owns */
-    size_t bytes;               /* in use by it */
+    struct mw_heap heap;        /* its memory */
     int64_t until_ms;           /* monotonic time by which what runs in it must be done */
     int subscribe, unsubscribe; /* references in its registry; LUA_NOREF where there is none */
 };

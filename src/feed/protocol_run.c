@@ -1,7 +1,6 @@
 /* protocol_run.c - protected calls with a limit of time and memory. */
 #include "feed/protocol_run.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include <lauxlib.h>
@@ -13,26 +12,10 @@
 
 enum { HOOK_INSTRUCTIONS = 1000 }; /* some 10 us between looks at the clock */
 
-/* The lua_Alloc of a protocol. `old_size` is the kind of object where `block` is NULL. */
-static void *allocate(void *user, void *block, size_t old_size, size_t size)
-{
-    struct mw_protocol *protocol = user;
-    if (block == NULL)
-        old_size = 0;
-    if (size > old_size && size - old_size > MW_PROTOCOL_LUA_BYTES_MAX - protocol->bytes)
-        return NULL;
-    void *moved = NULL;
-    if (size == 0)
-        free(block);
-    else if ((moved = realloc(block, size)) == NULL)
-        return NULL;
-    protocol->bytes = protocol->bytes - old_size + size;
-    return moved;
-}
-
 void mw_protocol_open(struct mw_protocol *protocol)
 {
-    protocol->L = lua_newstate(allocate, protocol);
+    protocol->heap.bytes_max = MW_PROTOCOL_LUA_BYTES_MAX;
+    protocol->L = lua_newstate(mw_heap_allocate, &protocol->heap);
     MW_CHECK(protocol->L != NULL);
     memcpy(lua_getextraspace(protocol->L), &protocol, sizeof(protocol));
 }

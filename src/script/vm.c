@@ -4,7 +4,6 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <lauxlib.h>
@@ -14,35 +13,19 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/embedded.h"
+#include "base/heap.h"
 #include "base/limits.h"
 #include "base/str.h"
 #include "script/call.h"
 
 struct mw_vm {
-    lua_State *L;            /* owns */
-    size_t bytes, bytes_max; /* in use, and the cap */
+    lua_State *L; /* owns */
+    struct mw_heap heap;
     _Atomic bool interrupted;
     int64_t until_ms; /* monotonic time by which what runs must be done; 0 for no limit */
 };
 
 enum { HOOK_INSTRUCTIONS = 1000 }; /* some 10 us between looks at `interrupted` */
-
-/* The lua_Alloc of a vm. `old_size` is the kind of object where `block` is NULL. */
-static void *allocate(void *user, void *block, size_t old_size, size_t size)
-{
-    struct mw_vm *vm = user;
-    if (block == NULL)
-        old_size = 0;
-    if (size > old_size && size - old_size > vm->bytes_max - vm->bytes)
-        return NULL;
-    void *moved = NULL;
-    if (size == 0)
-        free(block);
-    else if ((moved = realloc(block, size)) == NULL)
-        return NULL;
-    vm->bytes = vm->bytes - old_size + size;
-    return moved;
-}
 
 /* The hook of every state of a vm: coroutines inherit it, since it is there before they are. */
 static void look_up(lua_State *L, lua_Debug *record)
@@ -50,7 +33,7 @@ static void look_up(lua_State *L, lua_Debug *record)
     (void)record;
     void *user;
     lua_getallocf(L, &user);
-    struct mw_vm *vm = user;
+    struct mw_vm *vm = MW_CONTAINER(user, struct mw_vm, heap);
     bool late = vm->until_ms != 0 && mw_clock_monotonic_ms() > vm->until_ms;
     if (!late && !atomic_load_explicit(&vm->interrupted, memory_order_relaxed))
         return;
@@ -190,8 +173,8 @@ mw_status mw_vm_new(const struct mw_vm_options *options, struct mw_vm **out, str
 {
     struct mw_vm *vm = mw_alloc_zero(sizeof(*vm));
     struct mw_vm_options copy = *options;
-    vm->bytes_max = options->bytes_max;
-    vm->L = lua_newstate(allocate, vm);
+    vm->heap.bytes_max = options->bytes_max;
+    vm->L = lua_newstate(mw_heap_allocate, &vm->heap);
     mw_status status;
     if (vm->L == NULL) {
         status = mw_fail(err, MW_ESTRATEGY, "not enough memory");
@@ -214,7 +197,7 @@ void mw_vm_free(struct mw_vm *vm)
         return;
     if (vm->L != NULL)
         lua_close(vm->L);
-    MW_CHECK(vm->bytes == 0);
+    MW_CHECK(vm->heap.bytes == 0);
     mw_free(vm);
 }
 
@@ -225,7 +208,7 @@ lua_State *mw_vm_state(struct mw_vm *vm)
 
 size_t mw_vm_bytes(const struct mw_vm *vm)
 {
-    return vm->bytes;
+    return vm->heap.bytes;
 }
 
 /* The part of a script that Lua reads: behind a byte order mark and a "#!" line, whose newline
