@@ -11,8 +11,8 @@ struct mw_heap {
     size_t bytes, bytes_max; /* in use, and the cap */
 };
 
-/* A lua_Alloc; `heap` is the struct mw_heap. `old_size` is the kind of object where `block` is
+/* A lua_Alloc; `user` is the struct mw_heap. `old_size` is the kind of object where `block` is
  * NULL. Returns NULL when the cap or the system's memory is reached. */
-void *mw_heap_allocate(void *heap, void *block, size_t old_size, size_t size);
+void *mw_heap_allocate(void *user, void *block, size_t old_size, size_t size);
 
 #endif
