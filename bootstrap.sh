@@ -22,7 +22,7 @@ END
 # To build and run.
 run_packages=(gcc g++ libc6-dev cmake ninja-build pkgconf lua5.4 liblua5.4-dev lua-cjson
   lua-cjson-dev libcurl4-openssl-dev libjansson-dev libwebsockets-dev libssl-dev libwslay-dev
-  libsimdjson-dev)
+  libsimdjson-dev libsqlite3-dev zlib1g-dev)
 # To test and lint, on top.
 test_packages=(git libcmocka-dev lua-busted lua-check python3 python3-websockets clang clang-tidy
   clang-format libclang-rt-dev llvm openssl tmux)

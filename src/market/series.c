@@ -63,6 +63,7 @@ void mw_series_free(struct mw_series *series)
 {
     if (series == NULL)
         return;
+    mw_series_free_followers(series);
     pthread_mutex_destroy(&series->lock);
     mw_gaps_deinit(&series->gaps);
     mw_free(series->revisions);
@@ -174,6 +175,8 @@ void mw_series_rewrite(struct mw_series *series, struct mw_span span, uint64_t n
     seq_begin(seq);
     slot_store(slot_of(series, number), candle);
     seq_end(seq);
+    if (candle->state == MW_CANDLE_CLOSED)
+        mw_series_note_change(series, candle->open_ms, candle->open_ms);
 }
 
 /* Whether `next` can be what came after `old` in the life of one bar: nothing that only grows has
@@ -306,6 +309,8 @@ static void append(struct mw_series *series, struct mw_span span, const struct m
     span.total++;
     span.count += !full;
     span_store(series, span);
+    if (next.state == MW_CANDLE_CLOSED)
+        mw_series_note_change(series, next.open_ms, next.open_ms);
     if (full)
         mw_series_forget_gaps(series);
 }
@@ -338,6 +343,7 @@ static void insert(struct mw_series *series, struct mw_span span, uint64_t befor
     span.count += !full;
     span_store(series, span);
     seq_end(&series->repair_seq);
+    mw_series_note_change(series, next.open_ms, next.open_ms);
     if (!(next.flags & MW_CANDLE_UNPROVEN))
         mw_series_close_gap(series, next.open_ms, next.open_ms);
     mw_series_renew_gaps(series); /* also when the holes are what they were */

@@ -153,6 +153,32 @@ uint64_t mw_series_revision_count(const struct mw_series *series);
 uint32_t mw_series_read_revisions(struct mw_series *series, uint64_t after, uint32_t room,
                                   struct mw_revision *out);
 
+/* --- followers ------------------------------------------------------------------------------- */
+
+/* Somebody who keeps something that is made of the closed bars and holes of a series: a copy on
+ * disk, bars of another timeframe. The series notes for each which buckets have changed, so that a
+ * follower is never told, never waited for, and misses nothing however late it looks (but bars that
+ * the ring has dropped by then). */
+struct mw_follower; /* opaque */
+
+/* A range of buckets: open times of the first and the last, both inclusive. */
+struct mw_range {
+    int64_t from_ms, to_ms;
+};
+
+/* Adds one, for which all that is there counts as changed. The series owns what is not ended with
+ * mw_series_unfollow. Any thread; one follower is used by one thread at a time. */
+struct mw_follower *mw_series_follow(struct mw_series *series);
+void mw_series_unfollow(struct mw_follower *follower);
+
+/* Whether there is something to take; one atomic load. */
+bool mw_follower_is_behind(const struct mw_follower *follower);
+/* Takes the oldest range in which bars that are closed now, or holes, may have changed. What
+ * changes after this is noted again. False when there is none. */
+bool mw_follower_take(struct mw_follower *follower, struct mw_range *range);
+/* Gives a range back, to be taken again. */
+void mw_follower_return(struct mw_follower *follower, const struct mw_range *range);
+
 /* How many candles there are now. */
 uint32_t mw_series_count(const struct mw_series *series);
 

@@ -33,15 +33,19 @@ void mw_series_renew_gaps(struct mw_series *series)
 
 void mw_series_open_gap(struct mw_series *series, int64_t from_ms, int64_t to_ms)
 {
-    if (mw_gaps_add(&series->gaps, series->key.timeframe, from_ms, to_ms))
-        mw_series_renew_gaps(series);
+    if (!mw_gaps_add(&series->gaps, series->key.timeframe, from_ms, to_ms))
+        return;
+    mw_series_renew_gaps(series);
+    mw_series_note_change(series, from_ms, to_ms);
 }
 
 void mw_series_close_gap(struct mw_series *series, int64_t from_ms, int64_t to_ms)
 {
-    if (series->gaps.count > 0 &&
-        mw_gaps_remove(&series->gaps, series->key.timeframe, from_ms, to_ms))
-        mw_series_renew_gaps(series);
+    if (series->gaps.count == 0 ||
+        !mw_gaps_remove(&series->gaps, series->key.timeframe, from_ms, to_ms))
+        return;
+    mw_series_renew_gaps(series);
+    mw_series_note_change(series, from_ms, to_ms);
 }
 
 uint64_t mw_series_gap_version(const struct mw_series *series)
@@ -148,8 +152,10 @@ void mw_series_give_up(struct mw_series *series, int64_t from_ms, int64_t to_ms)
 {
     pthread_mutex_lock(&series->lock);
     if (clip(series, mw_series_span(series), &from_ms, &to_ms) &&
-        mw_gaps_give_up(&series->gaps, series->key.timeframe, from_ms, to_ms))
+        mw_gaps_give_up(&series->gaps, series->key.timeframe, from_ms, to_ms)) {
         mw_series_renew_gaps(series);
+        mw_series_note_change(series, from_ms, to_ms);
+    }
     pthread_mutex_unlock(&series->lock);
 }
 

@@ -1,7 +1,8 @@
-/* series_parts.h - the inside of a series, shared by its two source files.
+/* series_parts.h - the inside of a series, shared by its source files.
  *
  *     series.c         the ring: what may replace what, and the readers without locks
  *     series_gaps.c    holes, revisions, health
+ *     series_follow.c  what has changed, for each follower
  *
  * Threads: `lock` covers everything that is not atomic, and all writing.
  */
@@ -24,8 +25,9 @@ struct mw_series {
     uint32_t capacity, slot_count;
     struct mw_slot *slots; /* owns */
 
-    pthread_mutex_t lock; /* serialises writers; covers the two below */
+    pthread_mutex_t lock; /* serialises writers; covers the three below */
     struct mw_gaps gaps;
+    struct mw_follower *followers; /* owns; a list */
     struct mw_revision *revisions; /* owns; a ring by number; NULL before the first */
 
     /* On a line of their own: readers poll them. */
@@ -51,6 +53,10 @@ uint64_t mw_series_lower_bound(const struct mw_series *series, struct mw_span sp
                                int64_t open_ms);
 
 void mw_series_load(const struct mw_series *series, uint64_t number, struct mw_candle *candle);
+
+/* Notes for all followers that closed bars or holes of these buckets change. `lock` is held. */
+void mw_series_note_change(struct mw_series *series, int64_t from_ms, int64_t to_ms);
+void mw_series_free_followers(struct mw_series *series);
 
 /* Replaces the candle with this number. `lock` is held. */
 void mw_series_rewrite(struct mw_series *series, struct mw_span span, uint64_t number,

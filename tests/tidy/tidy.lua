@@ -27,6 +27,7 @@ local LIBRARIES = {
                "feed/protocol_run.c", "feed/protocol_run.h", "feed/protocol_upkeep.c" } },
   { "^simdjson", places = { "feed/json.cpp" } },
   { "^sqlite3", places = { "history/" }, once = true },
+  { "^zlib%.h", places = { "history/" }, once = true },
   { "^curl/", places = { "net/" }, once = true },
   { "^histedit", "^editline/", "^readline/", places = { "cli/" }, once = true },
   { "^jansson", places = { "" }, once = true },
