@@ -15,7 +15,7 @@
 ---@field trades integer 0 where unknown
 ---@field closed boolean
 ---@field closed_by "exchange"|"successor"|"clock"|nil nil while the bar forms
----@field source "live"|"backfill"|"store"|"resampled"|"context"|"fill"
+---@field source "live"|"backfill"|"store"|"resampled"|"context"|"fill"|"import"
 ---@field revised boolean changed after it had been delivered as closed
 ---@field proven boolean false when its last updates may be missing
 ---@field symbol string

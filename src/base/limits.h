@@ -70,6 +70,20 @@ enum {
     MW_BACKFILL_BAN_MS_MAX = 3600000,   /* however long a venue asks us to stay away */
     MW_BACKFILL_TIMEOUT_MS = 10000,     /* one request */
 
+    /* The store. */
+    MW_STORE_BATCH_MS = 250,         /* between two writes; a crash loses no more than this */
+    MW_STORE_STOP_MS = 500,          /* what is left to be written at the end gets so long */
+    MW_STORE_BUSY_MS = 2000,         /* somebody else's transaction is waited for so long */
+    MW_STORE_ROWS_MAX = 65536,       /* in one transaction: about 100 ms */
+    MW_STORE_READERS_MAX = 64,       /* connections; one for each thread that reads at once */
+    MW_STORE_ERASE_ROWS_MAX = 4096,  /* too old, deleted at once: about 10 ms */
+    MW_STORE_RETENTION_MS = 3600000, /* between two looks for rows that are too old */
+    MW_RETENTIONS_MAX = 32,          /* timeframes with a retention of their own */
+    MW_CONTEXTS_MAX = 4096,          /* series that a host hands in */
+
+    /* Bars made of finer ones. */
+    MW_DERIVED_MAX = 64, /* timeframes that are made of one series; more are a mistake */
+
     /* Protocols. A request for 2,000 topics is built in 1 ms. */
     MW_PROTOCOL_MS_MAX = 1000,            /* one call of a protocol's function */
     MW_PROTOCOL_LUA_BYTES_MAX = 64 << 20, /* memory of its functions; they use some 100 KB */

@@ -37,8 +37,8 @@ const char *mw_fault_text(mw_fault fault)
 
 const char *mw_candle_source_text(uint8_t source)
 {
-    static const char *const texts[] = {"live",      "backfill", "store",
-                                        "resampled", "context",  "fill"};
+    static const char *const texts[] = {"live",    "backfill", "store", "resampled",
+                                        "context", "fill",     "import"};
     MW_CHECK(source < MW_COUNT(texts));
     return texts[source];
 }

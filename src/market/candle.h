@@ -31,6 +31,8 @@ enum {
     MW_SOURCE_RESAMPLED, /* made from finer bars */
     MW_SOURCE_CONTEXT,   /* handed in by a back-test */
     MW_SOURCE_FILL,      /* made for a bucket in which nothing was traded */
+    MW_SOURCE_IMPORT,    /* read from a file that a person brought */
+    MW_SOURCE_COUNT
 };
 
 /* Flags. */

@@ -1,0 +1,69 @@
+/* writer.h - the store thread: brings to disk what has changed in the cache.
+ *
+ * It follows each series (series.h): a few times a second it takes the ranges that have changed,
+ * reads their closed bars and holes, and writes them in one transaction. There is no queue: a feed
+ * never waits for the disk, and what could not be written is still in the rings and is taken again.
+ * If the disk is slower than a feed for so long that a ring drops bars which were not written,
+ * those are counted as lost, and the store has a hole there.
+ *
+ * A write that fails is logged, counted and tried again with back-off; live data goes on. Rows
+ * older than the retention of their timeframe, counted from the newest bar of their series, are
+ * deleted a few thousand at a time between writes.
+ *
+ * It has a thread of its own, not the history thread: strategies wait for holes to be filled, and a
+ * disk that is full would hold that up.
+ *
+ * Threads: made, started, stopped and freed by one owner; adding series and asking any thread.
+ */
+#ifndef MW_HISTORY_WRITER_H
+#define MW_HISTORY_WRITER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "history/store.h"
+#include "market/series.h"
+
+struct mw_writer; /* opaque */
+
+/* How long rows of a timeframe are kept. */
+struct mw_retention {
+    struct mw_timeframe timeframe;
+    int64_t keep_ms;
+};
+
+struct mw_writer_options {
+    struct mw_store *store;                /* borrows until mw_writer_free */
+    const struct mw_retention *retentions; /* copies; timeframes that are not named are kept */
+    uint32_t retention_count;
+    int64_t batch_ms; /* between two writes; 0 for MW_STORE_BATCH_MS */
+    /* A stretch of a series is in the store, with all that was known of it. NULL for nobody. */
+    void (*on_stored)(void *user, const struct mw_store_part *part);
+    /* The store fails (`err`), or works again (NULL). NULL for nobody. */
+    void (*on_store)(void *user, const struct mw_error *err);
+    void *user; /* both are called from the store thread */
+};
+
+struct mw_writer *mw_writer_new(const struct mw_writer_options *options);
+void mw_writer_free(struct mw_writer *writer);
+
+/* Errors: MW_ELIMIT. */
+MW_MUST_USE mw_status mw_writer_start(struct mw_writer *writer, struct mw_error *err);
+/* Writes what is left, for at most MW_STORE_STOP_MS, and joins. Idempotent. */
+void mw_writer_stop(struct mw_writer *writer);
+
+/* Stores `series` from now on, and what is in it already. Does nothing for one that is stored. */
+void mw_writer_add(struct mw_writer *writer, struct mw_series *series);
+
+struct mw_writer_status {
+    uint64_t rows, writes, failures;
+    uint64_t lost;    /* bars that a ring dropped before they were written */
+    uint32_t waiting; /* series with something to write */
+    uint64_t erased;  /* rows that were too old */
+    bool has_error;
+    struct mw_error error; /* the last failure, until a write succeeds again */
+};
+void mw_writer_get_status(struct mw_writer *writer, struct mw_writer_status *status);
+
+#endif

@@ -1,0 +1,61 @@
+/* resample.h - bars of a coarser timeframe from finer ones.
+ *
+ *     1m   | 12:00 | 12:01 | 12:02 |   .   | 12:04 | 12:05 ...
+ *     5m   |                 12:00                 | 12:05 ...
+ *
+ * open is the first's, high the highest, low the lowest, close the last's; volume, turnover and
+ * trades are sums (turnover NaN if one of them is, trades 0 if one is unknown). Sums are
+ * compensated (Neumaier 1974), so that a day of minutes is right to the last bit but one, and taken
+ * in order of time, so that the same bars give the same sum whenever they come.
+ *
+ * Both timeframes cut time where mw_timeframe_floor says: every end of a coarse bucket has to be
+ * the end of a fine one (mw_timeframe_divides).
+ *
+ * The result is closed when its last source bar is, or when the source has gone on to a later
+ * bucket; it is closed by whoever closed the last source bar, or by the successor if there was no
+ * bar in the last of the finer buckets. It is UNPROVEN if one of its source bars is; holes are the
+ * caller's to look up.
+ *
+ * Threads: the owner's.
+ */
+#ifndef MW_MARKET_RESAMPLE_H
+#define MW_MARKET_RESAMPLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "market/candle.h"
+#include "market/timeframe.h"
+
+/* A sum with what was lost of it in rounding. */
+struct mw_sum {
+    double sum, lost;
+};
+
+struct mw_resampler {
+    struct mw_timeframe coarse, fine;
+    bool any;             /* there is a bucket: */
+    struct mw_candle bar; /* of all source bars that were added, but volume and turnover */
+    struct mw_sum volume, turnover;
+    int64_t next_ms; /* where its bucket ends */
+};
+
+/* Whether bars of `coarse` can be made of bars of `fine`, which is another timeframe. */
+bool mw_timeframe_divides(struct mw_timeframe fine, struct mw_timeframe coarse);
+
+/* `fine` divides `coarse`. */
+void mw_resampler_init(struct mw_resampler *resampler, struct mw_timeframe coarse,
+                       struct mw_timeframe fine);
+
+/* Adds the next source bar, later than those before. When it begins another bucket the bar before
+ * is over: it goes to `finished`, closed, and true is returned. */
+bool mw_resampler_add(struct mw_resampler *resampler, const struct mw_candle *candle,
+                      struct mw_candle *finished);
+
+/* The bar as it is with `newest` added to it, which is the forming source bar of the same bucket or
+ * NULL; nothing is kept of that. Closed if its last source bar is. Source MW_SOURCE_RESAMPLED.
+ * False when there is none. */
+bool mw_resampler_get(const struct mw_resampler *resampler, const struct mw_candle *newest,
+                      struct mw_candle *bar);
+
+#endif
