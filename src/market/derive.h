@@ -1,7 +1,7 @@
 /* derive.h - series of the cache that are made of finer ones, and follow them.
  *
  *     feed puts 1m --> BTCUSDT 1m --follower--> BTCUSDT 7m    a series like any other: readers,
- *                      (the source)             (derived)     cursors and watchers see no difference
+ *                      (the source)             (derived)     cursors, watchers see no difference
  *
  * A derived series is brought up to date by whoever puts into its source, right after that: the
  * closed part of the bucket that forms is kept, so a put costs the same however long the bucket is.
