@@ -108,7 +108,7 @@ static mw_status add_column(struct mw_csv_layout *layout, mw_csv_column column, 
     return MW_OK;
 }
 
-static bool has_column(const struct mw_csv_layout *layout, mw_csv_column column)
+static bool has_column(const struct mw_csv_layout *layout, int column)
 {
     return memchr(layout->columns, column, layout->count) != NULL;
 }
@@ -117,7 +117,7 @@ static mw_status check_required(const struct mw_csv_layout *layout, mw_status st
                                 struct mw_error *err)
 {
     for (int i = 0; i < MW_CSV_REQUIRED_COUNT; i++)
-        if (!has_column(layout, (mw_csv_column)i))
+        if (!has_column(layout, i))
             return mw_fail(err, status, "no column %s: want %s", column_texts[i],
                            "open_time,open,high,low,close,volume or names like these");
     return MW_OK;
