@@ -311,9 +311,10 @@ static void print_result(const struct import *import, double seconds)
 {
     char series[MW_SERIES_TEXT_BYTES];
     const struct mw_stored *stored = &import->stored;
-    printf("%s: %" PRIu64 " row%s in %.1f s: %.0f rows/s (parsing %.1f s)\n",
-           mw_series_text(&import->key, series), import->rows, mw_plural(import->rows), seconds,
-           (double)import->rows / (seconds > 0 ? seconds : 1), import->parse_s);
+    printf("%s: %" PRIu64 " row%s in %.*f s: %.0f rows/s (parsing %.*f s)\n",
+           mw_series_text(&import->key, series), import->rows, mw_plural(import->rows),
+           mw_seconds_digits(seconds), seconds, (double)import->rows / (seconds > 0 ? seconds : 1),
+           mw_seconds_digits(import->parse_s), import->parse_s);
     printf("  %" PRIu64 " new, %" PRIu64 " were there", stored->rows, import->rows - stored->rows);
     if (stored->replaced > 0)
         printf(", %" PRIu64 " replaced", stored->replaced);

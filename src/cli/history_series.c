@@ -193,6 +193,11 @@ void mw_series_add_json(struct mw_str *out, const struct mw_series_key *key)
     add_string(out, "timeframe", mw_timeframe_format(key->timeframe, timeframe));
 }
 
+int mw_seconds_digits(double seconds)
+{
+    return seconds < 1 ? 3 : 1;
+}
+
 const char *mw_plural(uint64_t count)
 {
     return count == 1 ? "" : "s";
