@@ -127,7 +127,7 @@ describe("moonwick history import", function()
     local list = history("list", store)
     assert_finds(list.lines[1], "^demo BTCUSDT 1m  2018%-04%-04T00:00:00Z  " ..
       "2018%-04%-04T00:07:00Z +5 rows, 2 holes with 3 missing$")
-    assert_finds(list.lines[2], "^1 series, 5 rows, [%d.]+ MiB on disk$")
+    assert_finds(list.lines[2], "^1 series, 5 rows, [%d.]+ KiB on disk$")
     local json = history("list", store, "--json")
     assert_finds(json.lines[1], '"feed":"demo","symbol":"BTCUSDT","timeframe":"1m",' ..
       '"first_time":1522800000000,"last_time":1522800420000,"rows":5,"holes":2,"missing":3,' ..
