@@ -65,8 +65,8 @@ struct mw_store_name {
 };
 void mw_store_name_init(struct mw_store_name *name, const struct mw_series_key *key);
 
-/* store.c: takes a connection that reads, and gives it back. Returns `status`, or that what was read
- * may be wrong, since the file changed meanwhile. */
+/* store.c: takes a connection that reads, and gives it back. Returns `status`, or that what was
+ * read may be wrong, since the file changed meanwhile. */
 MW_MUST_USE mw_status mw_store_take_reader(struct mw_store *store, struct mw_store_connection **out,
                                            struct mw_error *err);
 MW_MUST_USE mw_status mw_store_give_reader(struct mw_store_connection *connection, mw_status status,
