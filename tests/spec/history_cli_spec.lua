@@ -122,7 +122,8 @@ describe("moonwick history import", function()
   it("brings rows in, with holes where the file lacks bars, and the rates", function()
     local store = new_store()
     local done = import(store, csv(HEADER .. rows { 0, 1, 4, 5, 7 }))
-    assert_imported(done, "^demo BTCUSDT 1m: 5 rows in [%d.]+ s: %d+ rows/s %(parsing [%d.]+ s%)\n" ..
+    assert_imported(done, "^demo BTCUSDT 1m: 5 rows in [%d.]+ s: " ..
+      "%d+ rows/s %(parsing [%d.]+ s%)\n" ..
       "  5 new, 0 were there\n  2 holes, 3 bars missing ")
     local list = history("list", store)
     assert_finds(list.lines[1], "^demo BTCUSDT 1m  2018%-04%-04T00:00:00Z  " ..
@@ -136,7 +137,8 @@ describe("moonwick history import", function()
 
   it("counts what is absent as quiet with --whole", function()
     local store = new_store()
-    assert_imported(import(store, csv(HEADER .. rows { 0, 1, 4 }), "--whole"), "3 new, 0 were there$")
+    assert_imported(import(store, csv(HEADER .. rows { 0, 1, 4 }), "--whole"),
+      "3 new, 0 were there$")
     local verify = history("verify", store, "--strict")
     assert.equal(0, verify.code)
     assert_finds(verify.lines[1], "3 rows, 2 quiet: ok$")
@@ -159,7 +161,8 @@ describe("moonwick history import", function()
     local store = new_store()
     import(store, csv(HEADER .. rows { 0, 1, 2 }))
     local changed = csv(HEADER .. rows({ 1 }, 42) .. rows { 2, 3 })
-    assert_imported(import(store, changed), "1 new, 2 were there, 1 with other values, which were kept")
+    assert_imported(import(store, changed),
+      "1 new, 2 were there, 1 with other values, which were kept")
     assert_finds(export(store).text, "\n1522800060000,7001,")
     assert_imported(import(store, changed, "--replace"), "0 new, 3 were there, 1 replaced")
     assert_finds(export(store).text, "\n1522800060000,42,")
@@ -180,11 +183,13 @@ describe("moonwick history import", function()
   it("names a bad row by line and imports nothing", function()
     for text, wanted in pairs {
       [HEADER .. rows { 0 } .. "1522800060000,1,2,3,1,1\n"] = ":3: column high: not a candle",
-      [HEADER .. rows { 0 } .. "1522800060000,1,x,1,1,1\n"] = ":3: column high: 'x' is not a decimal",
+      [HEADER .. rows { 0 } .. "1522800060000,1,x,1,1,1\n"] =
+        ":3: column high: 'x' is not a decimal",
       [HEADER .. rows { 0 } .. "1522800060000,1\n"] = ":3: column high is missing: want 6 columns",
       [HEADER .. rows { 1, 0 }] = ":3: column open_time: 2018.* is not later than the row before",
       [HEADER .. rows { 1, 1 }] = ":3: column open_time: 2018.* is there twice, .* the same values",
-      [HEADER .. "1522800000001,1,1,1,1,1\n"] = ":2: column open_time: .* not the start of a bar of 1m",
+      [HEADER .. "1522800000001,1,1,1,1,1\n"] =
+        ":2: column open_time: .* not the start of a bar of 1m",
       [HEADER .. "4102444800000,1,1,1,1,1\n"] = ":2: column open_time: 2100.* has not come yet",
       [HEADER] = ": there is no row in it",
       ["a,b,c\n"] = ":1: header 'a,b,c': no column open_time",
@@ -218,7 +223,8 @@ describe("moonwick history import", function()
     local done = import(store, csv(HEADER .. rows { 0 } .. ("x,1\n"):rep(7) .. rows { 0, 1 }),
       "--skip-bad")
     assert.equal(0, done.code)
-    assert_finds(done.text, "\n  2 new, 0 were there\n  8 bad rows left out: 7 unreadable, 1 duplicate$")
+    assert_finds(done.text, "\n  2 new, 0 were there\n" ..
+      "  8 bad rows left out: 7 unreadable, 1 duplicate$")
     local shown = select(2, done.errors:gsub("moonwick history import: left out: /%S+:%d+: ", ""))
     assert.equal(5, shown)
     assert_finds(done.errors, "bars%.csv:3: column ")
@@ -239,7 +245,7 @@ describe("moonwick history import", function()
       export(store).text .. "\n")
     local refused = import(store, iso, "--time", "ms")
     assert.equal(1, refused.code)
-    assert_finds(refused.errors, ":2: column open_time: '2018%-04%-04 00:01' is not a time in millisec")
+    assert_finds(refused.errors, ":2: column open_time: '2018%-04%-04 00:01' is not a time in mill")
   end)
 
   it("leaves out the bar that has not ended", function()
@@ -267,8 +273,8 @@ describe("moonwick history import", function()
     local positions = {}
     for i = 1, 20000 do positions[i] = i end
     local store, file = new_store(), csv(HEADER .. rows(positions))
-    local full = shell('ulimit -f 600; exec "$0" history import "$1" --store "$2" --symbol BTCUSDT ' ..
-      '--timeframe 1m --feed demo', file, store)
+    local full = shell('ulimit -f 600; exec "$0" history import "$1" --store "$2" ' ..
+      '--symbol BTCUSDT --timeframe 1m --feed demo', file, store)
     assert.equal(1, full.code)
     assert_finds(full.errors, "^moonwick history import: .*history%.db: ")
     assert_finds(full.errors, "\n0 rows were imported; the same command imports the rest\n$")
@@ -388,8 +394,8 @@ describe("moonwick history verify", function()
   it("finds candles that cannot be, and a store that is damaged", function()
     local store = new_store()
     import(store, csv(HEADER .. rows { 0, 1, 2 }))
-    local damage = shell([[sqlite3 "$1" 'UPDATE candles SET high = 1 WHERE open_ms = 1522800060000']],
-      store)
+    local damage = shell(
+      [[sqlite3 "$1" 'UPDATE candles SET high = 1 WHERE open_ms = 1522800060000']], store)
     if damage.code == 127 then
       pending "no sqlite3 program"
       return
