@@ -228,13 +228,13 @@ static void a_value_that_makes_no_sense_is_named(void **state)
     static const struct {
         const char *sql, *what;
     } cases[] = {
-        {"UPDATE candles SET high = 0 WHERE series = 1 AND open_ms = 0", "1970-01-01T00:00:00Z"},
-        {"UPDATE candles SET close = 'much' WHERE series = 1 AND open_ms = 60000", "not_finite"},
-        {"UPDATE candles SET open_ms = 1 WHERE series = 1 AND open_ms = 0", "off_grid"},
-        {"UPDATE candles SET source = 99 WHERE series = 1 AND open_ms = 0", "provenance"},
-        {"UPDATE candles SET closed_by = 0 WHERE series = 1 AND open_ms = 0", "provenance"},
-        {"UPDATE candles SET trades = -1 WHERE series = 1 AND open_ms = 0", "provenance"},
-        {"UPDATE candles SET series = 77 WHERE series = 1 AND open_ms = 0", "no series"},
+        {"UPDATE candles SET high = 0 WHERE key = 611891410688", "1970-01-01T00:00:00Z"},
+        {"UPDATE candles SET close = 'much' WHERE key = 611891410748", "not_finite"},
+        {"UPDATE candles SET key = key + 1 WHERE key = 611891410688", "off_grid"},
+        {"UPDATE candles SET source = 99 WHERE key = 611891410688", "provenance"},
+        {"UPDATE candles SET closed_by = 0 WHERE key = 611891410688", "provenance"},
+        {"UPDATE candles SET trades = -1 WHERE key = 611891410688", "provenance"},
+        {"UPDATE candles SET key = key + (76 << 39) WHERE key = 611891410688", "no series"},
         {"UPDATE series SET last_ms = first_ms WHERE id = 1", "outside of what is known"},
         {"UPDATE series SET last_ms = 1 WHERE id = 1", "begins or ends"},
         {"UPDATE series SET symbol = '' WHERE id = 1", "without a name"},

@@ -484,17 +484,16 @@ static void a_store_of_version_1_is_brought_up_to_date(void **state)
             "PRAGMA application_id = 1297568596; PRAGMA user_version = 1;"
             "CREATE TABLE series (id INTEGER PRIMARY KEY, feed TEXT NOT NULL, symbol TEXT NOT NULL,"
             " timeframe TEXT NOT NULL, UNIQUE (feed, symbol, timeframe));"
-            "CREATE TABLE candles (series INTEGER NOT NULL, open_ms INTEGER NOT NULL, open, high,"
-            " low, close, volume, turnover, trades INTEGER NOT NULL, closed_by INTEGER NOT NULL,"
-            " source INTEGER NOT NULL, flags INTEGER NOT NULL, PRIMARY KEY (series, open_ms))"
-            " WITHOUT ROWID;"
+            "CREATE TABLE candles (key INTEGER PRIMARY KEY, open, high, low, close, volume,"
+            " turnover, trades INTEGER NOT NULL, closed_by INTEGER NOT NULL,"
+            " source INTEGER NOT NULL, flags INTEGER NOT NULL);"
             "INSERT INTO series VALUES (1, 'demo', 'BTC-USD', '1m'), (2, 'demo', 'NONE', '1m'),"
             " (3, 'demo', 'BTC-USD', '7h');"
-            "INSERT INTO candles VALUES (1, 60000, 1, 2, 0.5, 1.5, 9, NULL, 3, 1, 0, 0),"
-            " (1, 120000, 1, 2, 0.5, 1.5, 9, NULL, 3, 1, 0, 0),"
-            " (1, 300000, 1, 2, 0.5, 1.5, 9, NULL, 3, 1, 0, 0),"
-            " (3, 0, 1, 2, 0.5, 1.5, 9, NULL, 3, 1, 0, 0),"
-            " (3, 86400000, 1, 2, 0.5, 1.5, 9, NULL, 3, 1, 0, 0);");
+            "INSERT INTO candles VALUES (611891410748, 1, 2, 0.5, 1.5, 9, NULL, 3, 1, 0, 0),"
+            " (611891410808, 1, 2, 0.5, 1.5, 9, NULL, 3, 1, 0, 0),"
+            " (611891410988, 1, 2, 0.5, 1.5, 9, NULL, 3, 1, 0, 0),"
+            " (1711403038464, 1, 2, 0.5, 1.5, 9, NULL, 3, 1, 0, 0),"
+            " (1711403124864, 1, 2, 0.5, 1.5, 9, NULL, 3, 1, 0, 0);");
     struct mw_store_options options = {.path = *state, .read_only = true};
     struct mw_error err;
     assert_int_equal(try_open(&options, &err), MW_EHISTORY); /* nothing in it may change */
@@ -531,9 +530,9 @@ static void a_store_of_version_1_that_makes_no_sense_stays_as_it_is(void **state
 {
     run_sql(*state, "PRAGMA application_id = 1297568596; PRAGMA user_version = 1;"
                     "CREATE TABLE series (id INTEGER PRIMARY KEY, feed, symbol, timeframe);"
-                    "CREATE TABLE candles (series, open_ms, open);"
+                    "CREATE TABLE candles (key INTEGER PRIMARY KEY);"
                     "INSERT INTO series VALUES (1, 'demo', 'BTC-USD', '1x');"
-                    "INSERT INTO candles VALUES (1, 60000, 1), (1, 120000, 1)");
+                    "INSERT INTO candles VALUES (611891410748), (611891410808)");
     struct mw_store_options options = {.path = *state};
     struct mw_error err;
     assert_int_equal(try_open(&options, &err), MW_EHISTORY);
