@@ -171,8 +171,8 @@ mw_status mw_store_read_window(struct mw_store_connection *connection,
     return MW_OK;
 }
 
-static mw_status read_rows(struct mw_store *store, struct mw_store_window *window,
-                           struct mw_candle *out, uint32_t *got, struct mw_error *err)
+mw_status mw_store_read_rows(struct mw_store *store, const struct mw_store_query *query,
+                             struct mw_candle *out, uint32_t *got, struct mw_error *err)
 {
     struct mw_store_connection *connection;
     mw_status status = mw_store_take_reader(store, &connection, err);
@@ -180,10 +180,15 @@ static mw_status read_rows(struct mw_store *store, struct mw_store_window *windo
         return status;
     struct mw_store_row row = {0};
     uint32_t count = 0;
-    status = mw_store_find_row(connection, window->key, &row, err);
-    window->id = row.id;
-    if (status == MW_OK && row.id != 0 && window->count > 0)
-        status = mw_store_read_window(connection, window, out, &count, err);
+    status = mw_store_find_row(connection, query->key, &row, err);
+    struct mw_store_window window = {.key = query->key,
+                                     .id = row.id,
+                                     .from_ms = query->from_ms,
+                                     .until_ms = query->until_ms,
+                                     .count = query->count,
+                                     .newest = query->newest};
+    if (status == MW_OK && row.id != 0 && query->count > 0)
+        status = mw_store_read_window(connection, &window, out, &count, err);
     status = mw_store_give_reader(connection, status, err);
     if (status != MW_OK)
         return status;
@@ -191,24 +196,6 @@ static mw_status read_rows(struct mw_store *store, struct mw_store_window *windo
         out[i].source = MW_SOURCE_STORE;
     *got = count;
     return MW_OK;
-}
-
-mw_status mw_store_read_last(struct mw_store *store, const struct mw_series_key *key,
-                             int64_t from_ms, int64_t until_ms, uint32_t count,
-                             struct mw_candle *out, uint32_t *got, struct mw_error *err)
-{
-    struct mw_store_window window = {
-        .key = key, .from_ms = from_ms, .until_ms = until_ms, .count = count, .newest = true};
-    return read_rows(store, &window, out, got, err);
-}
-
-mw_status mw_store_read_from(struct mw_store *store, const struct mw_series_key *key,
-                             int64_t from_ms, int64_t until_ms, uint32_t count,
-                             struct mw_candle *out, uint32_t *got, struct mw_error *err)
-{
-    struct mw_store_window window = {
-        .key = key, .from_ms = from_ms, .until_ms = until_ms, .count = count};
-    return read_rows(store, &window, out, got, err);
 }
 
 /* --- holes ----------------------------------------------------------------------------------- */
@@ -252,9 +239,8 @@ mw_status mw_store_read_gaps(struct mw_store_connection *connection,
     return status;
 }
 
-mw_status mw_store_read_holes(struct mw_store *store, const struct mw_series_key *key,
-                              int64_t from_ms, int64_t to_ms, struct mw_gap *out, uint32_t room,
-                              uint32_t *count, struct mw_error *err)
+mw_status mw_store_read_missing(struct mw_store *store, const struct mw_store_query *query,
+                                struct mw_gap *out, uint32_t *count, struct mw_error *err)
 {
     struct mw_store_connection *connection;
     mw_status status = mw_store_take_reader(store, &connection, err);
@@ -262,15 +248,17 @@ mw_status mw_store_read_holes(struct mw_store *store, const struct mw_series_key
         return status;
     struct mw_gaps gaps = {0};
     struct mw_store_row row = {0};
-    status = mw_store_find_row(connection, key, &row, err);
+    status = mw_store_find_row(connection, query->key, &row, err);
     if (status == MW_OK && row.id != 0) {
-        struct mw_store_window window = {
-            .key = key, .id = row.id, .from_ms = from_ms, .until_ms = to_ms};
+        struct mw_store_window window = {.key = query->key,
+                                         .id = row.id,
+                                         .from_ms = query->from_ms,
+                                         .until_ms = query->until_ms};
         status = mw_store_read_gaps(connection, &window, &gaps, err);
     }
     status = mw_store_give_reader(connection, status, err);
     if (status == MW_OK) {
-        for (uint32_t i = 0; i < gaps.count && i < room; i++)
+        for (uint32_t i = 0; i < gaps.count && i < query->count; i++)
             out[i] = gaps.list[i];
         *count = gaps.count;
     }

@@ -15,7 +15,6 @@ enum { APPLICATION_ID = 0x4d575354 };
 /* What follows writes out MW_STORE_KEY_BITS: 2^39 - 1 is 549755813887, and the year 1 begins at
  * -62135596800 seconds. */
 static_assert(MW_STORE_KEY_BITS == 39, "the SQL below says so");
-static_assert(MW_CANDLE_OPEN_MS_MIN == -62135596800000, "the SQL below says so");
 
 /* Version 1: what there is. Columns of numbers have no type, so that SQLite keeps the doubles as
  * they are and does not make integers of them. */
