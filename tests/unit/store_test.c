@@ -541,7 +541,7 @@ static void a_store_of_version_1_is_brought_up_to_date(void **state)
                          holes, &count, &err),
                      MW_OK);
     assert_int_equal(count, 1);
-    assert_int_equal(holes[0].to_ms, 21 * 60 * minute_ms); /* the day's last is shorter */
+    assert_int_equal(holes[0].to_ms, INT64_C(21) * 60 * minute_ms); /* the day's last is shorter */
     struct mw_candle out[4];
     assert_int_equal(read_all(store, out, 4), 3);
     assert_int_equal(mw_store_check(store, &err), MW_OK);
