@@ -45,10 +45,17 @@ static bool prices_equal(const struct mw_candle *a, const struct mw_candle *b)
            a->volume == b->volume;
 }
 
+static uint64_t bits(double value)
+{
+    uint64_t copy;
+    memcpy(&copy, &value, sizeof(copy));
+    return copy;
+}
+
 /* Whether two doubles are the same to the bit; NaN is NaN. */
 static bool same(double a, double b)
 {
-    return (isnan(a) && isnan(b)) || memcmp(&a, &b, sizeof(a)) == 0;
+    return (isnan(a) && isnan(b)) || bits(a) == bits(b);
 }
 
 static bool extras_agree(const struct mw_candle *a, const struct mw_candle *b)
@@ -107,7 +114,7 @@ static mw_status put_row(struct job *job, const struct mw_candle *candle, struct
     mw_status status = mw_store_statement(job->connection, MW_SQL_ROW_PUT, &put, err);
     if (status != MW_OK)
         return status;
-    mw_statement_bind(put, 1, candle->open_ms);
+    mw_statement_bind(put, 1, mw_store_key_from(job->row.id, candle->open_ms));
     mw_statement_bind_double(put, 2, candle->open);
     mw_statement_bind_double(put, 3, candle->high);
     mw_statement_bind_double(put, 4, candle->low);
@@ -118,7 +125,6 @@ static mw_status put_row(struct job *job, const struct mw_candle *candle, struct
     mw_statement_bind(put, 9, candle->closed_by);
     mw_statement_bind(put, 10, candle->source);
     mw_statement_bind(put, 11, candle->flags);
-    mw_statement_bind(put, 12, job->row.id);
     return mw_statement_run(put, err);
 }
 
@@ -314,6 +320,9 @@ static mw_status add_series(struct job *job, struct mw_error *err)
                                      .first_ms = job->part->from_ms,
                                      .last_ms = job->part->to_ms};
     mw_statement_reset(add);
+    if (job->row.id > MW_STORE_ID_MAX)
+        return mw_fail(err, MW_EHISTORY, "%s: the store has more than %lld series",
+                       mw_sqlite_path(job->connection->db), (long long)MW_STORE_ID_MAX);
     return MW_OK;
 }
 

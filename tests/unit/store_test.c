@@ -16,13 +16,13 @@
 #include "history/sqlite.h"
 #include "store_file.h"
 
-enum { MINUTE = 60000 };
+static const int64_t minute_ms = 60000;
 
 static const struct mw_series_key key = {"demo", "BTC-USD", {1, 'm'}};
 
 static struct mw_candle bar(int64_t minute, double price)
 {
-    return (struct mw_candle){.open_ms = minute * MINUTE,
+    return (struct mw_candle){.open_ms = minute * minute_ms,
                               .open = price,
                               .high = price + 2,
                               .low = price - 2,
@@ -58,7 +58,13 @@ static uint32_t read_all(struct mw_store *store, struct mw_candle *out, uint32_t
 {
     uint32_t got = 0;
     struct mw_error err;
-    if (mw_store_read_last(store, &key, INT64_MIN, INT64_MAX, room, out, &got, &err) != MW_OK)
+    if (mw_store_read_rows(store,
+                           &(struct mw_store_query){.key = &key,
+                                                    .from_ms = INT64_MIN,
+                                                    .until_ms = INT64_MAX,
+                                                    .count = room,
+                                                    .newest = true},
+                           out, &got, &err) != MW_OK)
         fail_msg("%s", err.message);
     return got;
 }
@@ -91,7 +97,7 @@ static void candles_come_back_to_the_bit(void **state)
     struct mw_random random = {7};
     struct mw_candle *rows = mw_alloc(COUNT * sizeof(*rows)), *out = mw_alloc(COUNT * sizeof(*out));
     for (int i = 0; i < COUNT; i++)
-        rows[i] = store_random_candle(&random, (int64_t)(i - COUNT / 2) * MINUTE);
+        rows[i] = store_random_candle(&random, (int64_t)(i - COUNT / 2) * minute_ms);
     rows[0].turnover = (double)INFINITY;
     struct mw_store_part part = {.key = &key,
                                  .from_ms = rows[0].open_ms,
@@ -131,7 +137,12 @@ static void names_times_and_lengths_at_their_limits_are_kept(void **state)
     write_part(store, &part, NULL);
     uint32_t got;
     struct mw_error err;
-    assert_int_equal(mw_store_read_from(store, &longest, INT64_MIN, INT64_MAX, 3, out, &got, &err),
+    assert_int_equal(mw_store_read_rows(store,
+                                        &(struct mw_store_query){.key = &longest,
+                                                                 .from_ms = INT64_MIN,
+                                                                 .until_ms = INT64_MAX,
+                                                                 .count = 3},
+                                        out, &got, &err),
                      MW_OK);
     assert_int_equal(got, 2);
     store_assert_same(&out[1], &rows[1]);
@@ -145,10 +156,10 @@ static void what_is_no_candle_is_refused_and_nothing_of_the_write_is_there(void 
     struct mw_candle rows[2] = {bar(5, 10), bar(6, 10)}, out[2];
     rows[1].low = 100;
     struct mw_store_part parts[2] = {
-        {.key = &key, .from_ms = 0, .to_ms = 5 * MINUTE, .rows = rows, .row_count = 1},
+        {.key = &key, .from_ms = 0, .to_ms = 5 * minute_ms, .rows = rows, .row_count = 1},
         {.key = &key,
-         .from_ms = 6 * MINUTE,
-         .to_ms = 6 * MINUTE,
+         .from_ms = 6 * minute_ms,
+         .to_ms = 6 * minute_ms,
          .rows = rows + 1,
          .row_count = 1}};
     struct mw_error err;
@@ -172,7 +183,13 @@ static void nothing_is_asked_for_and_nothing_comes(void **state)
     write_row(store, &row, false);
     uint32_t got = 9;
     struct mw_error err;
-    assert_int_equal(mw_store_read_last(store, &key, INT64_MIN, INT64_MAX, 0, NULL, &got, &err),
+    assert_int_equal(mw_store_read_rows(store,
+                                        &(struct mw_store_query){.key = &key,
+                                                                 .from_ms = INT64_MIN,
+                                                                 .until_ms = INT64_MAX,
+                                                                 .count = 0,
+                                                                 .newest = true},
+                                        NULL, &got, &err),
                      MW_OK);
     assert_int_equal(got, 0);
     assert_int_equal(mw_store_write(store, NULL, 0, NULL, &err), MW_OK);
@@ -484,17 +501,16 @@ static void a_store_of_version_1_is_brought_up_to_date(void **state)
             "PRAGMA application_id = 1297568596; PRAGMA user_version = 1;"
             "CREATE TABLE series (id INTEGER PRIMARY KEY, feed TEXT NOT NULL, symbol TEXT NOT NULL,"
             " timeframe TEXT NOT NULL, UNIQUE (feed, symbol, timeframe));"
-            "CREATE TABLE candles (series INTEGER NOT NULL, open_ms INTEGER NOT NULL, open, high,"
-            " low, close, volume, turnover, trades INTEGER NOT NULL, closed_by INTEGER NOT NULL,"
-            " source INTEGER NOT NULL, flags INTEGER NOT NULL, PRIMARY KEY (series, open_ms))"
-            " WITHOUT ROWID;"
+            "CREATE TABLE candles (key INTEGER PRIMARY KEY, open, high, low, close, volume,"
+            " turnover, trades INTEGER NOT NULL, closed_by INTEGER NOT NULL,"
+            " source INTEGER NOT NULL, flags INTEGER NOT NULL);"
             "INSERT INTO series VALUES (1, 'demo', 'BTC-USD', '1m'), (2, 'demo', 'NONE', '1m'),"
             " (3, 'demo', 'BTC-USD', '7h');"
-            "INSERT INTO candles VALUES (1, 60000, 1, 2, 0.5, 1.5, 9, NULL, 3, 1, 0, 0),"
-            " (1, 120000, 1, 2, 0.5, 1.5, 9, NULL, 3, 1, 0, 0),"
-            " (1, 300000, 1, 2, 0.5, 1.5, 9, NULL, 3, 1, 0, 0),"
-            " (3, 0, 1, 2, 0.5, 1.5, 9, NULL, 3, 1, 0, 0),"
-            " (3, 86400000, 1, 2, 0.5, 1.5, 9, NULL, 3, 1, 0, 0);");
+            "INSERT INTO candles VALUES (611891410748, 1, 2, 0.5, 1.5, 9, NULL, 3, 1, 0, 0),"
+            " (611891410808, 1, 2, 0.5, 1.5, 9, NULL, 3, 1, 0, 0),"
+            " (611891410988, 1, 2, 0.5, 1.5, 9, NULL, 3, 1, 0, 0),"
+            " (1711403038464, 1, 2, 0.5, 1.5, 9, NULL, 3, 1, 0, 0),"
+            " (1711403124864, 1, 2, 0.5, 1.5, 9, NULL, 3, 1, 0, 0);");
     struct mw_store_options options = {.path = *state, .read_only = true};
     struct mw_error err;
     assert_int_equal(try_open(&options, &err), MW_EHISTORY); /* nothing in it may change */
@@ -508,16 +524,24 @@ static void a_store_of_version_1_is_brought_up_to_date(void **state)
     assert_int_equal(series.last_ms, 300000);
     struct mw_gap holes[4];
     uint32_t count;
-    assert_int_equal(mw_store_read_holes(store, &key, INT64_MIN, INT64_MAX, holes, 4, &count, &err),
+    assert_int_equal(mw_store_read_missing(
+                         store,
+                         &(struct mw_store_query){
+                             .key = &key, .from_ms = INT64_MIN, .until_ms = INT64_MAX, .count = 4},
+                         holes, &count, &err),
                      MW_OK);
     assert_int_equal(count, 1);
     assert_int_equal(holes[0].from_ms, 180000);
     assert_int_equal(holes[0].to_ms, 240000);
     struct mw_series_key odd = {"demo", "BTC-USD", {7, 'h'}};
-    assert_int_equal(mw_store_read_holes(store, &odd, INT64_MIN, INT64_MAX, holes, 4, &count, &err),
+    assert_int_equal(mw_store_read_missing(
+                         store,
+                         &(struct mw_store_query){
+                             .key = &odd, .from_ms = INT64_MIN, .until_ms = INT64_MAX, .count = 4},
+                         holes, &count, &err),
                      MW_OK);
     assert_int_equal(count, 1);
-    assert_int_equal(holes[0].to_ms, 21 * 60 * MINUTE); /* the day's last is shorter */
+    assert_int_equal(holes[0].to_ms, INT64_C(21) * 60 * minute_ms); /* the day's last is shorter */
     struct mw_candle out[4];
     assert_int_equal(read_all(store, out, 4), 3);
     assert_int_equal(mw_store_check(store, &err), MW_OK);
@@ -531,9 +555,9 @@ static void a_store_of_version_1_that_makes_no_sense_stays_as_it_is(void **state
 {
     run_sql(*state, "PRAGMA application_id = 1297568596; PRAGMA user_version = 1;"
                     "CREATE TABLE series (id INTEGER PRIMARY KEY, feed, symbol, timeframe);"
-                    "CREATE TABLE candles (series, open_ms, open);"
+                    "CREATE TABLE candles (key INTEGER PRIMARY KEY);"
                     "INSERT INTO series VALUES (1, 'demo', 'BTC-USD', '1x');"
-                    "INSERT INTO candles VALUES (1, 60000, 1), (1, 120000, 1)");
+                    "INSERT INTO candles VALUES (611891410748), (611891410808)");
     struct mw_store_options options = {.path = *state};
     struct mw_error err;
     assert_int_equal(try_open(&options, &err), MW_EHISTORY);
