@@ -11,6 +11,7 @@ enum { NAMES_MAX = 16 };
 
 /* In the order of the help, closed by NULL. */
 static const struct mw_command *const subcommands[] = {
+    &mw_command_history_download,
     NULL,
 };
 
