@@ -51,9 +51,11 @@ struct run {
     mw_download_tell_fn tell;
     void *user;
     struct mw_download_plan plan;
-    uint64_t bucket_count; /* to be asked for when it began */
-    int64_t newest_ms;     /* the venue's newest row; INT64_MIN for none */
-    int64_t shunned_ms;    /* no anchor: the venue does not have it */
+    uint64_t bucket_count;        /* to be asked for when it began */
+    struct mw_store_series known; /* what the store has of it, when `is_known` */
+    bool is_known;
+    int64_t newest_ms;  /* the venue's newest row; INT64_MIN for none */
+    int64_t shunned_ms; /* no anchor: the venue does not have it */
 
     struct mw_download_ask ask;
     bool busy;
@@ -286,7 +288,7 @@ static bool is_newest_final(const struct run *run, const struct mw_candle *row)
     return over_ms >= run->download->source.settle_ms && over_ms <= recent_ms;
 }
 
-/* Asks for the newest rows, up to to_ms; twice if there are none. */
+/* Asks for the newest rows up to to_ms. That there are none has to be said twice. */
 static mw_status fetch_newest(struct run *run, int64_t to_ms, uint32_t count)
 {
     uint32_t row_count_max = run->download->source.protocol->history.row_count_max;
@@ -297,22 +299,34 @@ static mw_status fetch_newest(struct run *run, int64_t to_ms, uint32_t count)
     mw_status status = MW_OK;
     for (int i = 0; i < 2; i++) {
         status = fetch(run);
-        if (status != MW_OK || is_stopping(run))
-            return status;
-        settle(run);
-        if (run->rows.count > 0)
+        if (status != MW_OK || is_stopping(run) || run->rows.count > 0)
             break;
     }
     return status;
+}
+
+/* The same for the newest of all. Where some are stored a venue that has none is at fault. */
+static mw_status fetch_last(struct run *run)
+{
+    for (;;) {
+        mw_status status = fetch_newest(run, INT64_MAX, NEWEST_ROWS);
+        if (status != MW_OK || is_stopping(run) || run->rows.count > 0 || !run->is_known)
+            return status;
+        run->status = mw_fail(&run->err, MW_EHISTORY,
+                              "the venue says that it has no bars, and some are stored");
+        if (!put_off(run))
+            return run->status;
+    }
 }
 
 /* Finds what the venue's newest final bar is. INT64_MIN in `*last_ms` for none. */
 static mw_status find_end(struct run *run, int64_t *last_ms)
 {
     *last_ms = INT64_MIN;
-    mw_status status = fetch_newest(run, INT64_MAX, NEWEST_ROWS);
+    mw_status status = fetch_last(run);
     if (status != MW_OK || is_stopping(run))
         return status;
+    settle(run);
     run->result->empty = run->rows.count == 0;
     if (run->result->empty)
         return MW_OK;
@@ -344,6 +358,7 @@ static mw_status find_hint(struct run *run)
         mw_status status = fetch_newest(run, middle_ms, 1);
         if (status != MW_OK || is_stopping(run))
             return status;
+        settle(run);
         if (run->rows.count > 0 && first)
             return MW_OK;
         *(run->rows.count > 0 ? &with_ms : &without_ms) = middle_ms;
@@ -385,15 +400,10 @@ static mw_status plan_series(struct run *run, int64_t last_ms, struct mw_error *
     struct mw_download_plan *plan = &run->plan;
     if (last_ms < plan->from_ms)
         return MW_OK;
-    struct mw_store_series known;
-    bool found;
-    mw_status status = mw_store_find(run->download->store, &run->span->key, &known, &found, err);
-    if (status != MW_OK)
-        return status;
     mw_gaps_add(&plan->todo, plan->timeframe, plan->from_ms, last_ms);
-    if (!found)
+    if (!run->is_known)
         return MW_OK;
-    mw_gaps_remove(&plan->todo, plan->timeframe, known.first_ms, known.last_ms);
+    mw_gaps_remove(&plan->todo, plan->timeframe, run->known.first_ms, run->known.last_ms);
     return add_holes(run, plan->from_ms, last_ms, err);
 }
 
@@ -539,7 +549,11 @@ static mw_status step(struct run *run, struct mw_error *err)
 static mw_status run_series(struct run *run, struct mw_error *err)
 {
     int64_t last_ms;
-    mw_status status = find_end(run, &last_ms);
+    mw_status status =
+        mw_store_find(run->download->store, &run->span->key, &run->known, &run->is_known, err);
+    if (status != MW_OK)
+        return status;
+    status = find_end(run, &last_ms);
     if (status != MW_OK) {
         *err = run->err;
         return status;
