@@ -114,7 +114,8 @@ static int percent_of(const struct mw_progress_state *state)
 {
     if (state->total == 0)
         return 0;
-    return (int)((double)done_of(state) / (double)state->total * 100);
+    int percent = (int)((double)done_of(state) / (double)state->total * 100);
+    return percent == 100 && state->done < state->total ? 99 : percent;
 }
 
 /* At most `columns` bytes of `from`, with ".." for what is cut and '?' for what would move the

@@ -30,7 +30,6 @@ struct bench {
     struct mw_download_result result;
     struct mw_error err;
     int stop_after; /* answers; 0 for never */
-    uint64_t done, done_before;
 };
 
 static void open_store(struct bench *bench)
@@ -87,7 +86,6 @@ static void on_tell(void *user, const struct mw_download_progress *progress)
     assert_true(progress->bucket_done <= progress->bucket_count);
     if (bench->stop_after > 0 && mw_history_server_count(&bench->server) >= bench->stop_after)
         mw_download_stop(bench->download);
-    bench->done = progress->bucket_done;
 }
 
 /* Minutes from..to - 1. */
