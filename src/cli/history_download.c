@@ -6,11 +6,11 @@
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "base/decimal.h"
 #include "base/limits.h"
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/history.h"
+#include "cli/history_series.h"
 #include "cli/progress.h"
 #include "cli/signals.h"
 #include "history/download.h"
@@ -23,7 +23,6 @@
 
 enum {
     TIME_DIGITS_MIN = 9, /* of milliseconds: fewer is a year, or a mistake */
-    NAME_BYTES = MW_FEED_NAME_BYTES_MAX + MW_SYMBOL_BYTES_MAX + MW_TIMEFRAME_BYTES_MAX + 8,
     NOTE_BYTES = 192,
 };
 
@@ -36,24 +35,21 @@ struct download_options {
 };
 
 /* A date or a time, milliseconds, or how long ago. */
-static mw_status read_time(const char *text, void *target, struct mw_error *err)
+static mw_status read_when(const char *text, void *target, struct mw_error *err)
 {
-    int64_t *time_ms = target, value;
-    size_t length = strlen(text);
+    int64_t *time_ms = target, age_ms;
     if (strcmp(text, "now") == 0) {
         *time_ms = mw_clock_wall_ms();
         return MW_OK;
     }
-    if (length >= TIME_DIGITS_MIN && mw_integer_parse(text, length, &value) && value >= 0 &&
-        value <= -MW_CANDLE_OPEN_MS_MIN) {
-        *time_ms = value;
+    if (mw_duration_parse(text, &age_ms, NULL) == MW_OK) {
+        *time_ms = mw_clock_wall_ms() - age_ms;
         return MW_OK;
     }
-    if (mw_duration_parse(text, &value, NULL) == MW_OK) {
-        *time_ms = mw_clock_wall_ms() - value;
-        return MW_OK;
-    }
-    if (mw_time_parse(text, time_ms, NULL) == MW_OK)
+    /* A year by itself is no number of milliseconds. */
+    bool is_year = strlen(text) < TIME_DIGITS_MIN && strspn(text, "0123456789") == strlen(text);
+    if (!is_year && mw_option_read_time(text, time_ms, NULL) == MW_OK &&
+        *time_ms >= MW_CANDLE_OPEN_MS_MIN && *time_ms < -MW_CANDLE_OPEN_MS_MIN)
         return MW_OK;
     return mw_fail(err, MW_EINVAL,
                    "'%.60s': want a date, 2024-01-01, a time, 2024-01-01T12:00Z, milliseconds, or "
@@ -68,11 +64,12 @@ static const struct mw_option download_option_list[] = {
      offsetof(struct download_options, symbols)},
     {"timeframe", "LIST", "in which bars (default 1m)", mw_option_read_list,
      offsetof(struct download_options, timeframes)},
-    {"from", "TIME", "the first: 2024-01-01, 2024-01-01T12:00Z, milliseconds, or an age, 30d",
-     read_time, offsetof(struct download_options, from_ms)},
-    {"to", "TIME", "up to, and without, the bar that opens then (default: now)", read_time,
+    {"from", "TIME",
+     "bars that begin then or later: 2024-01-01, 2024-01-01T12:00Z, ms, or 30d ago as 30d",
+     read_when, offsetof(struct download_options, from_ms)},
+    {"to", "TIME", "bars that begin then or earlier (default: now)", read_when,
      offsetof(struct download_options, to_ms)},
-    {"store", "FILE", "where to; made if it is not there (default moonwick.db)",
+    {"store", "FILE", "where to; made if it is not there (default " MW_HISTORY_STORE_DEFAULT ")",
      mw_option_read_text, offsetof(struct download_options, store)},
     {"feed", "NAME", "under which name (default: the protocol's); with --config, which feed",
      mw_option_read_text, offsetof(struct download_options, feed)},
@@ -90,7 +87,7 @@ static const struct mw_option download_option_list[] = {
 
 static const char *const download_examples[] = {
     "moonwick history download --protocol binance --symbol BTCUSDT,ETHUSDT --timeframe 1m,1h \\\n"
-    "      --from 2024-01-01 --to 2025-01-01 --store moonwick.db",
+    "      --from 2024-01-01 --to 2024-12-31T23:59 --store moonwick.db",
     "moonwick history download --protocol binance --symbol BTCUSDT --from 30d",
     "moonwick history download --config config.lua --feed binance --from 2017-08-17",
     NULL,
@@ -165,8 +162,8 @@ static int complete(struct download_options *options)
         return wrong_usage("--from is missing: want a date, or an age like 30d");
     if (options->to_ms == INT64_MIN)
         options->to_ms = mw_clock_wall_ms();
-    if (options->from_ms >= options->to_ms)
-        return wrong_usage("--from is not before --to");
+    if (options->from_ms > options->to_ms)
+        return wrong_usage("--from is after --to");
     if (options->timeframes.count == 0 &&
         mw_option_read_list("1m", &options->timeframes, &err) != MW_OK)
         return mw_cli_fail(COMMAND, MW_EXIT_USAGE, "--timeframe: %s", err.message);
@@ -186,7 +183,7 @@ static int complete(struct download_options *options)
 
 struct watch {
     struct mw_progress progress;
-    char name[NAME_BYTES];
+    char name[MW_SERIES_TEXT_BYTES];
     bool told; /* of the failure that lasts, where there is no bar */
 };
 
@@ -242,8 +239,8 @@ static int report(struct mw_store *store, const struct mw_series_key *key, const
                              : (result->forming ? ", no bar is final" : ""));
         return MW_EXIT_OK;
     }
-    printf("%s: %" PRIu64 " rows, %" PRIu64 " %s, %s .. %s; %" PRIu64 " new", name, counts.rows,
-           counts.holes, counts.holes == 1 ? "hole" : "holes",
+    printf("%s: %" PRIu64 " row%s, %" PRIu64 " hole%s, %s .. %s; %" PRIu64 " new", name,
+           counts.rows, mw_plural(counts.rows), counts.holes, mw_plural(counts.holes),
            format_minute(series.first_ms, first), format_minute(series.last_ms, last),
            result->rows);
     if (result->replaced > 0)
@@ -251,7 +248,7 @@ static int report(struct mw_store *store, const struct mw_series_key *key, const
     if (result->begins)
         printf(", the venue has none before %s", format_minute(result->begins_ms, first));
     if (result->left > 0)
-        printf(", %" PRIu64 " bars still to be asked for", result->left);
+        printf(", %" PRIu64 " bar%s still to be asked for", result->left, mw_plural(result->left));
     printf("\n");
     fflush(stdout);
     return MW_EXIT_OK;
@@ -271,14 +268,14 @@ static int download_one(const struct job *job, struct watch *watch, const char *
                         struct mw_timeframe timeframe)
 {
     const struct download_options *options = job->options;
-    struct mw_download_span span = {.from_ms = options->from_ms, .to_ms = options->to_ms};
+    struct mw_download_span span = {.from_ms = options->from_ms, .to_ms = options->to_ms + 1};
     const char *feed = or_else(options->feed, job->protocol->name);
     snprintf(span.key.feed, sizeof(span.key.feed), "%s", feed);
     snprintf(span.key.symbol, sizeof(span.key.symbol), "%s", symbol);
     span.key.timeframe = timeframe;
-    char text[MW_TIMEFRAME_BYTES_MAX], name[NAME_BYTES];
+    char text[MW_TIMEFRAME_BYTES_MAX], name[MW_SERIES_TEXT_BYTES];
     mw_timeframe_format(timeframe, text);
-    snprintf(name, sizeof(name), "%s %s %s", feed, symbol, text);
+    mw_series_text(&span.key, name);
     snprintf(watch->name, sizeof(watch->name), "%s %s", symbol, text);
     mw_progress_begin(&watch->progress, mw_clock_monotonic_ms());
     struct mw_download_result result;
@@ -391,7 +388,7 @@ static int download_configured(struct download_options *options)
 static int download_command(int argc, char **argv)
 {
     struct download_options options = {
-        .store = "moonwick.db", .from_ms = INT64_MIN, .to_ms = INT64_MIN};
+        .store = MW_HISTORY_STORE_DEFAULT, .from_ms = INT64_MIN, .to_ms = INT64_MIN};
     int code;
     if (mw_cli_parse(&download_option_set, argc, argv, &options, &code))
         code = options.config != NULL ? download_configured(&options) : download(&options, NULL);

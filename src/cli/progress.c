@@ -177,7 +177,7 @@ char *mw_progress_format(const struct mw_progress *progress, const struct mw_pro
     if (width >= MW_PROGRESS_BYTES)
         width = MW_PROGRESS_BYTES - 1;
     int count = add_parts(progress, state, now_ms, parts);
-    copy_cut(state->name, width / 3 < NAME_COLUMNS_MAX ? width / 3 : NAME_COLUMNS_MAX, name,
+    copy_cut(state->name, width / 2 < NAME_COLUMNS_MAX ? width / 2 : NAME_COLUMNS_MAX, name,
              sizeof(name));
     int used = snprintf(head, sizeof(head), "%s %3d%%", name, percent_of(state));
     int right = 0, shown = 0;
