@@ -1,30 +1,11 @@
 /* download.c - one series after the other: requests in turn, answers into the store. */
-#include "history/download.h"
-
-#include <math.h>
-#include <stdatomic.h>
-#include <string.h>
-
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/random.h"
-#include "feed/decoder.h"
-#include "history/download_plan.h"
+#include "history/download_parts.h"
 #include "history/request.h"
-#include "history/rows.h"
-#include "net/backoff.h"
-#include "net/http.h"
 
 enum {
-    HTTP_OK = 200,
-    HTTP_REFUSED_FIRST = 400, /* the request is at fault, and would be again */
-    HTTP_FORBIDDEN = 403,     /* what a venue's firewall says to who asks too often */
-    HTTP_TIMEOUT = 408,
-    HTTP_BANNED = 418,
-    HTTP_EARLY = 425,
-    HTTP_BUSY = 429,
-    HTTP_SERVER_FAULT = 500,
-    SLICE_MS = 100,        /* between two looks at whether it is to stop */
     NEWEST_ROWS = 3,       /* asked for to see where the venue's history ends */
     ANCHOR_ROWS = 8,       /* looked at for one with trades, which the venue has to have */
     ANCHOR_FAILURES = 3,   /* in a row: the bar may be somebody else's, from a file */
@@ -32,43 +13,6 @@ enum {
 };
 
 #define JITTER 0.3
-
-struct mw_download {
-    struct mw_download_source source; /* with the defaults filled in; borrows what it points to */
-    struct mw_store *store;           /* borrows */
-    struct mw_http *http;             /* owns */
-    struct mw_decoder *decoder;       /* owns */
-    struct mw_backoff backoff;
-    int64_t next_ms; /* the venue's rate: not before, monotonic */
-    _Atomic bool stopping;
-};
-
-/* One series. */
-struct run {
-    struct mw_download *download;
-    const struct mw_download_span *span;
-    struct mw_download_result *result;
-    mw_download_tell_fn tell;
-    void *user;
-    struct mw_download_plan plan;
-    uint64_t bucket_count;        /* to be asked for when it began */
-    struct mw_store_series known; /* what the store has of it, when `is_known` */
-    bool is_known;
-    int64_t newest_ms;  /* the venue's newest row; INT64_MIN for none */
-    int64_t shunned_ms; /* no anchor: the venue does not have it */
-
-    struct mw_download_ask ask;
-    bool busy;
-    mw_status status; /* of the answer: MW_OK with `rows` */
-    struct mw_error err;
-    struct mw_rows rows;
-    int64_t sent_ms, retry_after_ms;
-    bool final; /* asking again is of no use */
-
-    uint32_t failure_count, idle_count; /* in a row: without a good answer, without a proof */
-    uint32_t anchor_failure_count;
-    int64_t wait_ms; /* after a failure: not before, monotonic; 0 when the last was good */
-};
 
 static uint64_t or_default(uint64_t value, uint64_t otherwise)
 {
@@ -127,146 +71,14 @@ void mw_download_stop(struct mw_download *download)
     atomic_store_explicit(&download->stopping, true, memory_order_release);
 }
 
-static bool is_stopping(const struct run *run)
-{
-    return atomic_load_explicit(&run->download->stopping, memory_order_acquire);
-}
-
-/* --- one request ------------------------------------------------------------------------------ */
-
-static void tell(struct run *run)
-{
-    if (run->tell == NULL)
-        return;
-    uint64_t left = mw_download_plan_ahead(&run->plan);
-    int64_t wait_ms = run->wait_ms - mw_clock_monotonic_ms();
-    const struct mw_download_progress progress = {
-        .key = &run->span->key,
-        .bucket_count = run->bucket_count,
-        .bucket_done = left < run->bucket_count ? run->bucket_count - left : 0,
-        .rows = run->result->rows + run->result->replaced,
-        .wait_ms = run->wait_ms > 0 && wait_ms > 0 ? wait_ms : 0,
-        .failure = run->failure_count > 0 ? &run->err : NULL};
-    run->tell(run->user, &progress);
-}
-
-/* Serves the network until it is `until_ms`, or nothing is under way any more, or it is to stop. */
-static void serve(struct run *run, int64_t until_ms)
-{
-    int64_t left_ms;
-    while (!is_stopping(run) && (run->busy || until_ms > 0) &&
-           (left_ms = run->busy ? SLICE_MS : until_ms - mw_clock_monotonic_ms()) > 0) {
-        mw_http_service(run->download->http, left_ms < SLICE_MS ? left_ms : SLICE_MS);
-        if (run->busy || left_ms > SLICE_MS)
-            tell(run);
-    }
-}
-
-/* 4xx, but those that may be otherwise later. */
-static bool is_refused(int code)
-{
-    return code >= HTTP_REFUSED_FIRST && code < HTTP_SERVER_FAULT && code != HTTP_FORBIDDEN &&
-           code != HTTP_TIMEOUT && code != HTTP_BANNED && code != HTTP_EARLY && code != HTTP_BUSY;
-}
-
-static void explain(struct run *run, const struct mw_http_answer *http)
-{
-    if (http->err != NULL) {
-        run->err = *http->err;
-    } else if (!mw_rows_explain(run->download->decoder, http->body, http->length, &run->err)) {
-        mw_fail_code(&run->err, MW_EHISTORY, http->code, "the venue answers with status %d",
-                     http->code);
-    } else {
-        mw_fail_within(&run->err, MW_EHISTORY, "status %d", http->code);
-    }
-    run->status = run->err.status;
-    run->final = http->err == NULL && http->retry_after_ms == 0 && is_refused(http->code);
-    run->retry_after_ms = http->retry_after_ms < MW_BACKFILL_BAN_MS_MAX ? http->retry_after_ms
-                                                                        : MW_BACKFILL_BAN_MS_MAX;
-}
-
-static void on_answer(void *user, const struct mw_http_answer *http)
-{
-    struct run *run = user;
-    run->busy = false;
-    run->sent_ms = http->sent_ms;
-    if (http->err != NULL || http->code != HTTP_OK) {
-        explain(run, http);
-        return;
-    }
-    const struct mw_rows_answer answer = {.key = &run->span->key,
-                                          .from_ms = run->ask.from_ms,
-                                          .to_ms = run->ask.to_ms,
-                                          .sent_ms = http->sent_ms,
-                                          .body = http->body,
-                                          .length = http->length};
-    run->status = mw_rows_read(run->download->decoder, run->download->source.protocol, &answer,
-                               &run->rows, &run->err);
-}
-
-/* Sends run->ask when its turn has come, and waits for what becomes of it. */
-static void exchange(struct run *run)
-{
-    struct mw_download *download = run->download;
-    serve(run, download->next_ms > run->wait_ms ? download->next_ms : run->wait_ms);
-    if (is_stopping(run))
-        return;
-    const struct mw_download_source *source = &download->source;
-    double per_second = source->protocol->history.requests_per_second;
-    if (per_second > 0)
-        download->next_ms = mw_clock_monotonic_ms() + (int64_t)ceil(MW_MS_PER_SECOND / per_second);
-    run->final = false;
-    run->retry_after_ms = 0;
-    run->status = mw_history_request_start(
-        download->http,
-        &(struct mw_history_request){.protocol = source->protocol,
-                                     .base = source->base,
-                                     .market_type = source->market_type,
-                                     .ca_file = source->ca_file,
-                                     .key = &run->span->key,
-                                     .from_ms = run->ask.from_ms,
-                                     .to_ms = run->ask.to_ms,
-                                     .count = run->ask.count,
-                                     .timeout_ms = source->timeout_ms,
-                                     .answer_bytes_max = source->answer_bytes},
-        on_answer, run, &run->err);
-    if (run->status != MW_OK) { /* nothing about it will be different the next time */
-        run->final = true;
-        return;
-    }
-    run->result->requests++;
-    run->busy = true;
-    serve(run, 0);
-}
-
-/* The last answer is of no use. Returns whether it is worth asking again, after a while. */
-static bool put_off(struct run *run)
-{
-    run->result->failures++;
-    int64_t delay_ms = mw_backoff_next_ms(&run->download->backoff);
-    if (delay_ms < run->retry_after_ms)
-        delay_ms = run->retry_after_ms;
-    run->wait_ms = mw_clock_monotonic_ms() + delay_ms;
-    run->failure_count++;
-    tell(run);
-    return !run->final && run->failure_count < run->download->source.attempts;
-}
-
-static void settle(struct run *run)
-{
-    run->failure_count = 0;
-    run->wait_ms = 0;
-    mw_backoff_reset(&run->download->backoff);
-}
-
 /* Asks until there are rows. MW_OK also when it is to stop. */
-static mw_status fetch(struct run *run)
+static mw_status fetch(struct mw_download_run *run)
 {
     do {
-        exchange(run);
-        if (is_stopping(run) || run->status == MW_OK)
+        mw_download_exchange(run);
+        if (mw_download_is_stopping(run) || run->status == MW_OK)
             return MW_OK;
-    } while (put_off(run));
+    } while (mw_download_put_off(run));
     return run->status;
 }
 
@@ -274,7 +86,7 @@ static mw_status fetch(struct run *run)
 
 /* Whether the venue's newest row has had its last word. Nothing later stands in the answer, so the
  * clock has to say it; one that is far ahead of the row says nothing: a venue may be simulated. */
-static bool is_newest_final(const struct run *run, const struct mw_candle *row)
+static bool is_newest_final(const struct mw_download_run *run, const struct mw_candle *row)
 {
     struct mw_timeframe timeframe = run->span->key.timeframe;
     if (row->state == MW_CANDLE_CLOSED)
@@ -289,7 +101,7 @@ static bool is_newest_final(const struct run *run, const struct mw_candle *row)
 }
 
 /* Asks for the newest rows up to to_ms. That there are none has to be said twice. */
-static mw_status fetch_newest(struct run *run, int64_t to_ms, uint32_t count)
+static mw_status fetch_newest(struct mw_download_run *run, int64_t to_ms, uint32_t count)
 {
     uint32_t row_count_max = run->download->source.protocol->history.row_count_max;
     run->ask = (struct mw_download_ask){.from_ms = INT64_MIN,
@@ -299,34 +111,35 @@ static mw_status fetch_newest(struct run *run, int64_t to_ms, uint32_t count)
     mw_status status = MW_OK;
     for (int i = 0; i < 2; i++) {
         status = fetch(run);
-        if (status != MW_OK || is_stopping(run) || run->rows.count > 0)
+        if (status != MW_OK || mw_download_is_stopping(run) || run->rows.count > 0)
             break;
     }
     return status;
 }
 
 /* The same for the newest of all. Where some are stored a venue that has none is at fault. */
-static mw_status fetch_last(struct run *run)
+static mw_status fetch_last(struct mw_download_run *run)
 {
     for (;;) {
         mw_status status = fetch_newest(run, INT64_MAX, NEWEST_ROWS);
-        if (status != MW_OK || is_stopping(run) || run->rows.count > 0 || !run->is_known)
+        if (status != MW_OK || mw_download_is_stopping(run) || run->rows.count > 0 ||
+            !run->is_known)
             return status;
         run->status = mw_fail(&run->err, MW_EHISTORY,
                               "the venue says that it has no bars, and some are stored");
-        if (!put_off(run))
+        if (!mw_download_put_off(run))
             return run->status;
     }
 }
 
 /* Finds what the venue's newest final bar is. INT64_MIN in `*last_ms` for none. */
-static mw_status find_end(struct run *run, int64_t *last_ms)
+static mw_status find_end(struct mw_download_run *run, int64_t *last_ms)
 {
     *last_ms = INT64_MIN;
     mw_status status = fetch_last(run);
-    if (status != MW_OK || is_stopping(run))
+    if (status != MW_OK || mw_download_is_stopping(run))
         return status;
-    settle(run);
+    mw_download_settle(run);
     run->result->empty = run->rows.count == 0;
     if (run->result->empty)
         return MW_OK;
@@ -343,7 +156,7 @@ static mw_status find_end(struct run *run, int64_t *last_ms)
 
 /* Halves the time before the oldest range until it is about known where the venue's history begins,
  * so that what is left to do can be told. Nothing else depends on it. */
-static mw_status find_hint(struct run *run)
+static mw_status find_hint(struct mw_download_run *run)
 {
     struct mw_download_plan *plan = &run->plan;
     if (plan->todo.count == 0 || plan->todo.list[0].from_ms > plan->from_ms)
@@ -356,9 +169,9 @@ static mw_status find_hint(struct run *run)
         int64_t middle_ms = without_ms + (first ? 0 : (with_ms - without_ms) / 2);
         middle_ms = mw_timeframe_floor(timeframe, middle_ms);
         mw_status status = fetch_newest(run, middle_ms, 1);
-        if (status != MW_OK || is_stopping(run))
+        if (status != MW_OK || mw_download_is_stopping(run))
             return status;
-        settle(run);
+        mw_download_settle(run);
         if (run->rows.count > 0 && first)
             return MW_OK;
         *(run->rows.count > 0 ? &with_ms : &without_ms) = middle_ms;
@@ -373,7 +186,8 @@ static mw_status find_hint(struct run *run)
 
 /* --- what is to be done ----------------------------------------------------------------------- */
 
-static mw_status add_holes(struct run *run, int64_t from_ms, int64_t to_ms, struct mw_error *err)
+static mw_status add_holes(struct mw_download_run *run, int64_t from_ms, int64_t to_ms,
+                           struct mw_error *err)
 {
     struct mw_gaps *todo = &run->plan.todo;
     struct mw_store *store = run->download->store;
@@ -395,7 +209,7 @@ static mw_status add_holes(struct run *run, int64_t from_ms, int64_t to_ms, stru
 }
 
 /* All from the first bucket to the one at last_ms that the store does not know. */
-static mw_status plan_series(struct run *run, int64_t last_ms, struct mw_error *err)
+static mw_status plan_series(struct mw_download_run *run, int64_t last_ms, struct mw_error *err)
 {
     struct mw_download_plan *plan = &run->plan;
     if (last_ms < plan->from_ms)
@@ -409,7 +223,7 @@ static mw_status plan_series(struct run *run, int64_t last_ms, struct mw_error *
 
 /* The oldest bar after what is to be asked for that the venue is known to have: its newest, or one
  * that is stored and had trades. */
-static mw_status find_anchor(struct run *run, int64_t *anchor_ms, struct mw_error *err)
+static mw_status find_anchor(struct mw_download_run *run, int64_t *anchor_ms, struct mw_error *err)
 {
     const struct mw_gap *range = &run->plan.todo.list[run->plan.todo.count - 1];
     struct mw_candle bars[ANCHOR_ROWS];
@@ -455,7 +269,7 @@ static uint32_t copy_rows(const struct mw_rows *rows, int64_t from_ms, int64_t t
 
 /* Writes what was found of each range, all in one transaction, and takes it off the plan. What the
  * store knew between the ranges stays as it is. */
-static mw_status store_found(struct run *run, const struct mw_download_found *found,
+static mw_status store_found(struct mw_download_run *run, const struct mw_download_found *found,
                              struct mw_error *err)
 {
     struct mw_gaps *todo = &run->plan.todo;
@@ -489,7 +303,7 @@ static mw_status store_found(struct run *run, const struct mw_download_found *fo
 }
 
 /* The venue has nothing older: what is older is done with, and nothing is known of it. */
-static void note_beginning(struct run *run, int64_t begins_ms)
+static void note_beginning(struct mw_download_run *run, int64_t begins_ms)
 {
     run->result->begins = true;
     run->result->begins_ms = begins_ms;
@@ -501,7 +315,7 @@ static void note_beginning(struct run *run, int64_t begins_ms)
 
 /* An answer lacks the bar that it had to have. One that comes from somewhere else, a file, may be
  * none of the venue's: then it is done without. */
-static void doubt_anchor(struct run *run)
+static void doubt_anchor(struct mw_download_run *run)
 {
     if (run->ask.anchor_ms == run->newest_ms || run->ask.anchor_ms == MW_NO_ANCHOR ||
         ++run->anchor_failure_count < ANCHOR_FAILURES)
@@ -511,27 +325,27 @@ static void doubt_anchor(struct run *run)
 }
 
 /* Makes one request and uses the answer. */
-static mw_status step(struct run *run, struct mw_error *err)
+static mw_status step(struct mw_download_run *run, struct mw_error *err)
 {
     int64_t anchor_ms;
     mw_status status = find_anchor(run, &anchor_ms, err);
     if (status != MW_OK)
         return status;
     mw_download_plan_ask(&run->plan, anchor_ms, &run->ask);
-    exchange(run);
-    if (is_stopping(run))
+    mw_download_exchange(run);
+    if (mw_download_is_stopping(run))
         return MW_OK;
     struct mw_download_found found;
     if (run->status == MW_OK)
         run->status = mw_download_plan_take(&run->plan, &run->ask, &run->rows, &found, &run->err);
     if (run->status != MW_OK) {
         doubt_anchor(run);
-        if (put_off(run))
+        if (mw_download_put_off(run))
             return MW_OK;
         *err = run->err;
         return run->status;
     }
-    settle(run);
+    mw_download_settle(run);
     run->anchor_failure_count = 0;
     uint64_t left = mw_download_plan_left(&run->plan);
     if (found.from_ms <= found.to_ms)
@@ -542,11 +356,11 @@ static mw_status step(struct run *run, struct mw_error *err)
     run->idle_count = idle ? run->idle_count + 1 : 0;
     if (status == MW_OK && run->idle_count > run->download->source.attempts)
         return mw_fail(err, MW_EHISTORY, "%u answers in a row that prove nothing", run->idle_count);
-    tell(run);
+    mw_download_tell(run);
     return status;
 }
 
-static mw_status run_series(struct run *run, struct mw_error *err)
+static mw_status run_series(struct mw_download_run *run, struct mw_error *err)
 {
     int64_t last_ms;
     mw_status status =
@@ -558,7 +372,7 @@ static mw_status run_series(struct run *run, struct mw_error *err)
         *err = run->err;
         return status;
     }
-    if (is_stopping(run) || run->result->empty)
+    if (mw_download_is_stopping(run) || run->result->empty)
         return MW_OK;
     int64_t wanted_ms = mw_timeframe_floor(run->plan.timeframe, run->span->to_ms - 1);
     status = plan_series(run, last_ms < wanted_ms ? last_ms : wanted_ms, err);
@@ -567,7 +381,7 @@ static mw_status run_series(struct run *run, struct mw_error *err)
         return err->status;
     }
     run->bucket_count = mw_download_plan_ahead(&run->plan);
-    while (status == MW_OK && run->plan.todo.count > 0 && !is_stopping(run))
+    while (status == MW_OK && run->plan.todo.count > 0 && !mw_download_is_stopping(run))
         status = step(run, err);
     return status;
 }
@@ -584,19 +398,19 @@ mw_status mw_download_run(struct mw_download *download, const struct mw_download
                           struct mw_download_result *result, struct mw_error *err)
 {
     struct mw_error failure;
-    struct run run = {.download = download,
-                      .span = span,
-                      .result = result,
-                      .tell = tell_fn,
-                      .user = user,
-                      .newest_ms = INT64_MIN,
-                      .shunned_ms = INT64_MIN};
+    struct mw_download_run run = {.download = download,
+                                  .span = span,
+                                  .result = result,
+                                  .tell = tell_fn,
+                                  .user = user,
+                                  .newest_ms = INT64_MIN,
+                                  .shunned_ms = INT64_MIN};
     *result = (struct mw_download_result){.requests = 0};
     mw_download_plan_init(&run.plan, span->key.timeframe,
                           first_bucket(span->key.timeframe, span->from_ms),
                           download->source.protocol->history.row_count_max);
     mw_status status = run_series(&run, &failure);
-    result->stopped = is_stopping(&run);
+    result->stopped = mw_download_is_stopping(&run);
     result->left = mw_download_plan_left(&run.plan);
     mw_download_plan_deinit(&run.plan);
     if (status != MW_OK && err != NULL)
