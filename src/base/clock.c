@@ -198,6 +198,6 @@ mw_status mw_duration_parse(const char *text, int64_t *duration_ms, struct mw_er
         *duration_ms = llround(ms);
         return MW_OK;
     }
-    return mw_fail(err, MW_EPARSE, "duration '%.40s': want a positive number and ms, s, m, h, d, w or y",
-                   text);
+    return mw_fail(err, MW_EPARSE,
+                   "duration '%.40s': want a positive number and ms, s, m, h, d, w or y", text);
 }

@@ -93,7 +93,8 @@ static void parses_durations(void **state)
     assert_int_equal(ms, INT64_C(730) * MW_MS_PER_DAY);
     assert_int_equal(mw_duration_parse("1w", &ms, NULL), MW_OK);
     assert_int_equal(ms, 7 * MW_MS_PER_DAY);
-    static const char *const bad[] = {"", "s", "10", "-1s", "0s", "1M", "4000d", "11y", "0.1ms", "1e400s"};
+    static const char *const bad[] = {"",   "s",     "10",  "-1s",   "0s",
+                                      "1M", "4000d", "11y", "0.1ms", "1e400s"};
     for (size_t i = 0; i < MW_COUNT(bad); i++)
         assert_int_equal(mw_duration_parse(bad[i], &ms, NULL), MW_EPARSE);
     assert_int_equal(ms, 7 * MW_MS_PER_DAY);
