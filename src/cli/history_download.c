@@ -69,7 +69,7 @@ static const struct mw_option download_option_list[] = {
      read_when, offsetof(struct download_options, from_ms)},
     {"to", "TIME", "bars that begin then or earlier (default: now)", read_when,
      offsetof(struct download_options, to_ms)},
-    {"store", "FILE", "where to; made if it is not there (default " MW_HISTORY_STORE_DEFAULT ")",
+    {"store", "FILE", "where to (default: the configuration's, or " MW_HISTORY_STORE_DEFAULT ")",
      mw_option_read_text, offsetof(struct download_options, store)},
     {"feed", "NAME", "under which name (default: the protocol's); with --config, which feed",
      mw_option_read_text, offsetof(struct download_options, feed)},
@@ -160,6 +160,7 @@ static int complete(struct download_options *options)
         return wrong_usage("--symbol is missing: want one or several, with commas between");
     if (options->from_ms == INT64_MIN)
         return wrong_usage("--from is missing: want a date, or an age like 30d");
+    options->store = or_else(options->store, MW_HISTORY_STORE_DEFAULT);
     if (options->to_ms == INT64_MIN)
         options->to_ms = mw_clock_wall_ms();
     if (options->from_ms > options->to_ms)
@@ -378,6 +379,7 @@ static int download_configured(struct download_options *options)
     const struct mw_feed_settings *feed = choose_feed(settings, options->feed);
     int code = MW_EXIT_USAGE;
     if (feed != NULL) {
+        options->store = or_else(options->store, settings->history.store);
         take_feed(options, feed);
         code = download(options, feed);
     }
@@ -387,8 +389,7 @@ static int download_configured(struct download_options *options)
 
 static int download_command(int argc, char **argv)
 {
-    struct download_options options = {
-        .store = MW_HISTORY_STORE_DEFAULT, .from_ms = INT64_MIN, .to_ms = INT64_MIN};
+    struct download_options options = {.from_ms = INT64_MIN, .to_ms = INT64_MIN};
     int code;
     if (mw_cli_parse(&download_option_set, argc, argv, &options, &code))
         code = options.config != NULL ? download_configured(&options) : download(&options, NULL);

@@ -54,7 +54,8 @@ struct mw_download_run {
 /* download_exchange.c: sends run->ask when its turn has come, and waits for what becomes of it:
  * run->status, with run->rows or run->err. Nothing when it is to stop. */
 void mw_download_exchange(struct mw_download_run *run);
-/* The last answer is of no use: the next request waits. Returns whether it is worth asking again. */
+/* The last answer is of no use: the next request waits. Returns whether it is worth asking
+ * again. */
 bool mw_download_put_off(struct mw_download_run *run);
 /* The last answer was good: the next failure is the first again. */
 void mw_download_settle(struct mw_download_run *run);
