@@ -130,8 +130,12 @@ static void copy_cut(const char *from, int columns, char *text, size_t size)
     else if (cut)
         for (length = room - 2; length > 0 && ((unsigned char)from[length] & 0xC0) == 0x80;)
             length--;
-    for (size_t i = 0; i < length; i++)
-        text[i] = (unsigned char)from[i] < ' ' || from[i] == 0x7F ? '?' : from[i];
+    for (size_t i = 0; i < length; i++) {
+        bool control = (unsigned char)from[i] < ' ' || from[i] == 0x7F;
+        text[i] = '?';
+        if (!control)
+            text[i] = from[i];
+    }
     snprintf(text + length, size - length, "%s", cut && room >= 2 ? ".." : "");
 }
 

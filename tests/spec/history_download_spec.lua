@@ -117,12 +117,12 @@ describe("history download", function()
   end)
 
   it("goes on after kill -9 at any moment", function()
-    local store, rounds = spec.tmpdir() .. "/x.db", 0
+    local store, rounds, ended = spec.tmpdir() .. "/x.db", 0
     math.randomseed(7)
     repeat
       local child = spec.process(arguments(store, "--symbol", "ETHUSDT", "--from", "2026-01-01",
         "--to", "2026-04-01"))
-      local ended = child:wait(math.random(30, 200 + 60 * rounds) / 1000)
+      ended = child:wait(math.random(30, 200 + 60 * rounds) / 1000)
       if not ended then child:signal(SIGKILL) end
       child:wait(10)
       child:stop()

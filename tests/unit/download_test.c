@@ -1,5 +1,6 @@
 /* download_test.c - a venue's past into a store, over HTTP that goes wrong in every way. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -498,6 +499,58 @@ static void stops_at_once_while_it_waits(void **state)
     end(&bench);
 }
 
+/* How many are stored of three bars in a row of which the newest begins so long ago. */
+static uint64_t stored_of_three(int64_t age_ms)
+{
+    static char body[512];
+    struct bench bench;
+    begin(&bench, LAST, ROWS);
+    int64_t newest_ms = mw_timeframe_floor(bench.key.timeframe, mw_clock_wall_ms() - age_ms);
+    int64_t first_ms = newest_ms - 2 * MW_MS_PER_MINUTE;
+    snprintf(body, sizeof(body), "[[%lld,1,1,1,1,1,1,1],[%lld,1,1,1,1,1,1,1],[%lld,1,1,1,1,1,1,1]]",
+             (long long)first_ms, (long long)(newest_ms - MW_MS_PER_MINUTE), (long long)newest_ms);
+    pthread_mutex_lock(&bench.server.lock);
+    bench.server.body = body;
+    pthread_mutex_unlock(&bench.server.lock);
+    mw_history_server_set(&bench.server, MW_HISTORY_BODY, 0);
+    const struct mw_download_span span = {
+        .key = bench.key, .from_ms = first_ms, .to_ms = mw_clock_wall_ms()};
+    if (mw_download_run(bench.download, &span, NULL, NULL, &bench.result, &bench.err) != MW_OK)
+        fail_msg("%s", bench.err.message);
+    uint64_t rows = bench.result.rows;
+    assert_true(bench.result.forming == (rows == 2));
+    end(&bench);
+    return rows;
+}
+
+static void believes_the_clock_that_the_newest_bar_is_over_unless_it_is_old(void **state)
+{
+    (void)state;
+    assert_int_equal(stored_of_three(0), 2); /* it forms */
+    assert_int_equal(stored_of_three(2 * MW_MS_PER_MINUTE), 3);
+    assert_int_equal(stored_of_three(MW_DOWNLOAD_RECENT_MS - MW_MS_PER_MINUTE), 3);
+    assert_int_equal(stored_of_three(MW_DOWNLOAD_RECENT_MS + 3 * MW_MS_PER_MINUTE), 2);
+}
+
+static void gives_up_after_eight_attempts_by_default(void **state)
+{
+    struct bench bench;
+    (void)state;
+    begin(&bench, LAST, ROWS);
+    mw_download_free(bench.download);
+    const struct mw_download_source source = {
+        .protocol = bench.protocol, .base = bench.server.base, .base_s = 0.001, .cap_s = 0.002};
+    assert_int_equal(mw_download_new(&source, bench.store, &bench.download, NULL), MW_OK);
+    bench.server.code = 500;
+    mw_history_server_set(&bench.server, MW_HISTORY_STATUS, MW_DOWNLOAD_ATTEMPTS_MAX - 1);
+    succeed(&bench, 390, LAST);
+    assert_int_equal(bench.result.failures, MW_DOWNLOAD_ATTEMPTS_MAX - 1);
+    mw_history_server_set(&bench.server, MW_HISTORY_STATUS, MW_DOWNLOAD_ATTEMPTS_MAX);
+    assert_int_equal(run(&bench, 0, LAST), MW_EHISTORY);
+    assert_int_equal(bench.result.failures, MW_DOWNLOAD_ATTEMPTS_MAX);
+    end(&bench);
+}
+
 static void refuses_what_it_cannot_ask(void **state)
 {
     struct bench bench;
@@ -516,6 +569,7 @@ static void refuses_what_it_cannot_ask(void **state)
 
 int main(void)
 {
+    signal(SIGPIPE, SIG_IGN); /* as the program does */
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stores_every_final_bar_and_asks_for_none_again),
         cmocka_unit_test(stores_only_what_was_asked_for),
@@ -536,6 +590,8 @@ int main(void)
         cmocka_unit_test(goes_on_beside_bars_that_the_venue_does_not_have),
         cmocka_unit_test(goes_on_after_any_interruption_with_the_rest),
         cmocka_unit_test(stops_at_once_while_it_waits),
+        cmocka_unit_test(believes_the_clock_that_the_newest_bar_is_over_unless_it_is_old),
+        cmocka_unit_test(gives_up_after_eight_attempts_by_default),
         cmocka_unit_test(refuses_what_it_cannot_ask),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
