@@ -93,6 +93,7 @@ static int run(int argc, char **argv)
 int main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN); /* a reader that left is an error of write, and no reason to die */
+    signal(SIGXFSZ, SIG_IGN); /* so is a file that may not grow, as a full disk is */
     int code = run(argc, argv);
     if (fflush(stdout) != 0 && errno != EPIPE && code == MW_EXIT_OK)
         code = mw_cli_fail(NULL, MW_EXIT_FAILED, "standard output: %s", strerror(errno));

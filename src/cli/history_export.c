@@ -109,7 +109,7 @@ static mw_status look(struct job *job, uint32_t count, bool *done, struct mw_err
 
 static mw_status write_batch(struct job *job, uint32_t count, bool *done, struct mw_error *err)
 {
-    (void)done;
+    *done = false;
     for (uint32_t i = 0; i < count; i++)
         MW_CHECK(mw_csv_add_row(&job->text, &job->format, &job->rows[i]));
     mw_status status = mw_text_writer_write(job->writer, job->text.data, job->text.length, err);
@@ -150,9 +150,9 @@ static int run(struct job *job)
         return mw_cli_fail(NAME, MW_EXIT_FAILED, "interrupted");
     char series[MW_SERIES_TEXT_BYTES];
     double seconds = (double)(mw_clock_monotonic_ns() - start_ns) / 1e9;
-    fprintf(stderr, "moonwick " NAME ": %s: %" PRIu64 " row%s in %.1f s: %.0f rows/s\n",
-            mw_series_text(&job->key, series), job->count, mw_plural(job->count), seconds,
-            (double)job->count / (seconds > 0 ? seconds : 1));
+    fprintf(stderr, "moonwick " NAME ": %s: %" PRIu64 " row%s in %.*f s: %.0f rows/s\n",
+            mw_series_text(&job->key, series), job->count, mw_plural(job->count),
+            mw_seconds_digits(seconds), seconds, (double)job->count / (seconds > 0 ? seconds : 1));
     return MW_EXIT_OK;
 }
 

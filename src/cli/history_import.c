@@ -311,9 +311,10 @@ static void print_result(const struct import *import, double seconds)
 {
     char series[MW_SERIES_TEXT_BYTES];
     const struct mw_stored *stored = &import->stored;
-    printf("%s: %" PRIu64 " row%s in %.1f s: %.0f rows/s (parsing %.1f s)\n",
-           mw_series_text(&import->key, series), import->rows, mw_plural(import->rows), seconds,
-           (double)import->rows / (seconds > 0 ? seconds : 1), import->parse_s);
+    printf("%s: %" PRIu64 " row%s in %.*f s: %.0f rows/s (parsing %.*f s)\n",
+           mw_series_text(&import->key, series), import->rows, mw_plural(import->rows),
+           mw_seconds_digits(seconds), seconds, (double)import->rows / (seconds > 0 ? seconds : 1),
+           mw_seconds_digits(import->parse_s), import->parse_s);
     printf("  %" PRIu64 " new, %" PRIu64 " were there", stored->rows, import->rows - stored->rows);
     if (stored->replaced > 0)
         printf(", %" PRIu64 " replaced", stored->replaced);
@@ -365,8 +366,8 @@ static mw_status choose(struct import *import, struct mw_error *err)
     const struct mw_store_options store = {
         .path = options->store, .read_only = true, .must_exist = true};
     struct mw_store *look = NULL;
-    if (options->feed == NULL)
-        status = mw_store_open(&store, &look, NULL);
+    if (options->feed == NULL && mw_store_open(&store, &look, NULL) != MW_OK)
+        look = NULL; /* there is none yet, and no feed in it */
     status = mw_series_choice_find(look, options->feed, false, &import->key, err);
     mw_store_close(look);
     return status;

@@ -23,7 +23,7 @@ mw_status mw_option_read_delimiter(const char *text, void *target, struct mw_err
     bool is_tab = strcmp(text, "tab") == 0 || strcmp(text, "\\t") == 0;
     if (!is_tab && (strlen(text) != 1 || strchr(",;|\t", text[0]) == NULL))
         return mw_fail(err, MW_EINVAL, "'%.20s': want ',', ';', '|' or tab", text);
-    *(char *)target = is_tab ? '\t' : text[0];
+    memcpy(target, is_tab ? "\t" : text, 1);
     return MW_OK;
 }
 
@@ -191,6 +191,11 @@ void mw_series_add_json(struct mw_str *out, const struct mw_series_key *key)
     add_string(out, "feed", key->feed);
     add_string(out, "symbol", key->symbol);
     add_string(out, "timeframe", mw_timeframe_format(key->timeframe, timeframe));
+}
+
+int mw_seconds_digits(double seconds)
+{
+    return seconds < 1 ? 3 : 1;
 }
 
 const char *mw_plural(uint64_t count)

@@ -53,6 +53,9 @@ char *mw_series_text(const struct mw_series_key *key, char *text);
 /* Adds ',"feed":...,"symbol":...,"timeframe":...', as replays do. */
 void mw_series_add_json(struct mw_str *out, const struct mw_series_key *key);
 
+/* Digits after the point for a span of time: "1.9 s", "0.004 s". */
+int mw_seconds_digits(double seconds);
+
 /* "" for 1, else "s". */
 const char *mw_plural(uint64_t count);
 

@@ -15,8 +15,8 @@
  *
  * Accepted are `--for 10s`, `--for=10s`, flags, positional arguments anywhere, `--` before those
  * that begin with a dash, and `--help` or `-h`. A positional argument whose value is called
- * "FILE..." or the like takes all that follow, too. An option that is given twice is read twice: the
- * last one wins, lists grow. What is not given keeps the value that the struct had before.
+ * "FILE..." or the like takes all that follow, too. An option that is given twice is read twice:
+ * the last one wins, lists grow. What is not given keeps the value that the struct had before.
  *
  * Threads: the caller's.
  */

@@ -93,7 +93,7 @@ static mw_status make_tables_2(struct mw_sqlite *db, struct mw_error *err)
 static mw_status (*const steps[])(struct mw_sqlite *db, struct mw_error *err) = {make_tables_1,
                                                                                  make_tables_2};
 
-/* Whose file it is and which steps have been taken; 0 for an empty one. */
+/* Whose file it is, and which steps have been taken; 0 for an empty one. */
 static mw_status look(struct mw_sqlite *db, int64_t *version, struct mw_error *err)
 {
     int64_t application, tables;
@@ -116,10 +116,20 @@ static mw_status look(struct mw_sqlite *db, int64_t *version, struct mw_error *e
     return MW_OK;
 }
 
+/* The same in a transaction: another process may be about to make the tables. */
+static mw_status look_at_once(struct mw_sqlite *db, int64_t *version, struct mw_error *err)
+{
+    mw_status status = mw_sqlite_run(db, "BEGIN", err);
+    if (status == MW_OK)
+        status = look(db, version, err);
+    mw_sqlite_roll_back(db);
+    return status;
+}
+
 mw_status mw_store_check_owner(struct mw_sqlite *db, struct mw_error *err)
 {
     int64_t version;
-    return look(db, &version, err);
+    return look_at_once(db, &version, err);
 }
 
 static mw_status take_steps(struct mw_sqlite *db, struct mw_error *err)
@@ -140,7 +150,7 @@ static mw_status take_steps(struct mw_sqlite *db, struct mw_error *err)
 mw_status mw_store_prepare(struct mw_sqlite *db, bool read_only, struct mw_error *err)
 {
     int64_t version;
-    mw_status status = look(db, &version, err);
+    mw_status status = look_at_once(db, &version, err);
     if (status != MW_OK || version == (int64_t)MW_COUNT(steps))
         return status;
     if (read_only && version == 0)
