@@ -8,14 +8,11 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "feed/capture.h"
-#include "net/url.h"
-
-enum { ORIGIN_BYTES = MW_HOST_BYTES_MAX + 32 };
+#include "history/request.h"
 
 /* --- events ----------------------------------------------------------------------------------- */
 
-/* To the owner and to every strategy. Feeds and histories run only while the workers are there. */
-static void tell(struct mw_engine *engine, const struct mw_event *event)
+void mw_engine_tell(struct mw_engine *engine, const struct mw_event *event)
 {
     mw_engine_publish(engine, event);
     for (uint32_t i = 0; i < engine->worker_count; i++)
@@ -38,13 +35,13 @@ static void on_feed_event(void *user, const struct mw_feed_event *told)
     struct mw_event event =
         event_of(told->feed, told->is_state ? MW_EVENT_STATE : MW_EVENT_REFUSED, told->err);
     event.state = told->state;
-    tell(user, &event);
+    mw_engine_tell(user, &event);
 }
 
 static void on_history(void *user, const char *feed, const struct mw_error *err)
 {
     struct mw_event event = event_of(feed, MW_EVENT_HISTORY, err);
-    tell(user, &event);
+    mw_engine_tell(user, &event);
 }
 
 /* A stream asks the history whether it misses anything, and is told. */
@@ -69,38 +66,6 @@ static void on_gap(void *user, struct mw_series *series)
 }
 
 /* --- making them ------------------------------------------------------------------------------ */
-
-/* "http://host:port" of a WebSocket URL. */
-static mw_status http_origin(const char *endpoint, char origin[ORIGIN_BYTES], struct mw_error *err)
-{
-    struct mw_url url;
-    mw_status status = mw_url_parse(endpoint, &url, err);
-    if (status != MW_OK)
-        return status;
-    url.websocket = false;
-    url.path[0] = '\0';
-    mw_url_format_public(&url, origin, ORIGIN_BYTES);
-    return MW_OK;
-}
-
-static bool same_host(const char *a, const char *b)
-{
-    struct mw_url left, right;
-    return mw_url_parse(a, &left, NULL) == MW_OK && mw_url_parse(b, &right, NULL) == MW_OK &&
-           strcmp(left.host, right.host) == 0;
-}
-
-/* Whether the feed's first endpoint is on a host that its protocol does not name: a test server, a
- * relay. What the venue itself has of the past is not the past of that. */
-static bool is_elsewhere(const struct mw_feed_settings *feed, const struct mw_protocol *protocol)
-{
-    if (feed->endpoint_count == 0 || mw_feed_settings_simulates(feed))
-        return false;
-    for (uint32_t i = 0; i < protocol->endpoint_count; i++)
-        if (same_host(feed->endpoints[0], protocol->endpoints[i]))
-            return false;
-    return true;
-}
 
 /* Tells the recording, if there is one, of the feed. Readers wait for holes only where somebody
  * fills them. */
@@ -137,15 +102,11 @@ static mw_status open_history(struct mw_engine *engine, const struct mw_feed_set
         mw_protocol_free(protocol);
         return status;
     }
-    char origin[ORIGIN_BYTES];
-    const char *base = feed->rest;
-    bool simulates = mw_feed_settings_simulates(feed);
-    bool own = feed->endpoint_count > 0 && !simulates;
-    bool named = protocol->history.base != NULL && !is_elsewhere(feed, protocol);
-    if (base == NULL && !named && (own || protocol->endpoint_count > 0)) {
-        status = http_origin(own ? feed->endpoints[0] : protocol->endpoints[0], origin, err);
-        base = origin;
-    }
+    char *base = mw_text_copy(feed->rest);
+    if (base == NULL)
+        status = mw_history_find_base(protocol, feed->endpoints,
+                                      mw_feed_settings_simulates(feed) ? 0 : feed->endpoint_count,
+                                      &base, err);
     if (status != MW_OK) {
         mw_protocol_free(protocol);
         return mw_fail_within(err, status, "feed %s", feed->name);
@@ -173,7 +134,16 @@ static mw_status open_history(struct mw_engine *engine, const struct mw_feed_set
         .tap = mw_capture_tap(engine->settings->capture, *number),
         .user = engine};
     status = mw_backfill_add(engine->backfill, &source, err);
+    mw_free(base);
     return status == MW_OK ? MW_OK : mw_fail_within(err, status, "feed %s: rest", feed->name);
+}
+
+/* From the store first: the venue is asked for the rest. */
+static void want_past(struct mw_engine *engine, struct mw_series *series)
+{
+    mw_engine_keep_series(engine, series);
+    if (engine->backfill != NULL)
+        mw_backfill_want(engine->backfill, series);
 }
 
 mw_status mw_engine_open_feed(struct mw_engine *engine, uint32_t index, struct mw_error *err)
@@ -213,8 +183,8 @@ mw_status mw_engine_open_feed(struct mw_engine *engine, uint32_t index, struct m
             struct mw_series *series;
             status = mw_feed_subscribe(engine->feeds[index], feed->symbols[i], feed->timeframes[j],
                                        &series, err);
-            if (status == MW_OK && engine->backfill != NULL)
-                mw_backfill_want(engine->backfill, series);
+            if (status == MW_OK)
+                want_past(engine, series);
         }
     }
     return status;
@@ -225,12 +195,13 @@ mw_status mw_engine_point_feed(struct mw_engine *engine, uint32_t index, const c
 {
     const char *feed = engine->settings->feeds[index].name;
     mw_status status = mw_feed_set_endpoints(engine->feeds[index], &url, 1, err);
-    char origin[ORIGIN_BYTES];
+    char *origin = NULL;
     if (status == MW_OK && engine->backfill != NULL)
-        status = http_origin(url, origin, err);
+        status = mw_history_origin(url, &origin, err);
     if (status != MW_OK || engine->backfill == NULL)
         return status;
     status = mw_backfill_set_base(engine->backfill, feed, origin, err);
+    mw_free(origin);
     return status == MW_EINVAL ? MW_OK : status; /* that feed has no history */
 }
 
@@ -294,8 +265,7 @@ mw_status mw_engine_add_series(struct mw_engine *engine, const char *name, const
         status = mw_feed_subscribe(feed, symbol, timeframe, series, err);
     if (status != MW_OK)
         return status;
-    if (engine->backfill != NULL)
-        mw_backfill_want(engine->backfill, *series);
+    want_past(engine, *series);
     pthread_mutex_lock(&engine->lock);
     for (uint32_t i = 0; i < engine->worker_count; i++)
         mw_worker_offer(engine->workers[i], *series);

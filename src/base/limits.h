@@ -70,6 +70,11 @@ enum {
     MW_BACKFILL_BAN_MS_MAX = 3600000,   /* however long a venue asks us to stay away */
     MW_BACKFILL_TIMEOUT_MS = 10000,     /* one request */
 
+    /* A download. */
+    MW_DOWNLOAD_ATTEMPTS_MAX = 8,    /* in a row: about 40 s with the back-off above */
+    MW_DOWNLOAD_TIMEOUT_MS = 30000,  /* one request; nobody waits for a bar */
+    MW_DOWNLOAD_RECENT_MS = 3600000, /* an older newest bar: the venue's clock is another */
+
     /* The store. */
     MW_STORE_BATCH_MS = 250,         /* between two writes; a crash loses no more than this */
     MW_STORE_STOP_MS = 500,          /* what is left to be written at the end gets so long */

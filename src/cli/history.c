@@ -11,11 +11,8 @@ enum { NAMES_MAX = 16 };
 
 /* In the order of the help, closed by NULL. */
 static const struct mw_command *const subcommands[] = {
-    &mw_command_history_import,
-    &mw_command_history_export,
-    &mw_command_history_verify,
-    &mw_command_history_list,
-    NULL,
+    &mw_command_history_download, &mw_command_history_import, &mw_command_history_export,
+    &mw_command_history_verify,   &mw_command_history_list,   NULL,
 };
 
 static const struct mw_option_set history_option_set = {

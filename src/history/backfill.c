@@ -6,7 +6,7 @@
 #include "base/check.h"
 #include "base/random.h"
 #include "base/str.h"
-#include "net/url.h"
+#include "history/request.h"
 
 enum { GAP_ROOM = 64 }; /* at first */
 
@@ -49,17 +49,6 @@ void mw_backfill_free(struct mw_backfill *backfill)
     mw_free(backfill);
 }
 
-static mw_status check_base(const char *base, struct mw_error *err)
-{
-    struct mw_url url;
-    if (mw_url_parse(base, &url, err) != MW_OK)
-        return MW_EPARSE;
-    if (url.websocket || base[strlen(base) - 1] == '/')
-        return mw_fail(err, MW_EPARSE,
-                       "history's base '%s': want http:// or https:// and no '/' at the end", base);
-    return MW_OK;
-}
-
 static double or_default(double value, double otherwise)
 {
     return value > 0 ? value : otherwise;
@@ -87,7 +76,7 @@ mw_status mw_backfill_add(struct mw_backfill *backfill, const struct mw_backfill
     else if (backfill->source_count == MW_FEEDS_MAX)
         status = mw_fail(err, MW_ELIMIT, "more than %d feeds", MW_FEEDS_MAX);
     else if (base != NULL)
-        status = check_base(base, err);
+        status = mw_history_check_base(base, err);
     if (status != MW_OK) {
         mw_protocol_free(source->protocol);
         return status;
@@ -130,7 +119,7 @@ mw_status mw_backfill_set_base(struct mw_backfill *backfill, const char *feed, c
     struct mw_backfill_source_state *source = find_source(backfill, feed);
     if (source == NULL)
         return mw_fail(err, MW_EINVAL, "feed %s has no history", feed);
-    mw_status status = check_base(base, err);
+    mw_status status = mw_history_check_base(base, err);
     if (status != MW_OK)
         return status;
     mw_free(source->base);
@@ -217,7 +206,11 @@ void mw_backfill_want(struct mw_backfill *backfill, struct mw_series *series)
     if (!ticket->wanted || !is_full) /* it may have been idle while there was nothing to do */
         leave(backfill, ticket, MW_WORK_FILL);
     if (!ticket->wanted) {
+        struct mw_candle newest = {.source = MW_SOURCE_LIVE};
         ticket->wanted = true;
+        mw_series_read_last(series, INT64_MAX, 1, true, &newest);
+        if (newest.source == MW_SOURCE_STORE)
+            leave(backfill, ticket, MW_WORK_CATCH_UP);
         leave(backfill, ticket, MW_WORK_HOLES);
         leave(backfill, ticket, MW_WORK_GIVEN_UP);
     }

@@ -2,11 +2,9 @@
 #include "history/backfill_parts.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <string.h>
 
-#include "base/check.h"
 #include "base/clock.h"
+#include "history/request.h"
 
 /* Turns what other threads have asked for into work. */
 static void take_inbox(struct mw_backfill_source_state *source) MW_ON(mw_history_thread)
@@ -26,53 +24,23 @@ static void take_inbox(struct mw_backfill_source_state *source) MW_ON(mw_history
     pthread_mutex_unlock(&backfill->lock);
 }
 
-/* The URL of what comes after the base, or is one already. Takes nothing; returns owned. */
-static mw_status make_url(const struct mw_backfill_source_state *source, const char *rest,
-                          char **url, struct mw_error *err)
-{
-    const char *base = rest[0] == '/' ? source->base : "";
-    size_t size = strlen(base) + strlen(rest) + 1;
-    if (size > MW_URL_BYTES_MAX + 1)
-        return mw_fail(err, MW_ELIMIT, "the URL of a request is longer than %d bytes",
-                       MW_URL_BYTES_MAX);
-    *url = mw_alloc(size);
-    snprintf(*url, size, "%s%s", base, rest);
-    return MW_OK;
-}
-
 static mw_status start(struct mw_backfill_source_state *source, const struct mw_ask *ask,
                        struct mw_error *err)
 {
-    const struct mw_series_key *key = mw_series_key(ask->ticket->series);
-    char code[MW_TIMEFRAME_BYTES_MAX];
-    struct mw_protocol *protocol = source->options.protocol;
-    if (!mw_protocol_timeframe_code(protocol, key->timeframe, code))
-        return mw_fail(err, MW_EHISTORY, "%s does not offer it", protocol->name);
-    const struct mw_protocol_feed feed = {.name = source->options.feed,
-                                          .market_type = source->options.market_type};
-    const struct mw_protocol_history_request request = {.series = {key->symbol, code},
-                                                        .from_ms = ask->from_ms,
-                                                        .to_ms = ask->to_ms,
-                                                        .count = ask->count,
-                                                        .feed = &feed};
-    char *rest = NULL, *body = NULL, *url = NULL;
-    mw_status status = mw_protocol_build_history(protocol, &request, &rest, &body, err);
-    if (status != MW_OK)
-        return status;
-    status = make_url(source, rest, &url, err);
-    if (status == MW_OK)
-        status = mw_http_start(
-            source->backfill->http,
-            &(struct mw_http_request){.url = url,
-                                      .body = body,
-                                      .ca_file = source->options.ca_file,
-                                      .timeout_ms = source->options.timeout_ms,
-                                      .bytes_max = (size_t)source->options.answer_bytes_max},
-            mw_backfill_on_answer, source, err);
-    mw_free(rest);
-    mw_free(body);
-    mw_free(url);
-    return status;
+    const struct mw_backfill_source *options = &source->options;
+    return mw_history_request_start(
+        source->backfill->http,
+        &(struct mw_history_request){.protocol = options->protocol,
+                                     .base = source->base,
+                                     .market_type = options->market_type,
+                                     .ca_file = options->ca_file,
+                                     .key = mw_series_key(ask->ticket->series),
+                                     .from_ms = ask->from_ms,
+                                     .to_ms = ask->to_ms,
+                                     .count = ask->count,
+                                     .timeout_ms = options->timeout_ms,
+                                     .answer_bytes_max = options->answer_bytes_max},
+        mw_backfill_on_answer, source, err);
 }
 
 static void count_waiting(struct mw_backfill_source_state *source)

@@ -7,9 +7,7 @@
 #include "base/clock.h"
 #include "base/map.h"
 #include "feed/decoder.h"
-
-/* An answer of fewer rows has not been cut: no venue gives so few at once. */
-enum { CUT_ROWS_MIN = 3 };
+#include "history/rows.h"
 
 /* What earlier answers said of a series. */
 struct memory {
@@ -62,11 +60,10 @@ static struct memory *memory_of(struct mw_merger *merger, struct mw_series *seri
     return memory;
 }
 
-/* The rows of an answer, oldest first, whichever way round they came. */
+/* The rows of an answer, and what they come to. */
 struct rows {
-    const struct mw_decoded_row *list; /* borrows */
+    struct mw_rows read;
     uint32_t count;
-    bool newest_first;
     struct mw_timeframe timeframe;
     uint32_t final_count;       /* so many of the oldest are final */
     int64_t from_ms, proven_ms; /* what the answer is whole about; none if proven_ms is less */
@@ -74,7 +71,7 @@ struct rows {
 
 static const struct mw_candle *row_at(const struct rows *rows, uint32_t i)
 {
-    return &rows->list[rows->newest_first ? rows->count - 1 - i : i].candle;
+    return mw_rows_at(&rows->read, i);
 }
 
 static int64_t open_at(const struct rows *rows, uint32_t i)
@@ -82,87 +79,25 @@ static int64_t open_at(const struct rows *rows, uint32_t i)
     return row_at(rows, i)->open_ms;
 }
 
-static mw_status refuse_row(const struct rows *rows, uint32_t i, const char *why,
-                            struct mw_error *err)
-{
-    char text[MW_TIME_TEXT_BYTES];
-    int64_t open_ms = open_at(rows, i);
-    bool plausible = open_ms >= MW_CANDLE_OPEN_MS_MIN && open_ms <= -MW_CANDLE_OPEN_MS_MIN;
-    return mw_fail(err, MW_EHISTORY, "the answer is wrong: row %u of %u, of %s: %s", i + 1,
-                   rows->count, plausible ? mw_time_format(open_ms, text) : "no time", why);
-}
-
-static bool names(struct mw_text said, const char *asked)
-{
-    return said.length == 0 ||
-           (said.length == strlen(asked) && memcmp(said.data, asked, said.length) == 0);
-}
-
-/* Whether the rows are of the series that was asked for, where they say of which they are. */
-static bool is_of_series(const struct mw_merger *merger, const struct rows *rows,
-                         const struct mw_answer *answer)
-{
-    const struct mw_series_key *key = mw_series_key(answer->series);
-    char code[MW_TIMEFRAME_BYTES_MAX] = "";
-    (void)mw_protocol_timeframe_code(merger->protocol, key->timeframe, code);
-    for (uint32_t i = 0; i < rows->count; i++)
-        if (!names(rows->list[i].symbol, key->symbol) || !names(rows->list[i].timeframe_code, code))
-            return false;
-    return true;
-}
-
-static mw_status check_rows(const struct rows *rows, const struct mw_answer *answer,
-                            struct mw_error *err)
-{
-    for (uint32_t i = 0; i < rows->count; i++) {
-        const struct mw_candle *row = row_at(rows, i);
-        mw_fault fault = mw_candle_check(row, rows->timeframe, answer->sent_ms);
-        if (fault != MW_FAULT_NONE)
-            return refuse_row(rows, i, mw_fault_text(fault), err);
-        if (i > 0 && row->open_ms == open_at(rows, i - 1))
-            return refuse_row(rows, i, "it is there twice", err);
-        if (i > 0 && row->open_ms < open_at(rows, i - 1))
-            return refuse_row(rows, i, "out of order", err);
-        if (row->open_ms < answer->from_ms || row->open_ms > answer->to_ms)
-            return refuse_row(rows, i, "nobody asked for that time", err);
-    }
-    return MW_OK;
-}
-
 bool mw_merger_explain(struct mw_merger *merger, const char *body, size_t length,
                        struct mw_error *err)
 {
-    struct mw_decoded decoded;
-    mw_decoder_decode_history(merger->decoder, body, length, &decoded);
-    if (decoded.kind != MW_DECODED_ERROR)
-        return false;
-    size_t shown = decoded.message.length;
-    if (shown > MW_ERROR_ENDPOINT_BYTES)
-        shown = MW_ERROR_ENDPOINT_BYTES;
-    mw_fail_code(err, MW_EHISTORY, decoded.code, "the venue refuses with code %d%s%.*s",
-                 decoded.code, shown > 0 ? ": " : "", (int)shown, decoded.message.data);
-    return true;
+    return mw_rows_explain(merger->decoder, body, length, err);
 }
 
 static mw_status decode(struct mw_merger *merger, const struct mw_answer *answer, struct rows *rows,
                         struct mw_error *err)
 {
-    struct mw_decoded decoded;
-    mw_decoder_decode_history(merger->decoder, answer->body, answer->length, &decoded);
-    if (decoded.kind == MW_DECODED_REJECTED)
-        return mw_fail(err, MW_EHISTORY, "the answer is wrong: %s", mw_reject_text(decoded.reject));
-    if (decoded.kind == MW_DECODED_ERROR) {
-        mw_merger_explain(merger, answer->body, answer->length, err);
-        return MW_EHISTORY;
-    }
-    rows->list = decoded.rows;
-    rows->count = decoded.row_count;
-    if (!is_of_series(merger, rows, answer))
-        return mw_fail(err, MW_EHISTORY, "the answer is wrong: it is of another series");
-    rows->timeframe = mw_series_key(answer->series)->timeframe;
-    rows->newest_first =
-        rows->count > 1 && rows->list[0].candle.open_ms > rows->list[1].candle.open_ms;
-    return check_rows(rows, answer, err);
+    const struct mw_rows_answer read = {.key = mw_series_key(answer->series),
+                                        .from_ms = answer->from_ms,
+                                        .to_ms = answer->to_ms,
+                                        .sent_ms = answer->sent_ms,
+                                        .body = answer->body,
+                                        .length = answer->length};
+    mw_status status = mw_rows_read(merger->decoder, merger->protocol, &read, &rows->read, err);
+    rows->count = rows->read.count;
+    rows->timeframe = read.key->timeframe;
+    return status;
 }
 
 /* --- what it proves --------------------------------------------------------------------------- */
@@ -203,9 +138,8 @@ static void find_proven(const struct mw_merger *merger, const struct memory *mem
         return;
     }
     while (rows->final_count + 1 < count) {
-        const struct mw_candle *row = row_at(rows, rows->final_count);
-        if (row->state == MW_CANDLE_FORMING && row->flags & MW_CANDLE_FLAGGED)
-            break; /* the venue itself says that it forms */
+        if (mw_rows_is_flagged(row_at(rows, rows->final_count)))
+            break;
         rows->final_count++;
     }
     if (rows->final_count + 1 >= count && was_reached(memory, answer)) {
@@ -223,7 +157,7 @@ static void find_proven(const struct mw_merger *merger, const struct memory *mem
 /* Whatever the protocol says, a venue may give fewer rows at once than it is asked for. */
 static void distrust_edges(struct rows *rows)
 {
-    if (rows->count < CUT_ROWS_MIN)
+    if (rows->count < MW_ROWS_CUT_MIN)
         return;
     int64_t first_ms = open_at(rows, 0), last_ms = open_at(rows, rows->count - 1);
     if (rows->from_ms < first_ms)

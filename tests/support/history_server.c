@@ -73,6 +73,7 @@ static int select_minutes(const struct mw_history_server *server, const char *re
     int from = minute_of(request, "from=", server->first);
     int to = minute_of(request, "to=", server->last);
     int room = (int)strtol(strstr(request, "count=") + 6, NULL, 10), count = 0;
+    room = server->gives > 0 && server->gives < room ? server->gives : room;
     from = from < server->first ? server->first : from;
     to = to > server->last ? server->last : to;
     for (int minute = from; minute <= to; minute++)

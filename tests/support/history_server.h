@@ -37,6 +37,7 @@ struct mw_history_server {
     /* guarded by lock */
     int first, last;                    /* minutes that have bars; `last` forms */
     bool quiet[MW_HISTORY_MINUTES_MAX]; /* and those that have none after all */
+    int gives;                          /* rows at once, however many are wanted; 0 for no limit */
     int mode, mode_count;               /* how many answers are of that mode; 0 for no end */
     int code, retry_after_s, without;
     const char *body;
