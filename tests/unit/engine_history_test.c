@@ -163,7 +163,7 @@ static int64_t newest_ms(struct mw_series *series)
     return newest.open_ms;
 }
 
-/* --- with a simulator whose time goes on ------------------------------------------------------- */
+/* --- with a simulator whose time goes on ------------------------------------------------------ */
 
 static struct mw_simulator *start_simulator(char feed[160])
 {
@@ -317,7 +317,7 @@ static void what_is_recorded_begins_with_nothing(void **state)
     end(&bench);
 }
 
-/* --- with a venue that the test leads ---------------------------------------------------------- */
+/* --- with a venue that the test leads --------------------------------------------------------- */
 
 #define HISTORY                                                                                    \
     "p.limits.batch = nil\n"                                                                       \
@@ -451,7 +451,7 @@ static void a_full_disk_is_told_to_everybody_and_live_goes_on(void **state)
     assert_true(event.has_error);
     assert_non_null(strstr(event.error.message, bench.store));
     event = next_of(&bench, MW_EVENT_SIGNAL);
-    assert_string_not_equal(event.text, "works");
+    assert_string_equal(event.text, "HistoryError");
     mw_event_deinit(&event);
     push(&venue, 0, 2);
     UNTIL(&bench, mw_series_count(series_of(&bench, "BTC")) == 2);
