@@ -228,7 +228,8 @@ static void a_restart_goes_on_where_it_was(void **state)
     }
     assert_int_equal(mw_series_gap_count(series), 0);
     start_engine(&bench);
-    UNTIL(&bench, is_whole(series) && newest_ms(series) > after[BARS - 2].open_ms + 60000 * 20);
+    UNTIL(&bench, is_whole(series) &&
+                      newest_ms(series) > after[BARS - 2].open_ms + INT64_C(20) * MW_MS_PER_MINUTE);
     expect_whole(series);
     assert_true(count_of(series, MW_SOURCE_STORE) > 0); /* those that are left are what they were */
     mw_engine_stop(bench.engine);
