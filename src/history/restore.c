@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "market/derive.h"
 
 enum { HOLE_ROOM = 64 }; /* at first */
 
@@ -120,6 +121,7 @@ mw_status mw_restore(struct mw_cache *cache, struct mw_store *store, struct mw_s
     if (done.bars > 0) {
         if (done.refused == 0) /* else nothing tells their buckets from quiet ones */
             prove_between(series, &stored, empty ? INT64_MAX : oldest.open_ms - 1);
+        mw_derive_update(cache, series);
         mw_cache_touch(cache, series);
         mw_cache_flush(cache);
     }
