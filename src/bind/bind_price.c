@@ -134,18 +134,17 @@ static struct query read_query(lua_State *L, int index)
     return query;
 }
 
-/* Finds "SYMBOL" or "feed:SYMBOL". NULL when there is no such series. */
+/* Finds "SYMBOL" or "feed:SYMBOL", or makes it of finer bars. NULL when there is no such series. */
 static struct mw_series *find_series(lua_State *L, struct mw_engine *engine, const char *symbol,
                                      struct mw_timeframe timeframe)
 {
     struct mw_series *series = NULL;
-    struct mw_cache *cache = mw_engine_cache(engine);
-    uint32_t found = mw_cache_find(cache, NULL, symbol, timeframe, &series);
+    uint32_t found = mw_engine_find_series(engine, NULL, symbol, timeframe, &series);
     const char *colon = strchr(symbol, ':');
     if (found == 0 && colon != NULL && colon - symbol <= MW_FEED_NAME_BYTES_MAX) {
         char feed[MW_FEED_NAME_BYTES_MAX + 1];
         snprintf(feed, sizeof(feed), "%.*s", (int)(colon - symbol), symbol);
-        found = mw_cache_find(cache, feed, colon + 1, timeframe, &series);
+        found = mw_engine_find_series(engine, feed, colon + 1, timeframe, &series);
     }
     if (found > 1)
         luaL_error(L, "get_price: several feeds have %s: name one, as in \"%s:%s\"", symbol,
