@@ -40,8 +40,8 @@ describe("a timeframe that the venue does not send", function()
       [[return { { kind = "reset", after = 150, times = 3 } }]])
     local engine <close> = live.open {
       reconnect = { base = 0.01, attempts = 1000 },
-      feeds = { feed { timeframes = { "7m" },
-        simulator = { speed = 3000, seed = 7, start = "2024-02-28T22:00:00Z", faults = faults } } } }
+      feeds = { feed { timeframes = { "7m" }, simulator = {
+        speed = 3000, seed = 7, start = "2024-02-28T22:00:00Z", faults = faults } } } }
     check_sevens(engine, 40)
     assert.is_true(engine:status().feeds.demo.reconnects > 0)
   end)
