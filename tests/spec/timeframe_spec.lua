@@ -42,13 +42,13 @@ describe("a timeframe that the venue does not send", function()
       reconnect = { base = 0.01, attempts = 1000 },
       feeds = { feed { timeframes = { "7m" }, simulator = {
         speed = 3000, seed = 7, start = "2024-02-28T22:00:00Z", faults = faults } } } }
-    check_sevens(engine, 40)
+    check_sevens(engine, 25)
     assert.is_true(engine:status().feeds.demo.reconnects > 0)
   end)
 
   it("is made of the coarsest that divides it, each bar in order", function()
     local engine <close> = live.open { feeds = { feed { timeframes = { "7m", "90m" } } } }
-    check_sevens(engine, 40)
+    check_sevens(engine, 25)
     local from = {}
     for _, series in ipairs(engine:status().series) do
       from[series.frequency] = series.from or "venue"
@@ -82,7 +82,7 @@ describe("five minutes made of minutes", function()
     local engine <close> = live.start { feeds = {
       feed { name = "sent", timeframes = { "5m" } },
       feed { name = "made", timeframes = { "1m" } } } }
-    local count, common = 30, 0
+    local count, common = 15, 0
     assert(live.wait(engine, function()
       local made = engine:get_price("made:BTCUSDT", { frequency = "5m" })
       return #made > count and #engine:get_price("sent:BTCUSDT", { frequency = "5m" }) > count
