@@ -174,7 +174,7 @@ local _event = {}
 ---@field count? integer 1..1048576: the newest bars; not together with start
 ---@field start? integer|string first open time: ms, or ISO 8601 in UTC
 ---@field finish? integer|string last open time, inclusive; default: now
----@field frequency? string a subscribed bar length; default "1m"
+---@field frequency? string a bar length, subscribed or made of finer bars; default "1m"
 ---@field forming? boolean whether the bar that forms is wanted too; default false
 ---@field fields? string[] the columns wanted; default all
 local _price_options = {}
@@ -358,6 +358,7 @@ local _store_status = {}
 ---@field feed string
 ---@field symbol string
 ---@field frequency string
+---@field from string? the frequency of the bars that it is made of; nil when the venue sends it
 ---@field bars integer in the cache now, the forming one included
 ---@field bytes integer of memory
 ---@field last moonwick.bar? the newest

@@ -5,7 +5,7 @@
  */
 #include "market/series_parts.h"
 
-#include <string.h>
+#include <math.h>
 
 #include "base/check.h"
 
@@ -59,6 +59,14 @@ void mw_series_set_hole(struct mw_series *series, int64_t from_ms, int64_t to_ms
     pthread_mutex_unlock(&series->lock);
 }
 
+/* Whether nothing at all differs. */
+static bool is_same(const struct mw_candle *a, const struct mw_candle *b)
+{
+    return mw_series_values_equal(a, b) && a->trades == b->trades &&
+           isnan(a->turnover) == isnan(b->turnover) && a->state == b->state &&
+           a->closed_by == b->closed_by && a->source == b->source && a->flags == b->flags;
+}
+
 /* A bar that is there already. */
 static mw_put replace(struct mw_series *series, struct mw_span span, uint64_t number,
                       struct mw_candle *next, bool patient)
@@ -78,7 +86,7 @@ static mw_put replace(struct mw_series *series, struct mw_span span, uint64_t nu
     bool revised = closed && !mw_series_values_equal(&old, next);
     if (closed)
         next->flags |= (old.flags | (revised ? MW_CANDLE_REVISED : 0)) & MW_CANDLE_REVISED;
-    if (memcmp(&old, next, sizeof(old)) == 0)
+    if (is_same(&old, next))
         return MW_PUT_SAME;
     if (revised)
         mw_series_note_revision(series, next->open_ms);

@@ -4,6 +4,7 @@
 #include "base/random.h"
 #include "bench.h"
 #include "market/cache.h"
+#include "market/derive.h"
 
 enum { BARS = 1000, UPDATES = 4096 };
 
@@ -85,6 +86,23 @@ static void wake(void *user)
     (void)user;
 }
 
+/* What a put costs when bars of an hour are made of the minutes. */
+static void bench_derived(void)
+{
+    static struct state state;
+    struct mw_series *hours;
+    struct mw_error err;
+    make_cache(&state);
+    bench_require(mw_derive(state.cache, state.series,
+                            (struct mw_timeframe){.count = 1, .unit = 'h'}, &hours, &err),
+                  &err);
+    put(&state);
+    bench_print("cache_put_update_derived", bench_time(put_updates, &state), "ns");
+    bench_print("cache_put_bar_derived", bench_time(put_bars, &state), "ns");
+    MW_CHECK(mw_series_count(hours) > 1);
+    mw_cache_free(state.cache);
+}
+
 int main(int argc, char **argv)
 {
     bench_begin(argc, argv);
@@ -108,5 +126,6 @@ int main(int argc, char **argv)
     state.candle.closed_by = MW_CLOSED_BY_NOBODY;
     bench_print("cache_put_update_watched", bench_time(put_updates, &state), "ns");
     mw_cache_free(state.cache);
+    bench_derived();
     return 0;
 }

@@ -139,10 +139,25 @@ describe("get_price", function()
       local bars = engine:get_price(symbol)
       assert.same({ 0, false, "unsubscribed" }, { #bars, bars.complete, bars.reason })
     end
-    local bars = engine:get_price("BTCUSD", { frequency = "5m" })
-    assert.same({ 0, false, "unsubscribed", "5m" },
+    local bars = engine:get_price("BTCUSD", { frequency = "30s" }) -- there is nothing finer
+    assert.same({ 0, false, "unsubscribed", "30s" },
       { #bars, bars.complete, bars.reason, bars.frequency })
     assert.equal(5, #engine:get_price("demo:BTCUSD", { count = 5 }))
+  end)
+
+  it("makes a frequency that nobody subscribed of a finer one", function()
+    local bars = engine:get_price("BTCUSD", { frequency = "5m", forming = true })
+    assert.same({ 8, true, "5m" }, { #bars, bars.complete, bars.frequency })
+    for i, bar in ipairs(bars) do
+      local first = ROWS - RING + 1 + (i - 1) * 5
+      local volume = 0
+      for row = first, first + 4 do volume = volume + tonumber(rows[row].volume) end
+      assert.same({ time_of(first), tonumber(rows[first].open), tonumber(rows[first + 4].close) },
+        { bar.time, bar.open, bar.close })
+      assert.near(volume, bar.volume, 1e-12)
+    end
+    assert.equal("1m", engine:status().series[2].from)
+    assert.equal(1, engine:status().feeds.demo.subscriptions)
   end)
 
   it("says that an answer is stale once the feed is gone", function()
