@@ -22,6 +22,7 @@ mw_status mw_engine_open(struct mw_settings *settings, const struct mw_bindings 
     engine->settings = settings;
     engine->bindings = bindings;
     engine->cache = mw_cache_new(settings->cache_bars);
+    engine->prices = mw_prices_new(engine->cache);
     engine->feeds = mw_alloc_zero((settings->feed_count + 1) * sizeof(struct mw_feed *));
     engine->simulators = mw_alloc_zero((settings->feed_count + 1) * sizeof(struct mw_simulator *));
     engine->slots = mw_alloc_zero((settings->strategy_count + 1) * sizeof(*engine->slots));
@@ -52,6 +53,7 @@ void mw_engine_free(struct mw_engine *engine)
     mw_event_queue_deinit(&engine->events);
     mw_wake_deinit(&engine->wake);
     pthread_mutex_destroy(&engine->lock);
+    mw_prices_free(engine->prices);
     mw_cache_free(engine->cache);
     mw_settings_free(engine->settings);
     mw_free(engine->feeds);
@@ -134,6 +136,11 @@ const struct mw_settings *mw_engine_settings(const struct mw_engine *engine)
 struct mw_cache *mw_engine_cache(struct mw_engine *engine)
 {
     return engine->cache;
+}
+
+struct mw_prices *mw_engine_prices(struct mw_engine *engine)
+{
+    return engine->prices;
 }
 
 uint32_t mw_engine_feed_count(const struct mw_engine *engine)

@@ -29,6 +29,7 @@ struct mw_engine {
     struct mw_settings *settings; /* owns */
     const struct mw_bindings *bindings;
     struct mw_cache *cache;           /* owns */
+    struct mw_prices *prices;         /* owns */
     struct mw_feed **feeds;           /* owns; as in the settings */
     struct mw_backfill *backfill;     /* owns; NULL when no feed has a history */
     struct mw_simulator **simulators; /* owns; NULL for feeds without */
