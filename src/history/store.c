@@ -1,7 +1,7 @@
 /* store.c - opening, the pool of connections, and what concerns all series. */
 #include "history/store.h"
 
-#include <stdlib.h>
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -121,8 +121,37 @@ mw_status mw_store_run(struct mw_store_connection *connection, mw_store_sql sql,
     return status == MW_OK ? mw_statement_run(statement, err) : status;
 }
 
-mw_status mw_store_take_reader(struct mw_store *store, struct mw_store_connection **out,
-                               struct mw_error *err)
+/* --- readers --------------------------------------------------------------------------------- */
+
+static bool log_path(const struct mw_store *store, struct mw_str *path)
+{
+    return mw_str_addf(path, "%s-wal", store->path);
+}
+
+static struct mw_store_stamp look(const struct mw_store *store)
+{
+    struct stat file, log;
+    struct mw_store_stamp stamp = {0};
+    struct mw_str path = MW_STR_INIT(MW_PATH_BYTES_MAX + 8);
+    if (store->read_only && stat(store->path, &file) == 0 && log_path(store, &path) &&
+        stat(path.data, &log) != 0 && errno == ENOENT)
+        stamp = (struct mw_store_stamp){.still = true,
+                                        .inode = file.st_ino,
+                                        .bytes = file.st_size,
+                                        .changed_ns = file.st_mtim.tv_sec * INT64_C(1000000000) +
+                                                      file.st_mtim.tv_nsec};
+    mw_str_deinit(&path);
+    return stamp;
+}
+
+static bool stamps_equal(const struct mw_store_stamp *a, const struct mw_store_stamp *b)
+{
+    return a->still == b->still && a->inode == b->inode && a->bytes == b->bytes &&
+           a->changed_ns == b->changed_ns;
+}
+
+/* Waits for one that is free, or for room to make one: NULL then, and it is counted. */
+static struct mw_store_connection *wait_for_reader(struct mw_store *store)
 {
     pthread_mutex_lock(&store->pool_lock);
     while (store->free == NULL && store->reader_count == MW_STORE_READERS_MAX)
@@ -133,28 +162,53 @@ mw_status mw_store_take_reader(struct mw_store *store, struct mw_store_connectio
     else
         store->reader_count++;
     pthread_mutex_unlock(&store->pool_lock);
+    return connection;
+}
+
+mw_status mw_store_take_reader(struct mw_store *store, struct mw_store_connection **out,
+                               struct mw_error *err)
+{
+    struct mw_store_connection *connection = wait_for_reader(store);
+    struct mw_store_stamp stamp = look(store);
+    if (connection != NULL && !stamps_equal(&connection->stamp, &stamp)) {
+        close_connection(connection);
+        connection = NULL;
+    }
     if (connection != NULL) {
         *out = connection;
         return MW_OK;
     }
-    mw_status status = open_connection(store, MW_SQLITE_READ, out, err);
-    if (status != MW_OK) {
-        pthread_mutex_lock(&store->pool_lock);
-        store->reader_count--;
-        pthread_cond_signal(&store->given);
-        pthread_mutex_unlock(&store->pool_lock);
+    mw_sqlite_mode mode = stamp.still ? MW_SQLITE_STILL : MW_SQLITE_READ;
+    mw_status status = open_connection(store, mode, &connection, err);
+    if (status == MW_OK) {
+        connection->stamp = stamp;
+        *out = connection;
+        return MW_OK;
     }
+    pthread_mutex_lock(&store->pool_lock);
+    store->reader_count--;
+    pthread_cond_signal(&store->given);
+    pthread_mutex_unlock(&store->pool_lock);
     return status;
 }
 
-void mw_store_give_reader(struct mw_store *store, struct mw_store_connection *connection)
+mw_status mw_store_give_reader(struct mw_store_connection *connection, mw_status status,
+                               struct mw_error *err)
 {
+    struct mw_store *store = connection->store;
+    struct mw_store_stamp stamp = look(store);
+    if (connection->stamp.still && !stamps_equal(&connection->stamp, &stamp))
+        status =
+            mw_fail(err, MW_ETIMEOUT, "%s: another process began to write meanwhile", store->path);
     pthread_mutex_lock(&store->pool_lock);
     connection->next = store->free;
     store->free = connection;
     pthread_cond_signal(&store->given);
     pthread_mutex_unlock(&store->pool_lock);
+    return status;
 }
+
+/* --- writing --------------------------------------------------------------------------------- */
 
 mw_status mw_store_begin(struct mw_store *store, struct mw_store_connection **out,
                          struct mw_error *err)
@@ -189,8 +243,7 @@ static mw_status open_reader(struct mw_store *store, struct mw_error *err)
     if (status != MW_OK)
         return status;
     status = mw_store_prepare(connection->db, true, err);
-    mw_store_give_reader(store, connection);
-    return status;
+    return mw_store_give_reader(connection, status, err);
 }
 
 static mw_status open_writer(struct mw_store *store, bool must_exist, struct mw_error *err)
@@ -265,7 +318,7 @@ uint64_t mw_store_bytes(struct mw_store *store)
         return 0;
     uint64_t bytes = (uint64_t)file.st_size;
     struct mw_str path = MW_STR_INIT(MW_PATH_BYTES_MAX + 8);
-    if (mw_str_addf(&path, "%s-wal", store->path) && stat(path.data, &log) == 0)
+    if (log_path(store, &path) && stat(path.data, &log) == 0)
         bytes += (uint64_t)log.st_size;
     mw_str_deinit(&path);
     return bytes;

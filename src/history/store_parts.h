@@ -36,10 +36,19 @@ typedef enum mw_store_sql {
     MW_SQL_COUNT
 } mw_store_sql;
 
+/* A file that nobody has open has no log beside it. It is then read without locks, which would make
+ * files, and what was read counts only if it is still the same file afterwards. */
+struct mw_store_stamp {
+    bool still; /* no log is there; else what follows is zero */
+    uint64_t inode;
+    int64_t bytes, changed_ns;
+};
+
 struct mw_store_connection {
     struct mw_store *store;                        /* borrows */
     struct mw_sqlite *db;                          /* owns */
     struct mw_statement *statements[MW_SQL_COUNT]; /* owns; NULL until first used */
+    struct mw_store_stamp stamp;                   /* of a store for reading only */
     struct mw_store_connection *next;              /* in the pool */
 };
 
@@ -56,10 +65,12 @@ struct mw_store_name {
 };
 void mw_store_name_init(struct mw_store_name *name, const struct mw_series_key *key);
 
-/* store.c: takes a connection that reads, and gives it back. */
+/* store.c: takes a connection that reads, and gives it back. Returns `status`, or that what was
+ * read may be wrong, since the file changed meanwhile. */
 MW_MUST_USE mw_status mw_store_take_reader(struct mw_store *store, struct mw_store_connection **out,
                                            struct mw_error *err);
-void mw_store_give_reader(struct mw_store *store, struct mw_store_connection *connection);
+MW_MUST_USE mw_status mw_store_give_reader(struct mw_store_connection *connection, mw_status status,
+                                           struct mw_error *err);
 /* Takes the connection that writes and begins a transaction. The store is not read-only. */
 MW_MUST_USE mw_status mw_store_begin(struct mw_store *store, struct mw_store_connection **out,
                                      struct mw_error *err);

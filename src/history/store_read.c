@@ -157,7 +157,7 @@ static mw_status read_rows(struct mw_store *store, struct mw_store_window *windo
     window->id = row.id;
     if (status == MW_OK && row.id != 0 && window->count > 0)
         status = mw_store_read_window(connection, window, out, &count, err);
-    mw_store_give_reader(store, connection);
+    status = mw_store_give_reader(connection, status, err);
     if (status != MW_OK)
         return status;
     for (uint32_t i = 0; i < count; i++)
@@ -241,7 +241,7 @@ mw_status mw_store_read_holes(struct mw_store *store, const struct mw_series_key
             .key = key, .id = row.id, .from_ms = from_ms, .until_ms = to_ms};
         status = mw_store_read_gaps(connection, &window, &gaps, err);
     }
-    mw_store_give_reader(store, connection);
+    status = mw_store_give_reader(connection, status, err);
     if (status == MW_OK) {
         for (uint32_t i = 0; i < gaps.count && i < room; i++)
             out[i] = gaps.list[i];

@@ -83,7 +83,7 @@ mw_status mw_store_each(struct mw_store *store,
         return status;
     struct list list = {0};
     status = list_series(connection, &list, err);
-    mw_store_give_reader(store, connection);
+    status = mw_store_give_reader(connection, status, err);
     if (status == MW_OK && list.count > 0)
         qsort(list.items, list.count, sizeof(*list.items), by_key);
     for (uint32_t i = 0; status == MW_OK && i < list.count; i++)
@@ -102,7 +102,7 @@ mw_status mw_store_find(struct mw_store *store, const struct mw_series_key *key,
         return status;
     struct mw_store_row row = {0};
     status = mw_store_find_row(connection, key, &row, err);
-    mw_store_give_reader(store, connection);
+    status = mw_store_give_reader(connection, status, err);
     if (status != MW_OK)
         return status;
     *found = row.id != 0;
@@ -167,7 +167,7 @@ mw_status mw_store_count(struct mw_store *store, const struct mw_series_key *key
         return status;
     struct mw_store_counts found = {0};
     status = count_all(connection, key, &found, err);
-    mw_store_give_reader(store, connection);
+    status = mw_store_give_reader(connection, status, err);
     if (status == MW_OK)
         *counts = found;
     return status;
@@ -388,7 +388,7 @@ mw_status mw_store_check(struct mw_store *store, struct mw_error *err)
     if (status == MW_OK)
         status = check_all(connection, &list, err);
     mw_sqlite_roll_back(connection->db);
-    mw_store_give_reader(store, connection);
+    status = mw_store_give_reader(connection, status, err);
     mw_free(list.items);
     return status;
 }
