@@ -76,7 +76,7 @@ describe("moonwick", function()
 
   it("says which value was wanted", function()
     for arguments, wanted in pairs {
-      [{ "run", "--for", "10" }] = "%-%-for: duration '10': want .* ms, s, m, h or d",
+      [{ "run", "--for", "10" }] = "%-%-for: duration '10': want .* ms, s, m, h, d, w or y",
       [{ "run", "--for" }] = "%-%-for wants a value: %-%-for DURATION",
       [{ "run", "--log-level=loud" }] = "%-%-log%-level: log level 'loud': want debug, info",
       [{ "run", "a.lua", "b.lua" }] = "'b.lua': one argument too many",

@@ -89,10 +89,15 @@ static void parses_durations(void **state)
     assert_int_equal(ms, 1500);
     assert_int_equal(mw_duration_parse("24h", &ms, NULL), MW_OK);
     assert_int_equal(ms, MW_MS_PER_DAY);
-    static const char *const bad[] = {"", "s", "10", "-1s", "0s", "1w", "4000d", "0.1ms", "1e400s"};
+    assert_int_equal(mw_duration_parse("2y", &ms, NULL), MW_OK);
+    assert_int_equal(ms, INT64_C(730) * MW_MS_PER_DAY);
+    assert_int_equal(mw_duration_parse("1w", &ms, NULL), MW_OK);
+    assert_int_equal(ms, 7 * MW_MS_PER_DAY);
+    static const char *const bad[] = {"",   "s",     "10",  "-1s",   "0s",
+                                      "1M", "4000d", "11y", "0.1ms", "1e400s"};
     for (size_t i = 0; i < MW_COUNT(bad); i++)
         assert_int_equal(mw_duration_parse(bad[i], &ms, NULL), MW_EPARSE);
-    assert_int_equal(ms, MW_MS_PER_DAY);
+    assert_int_equal(ms, 7 * MW_MS_PER_DAY);
 }
 
 static void converts_dates_of_four_centuries_both_ways(void **state)
