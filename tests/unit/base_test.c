@@ -167,6 +167,16 @@ static void formats_the_shortest_decimal(void **state)
     (void)state;
     char text[MW_DECIMAL_TEXT_BYTES];
     assert_string_equal(mw_decimal_format(0.1, text), "0.1");
+    assert_string_equal(mw_decimal_format(0, text), "0");
+    assert_string_equal(mw_decimal_format(-0.0, text), "-0");
+    assert_string_equal(mw_decimal_format(-40, text), "-40");
+    assert_string_equal(mw_decimal_format(0.0001, text), "0.0001");
+    assert_string_equal(mw_decimal_format(0.00001, text), "1e-05");
+    assert_string_equal(mw_decimal_format(0.000123456789012345, text), "0.000123456789012345");
+    assert_string_equal(mw_decimal_format(999999999999999, text), "999999999999999");
+    assert_string_equal(mw_decimal_format(1e15, text), "1e+15");
+    assert_string_equal(mw_decimal_format(99999999999999.9, text), "99999999999999.9");
+    assert_string_equal(mw_decimal_format(999999999999999.9, text), "999999999999999.9");
     assert_string_equal(mw_decimal_format(7424.91, text), "7424.91");
     assert_string_equal(mw_decimal_format(0.1 + 0.2, text), "0.30000000000000004");
     assert_string_equal(mw_decimal_format(-2.2250738585072014e-308, text),
