@@ -81,8 +81,8 @@ void mw_backfill_stop(struct mw_backfill *backfill);
 /* Fills the ring of a series that is wanted from now on, and its holes. Where its newest bar is the
  * store's, what is newer is asked for as well, without waiting for the stream: from that bar on,
  * and when that is more than one answer holds, the newest there is; what lies between is a hole
- * then. Does nothing for one that is wanted already and full, or whose feed has no source. A series that was subscribed and is
- * MW_SERIES_IDLE again is dropped, until it is wanted once more. */
+ * then. Does nothing for one that is wanted already and full, or whose feed has no source. A series
+ * that was subscribed and is MW_SERIES_IDLE again is dropped, until it is wanted once more. */
 void mw_backfill_want(struct mw_backfill *backfill, struct mw_series *series);
 /* The holes of `series` have changed: for mw_cache_on_gap. */
 void mw_backfill_check(struct mw_backfill *backfill, struct mw_series *series);

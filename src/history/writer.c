@@ -134,10 +134,11 @@ static int64_t keep_ms_of(const struct mw_writer *writer, struct mw_timeframe ti
     return 0;
 }
 
-void mw_writer_add(struct mw_writer *writer, struct mw_series *series)
+bool mw_writer_add(struct mw_writer *writer, struct mw_series *series)
 {
     pthread_mutex_lock(&writer->lock);
-    if (mw_map_find(&writer->added, &series, sizeof(series)) == NULL) {
+    bool added = mw_map_find(&writer->added, &series, sizeof(series)) == NULL;
+    if (added) {
         struct entry *entry = mw_alloc_zero(sizeof(*entry));
         entry->series = series;
         entry->follower = mw_series_follow(series);
@@ -148,6 +149,7 @@ void mw_writer_add(struct mw_writer *writer, struct mw_series *series)
         atomic_store_explicit(&writer->entries, entry, memory_order_release);
     }
     pthread_mutex_unlock(&writer->lock);
+    return added;
 }
 
 void mw_writer_get_status(struct mw_writer *writer, struct mw_writer_status *status)

@@ -63,8 +63,9 @@ MW_MUST_USE mw_status mw_writer_start(struct mw_writer *writer, struct mw_error 
 /* Writes what is left, for at most MW_STORE_STOP_MS, and joins. Idempotent. */
 void mw_writer_stop(struct mw_writer *writer);
 
-/* Stores `series` from now on, and what is in it already. Does nothing for one that is stored. */
-void mw_writer_add(struct mw_writer *writer, struct mw_series *series);
+/* Stores `series` from now on, and what is in it already. False, and nothing is done, for one that
+ * is stored. */
+bool mw_writer_add(struct mw_writer *writer, struct mw_series *series);
 
 struct mw_writer_status {
     uint64_t rows; /* given to the store; one that was revised counts again */

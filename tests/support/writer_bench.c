@@ -66,8 +66,8 @@ void mw_writer_bench_add(struct mw_writer_bench *bench, int64_t batch_ms, int64_
                                                               .on_stored = on_stored,
                                                               .on_store = on_store,
                                                               .user = bench});
-    mw_writer_add(bench->writer, bench->series);
-    mw_writer_add(bench->writer, bench->series); /* is known */
+    assert_true(mw_writer_add(bench->writer, bench->series));
+    assert_false(mw_writer_add(bench->writer, bench->series)); /* is known */
 }
 
 void mw_writer_bench_start(struct mw_writer_bench *bench)
