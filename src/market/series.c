@@ -260,7 +260,7 @@ static mw_put merge(struct mw_series *series, struct mw_span span, uint64_t numb
     struct mw_candle old, next = *candle;
     mw_series_load(series, number, &old);
     if (candle->source == MW_SOURCE_STORE)
-        return values_equal(&old, candle) ? MW_PUT_SAME : MW_PUT_LATE;
+        return mw_series_values_equal(&old, candle) ? MW_PUT_SAME : MW_PUT_LATE;
     if (old.state == MW_CANDLE_CLOSED)
         return merge_closed(series, span, number, &old, candle);
     next.flags |= old.flags & MW_CANDLE_FLAGGED; /* a venue that tells does not always say so */
