@@ -173,12 +173,13 @@ local _event = {}
 ---@field count? integer 1..1048576: the newest bars; not together with start
 ---@field start? integer|string first open time: ms, or ISO 8601 in UTC
 ---@field finish? integer|string last open time, inclusive; default: now
----@field frequency? string a subscribed bar length; default "1m"
+---@field frequency? string a bar length, also one that finer bars make; default "1m"
 ---@field forming? boolean whether the bar that forms is wanted too; default false
 ---@field fields? string[] the columns wanted; default all
 local _price_options = {}
 
----Asks the cache. Never blocks; what is missing shows in `complete` and `reason`.
+---Asks the cache, then the store, then files of candles. Never blocks on a venue; what is missing
+---shows in `complete` and `reason`.
 ---@param symbol string "BTCUSDT", or "feed:BTCUSDT" where several feeds have it
 ---@param options? moonwick.price_options
 ---@return moonwick.frame
@@ -191,6 +192,13 @@ function get_price(symbol, options) end
 ---@field params table the script's parameters with the configured ones over them
 ---@field state table the strategy's own; empty at the start
 local context = {}
+
+---The newest `count` bars, as get_price with these two options.
+---@param symbol string
+---@param count integer 1..1048576
+---@param frequency? string default "1m"
+---@return moonwick.frame
+function context:history(symbol, count, frequency) end
 
 ---Says something to whoever listens: an event "signal". A table of named texts, numbers and
 ---booleans, or one text; at most 4096 bytes as JSON.
