@@ -5,12 +5,6 @@ local live = require "live"
 local MINUTE <const> = 60000
 local BEGIN <const> = 1577836800000 -- 2020-01-01
 
-local function raised(call, ...)
-  local ok, message = pcall(call, ...)
-  assert.is_false(ok)
-  return message
-end
-
 -- A file of minutes, all but those in `absent`.
 local function write_minutes(count, absent)
   local path = os.tmpname()

@@ -406,7 +406,9 @@ static void answer_fives(const struct world *world, const struct mw_price_query 
         model->reason = "unsubscribed";
         return;
     }
-    int64_t first_ms = mw_timeframe_floor(five, query->start_ms + STEP * MW_MS_PER_MINUTE - 1);
+    int64_t first_ms = query->has_start
+                           ? mw_timeframe_floor(five, query->start_ms + STEP * MW_MS_PER_MINUTE - 1)
+                           : 0;
     bool reaches = query->count > 0    ? model->count == (int)query->count
                    : !query->has_start ? model->count > 0
                                        : ms_of(known_begin / STEP * STEP) <= first_ms &&
