@@ -135,6 +135,7 @@ local _error = {}
 ---| "state"
 ---| "refused"
 ---| "history"
+---| "store"
 ---| "signal"
 ---| "error"
 ---| "lagged"
@@ -146,9 +147,9 @@ local _error = {}
 ---@class moonwick.event
 ---@field kind moonwick.event_kind
 ---@field time integer wall clock, ms since 1970 UTC
----@field feed string? all but signal and error
+---@field feed string? all but store, signal and error
 ---@field state moonwick.feed_state? state, refused
----@field error moonwick.error? refused, error; state and history where there is a reason
+---@field error moonwick.error? refused, error; state, history and store where there is a reason
 ---@field strategy string? signal, error, and what a strategy is told of a series
 ---@field symbol string? lagged, gap, backfilled, revised
 ---@field frequency string? lagged, gap, backfilled, revised
@@ -311,6 +312,7 @@ local _gap = {}
 
 ---@class moonwick.status
 ---@field running boolean
+---@field store moonwick.store_status? nil where nothing is kept
 ---@field feeds table<string, moonwick.feed_status> by name
 ---@field series moonwick.series_status[] in the order in which they were added
 ---@field strategies table<string, moonwick.strategy_status> by name
@@ -346,6 +348,19 @@ local _feed_status = {}
 ---@field waiting integer series with something to ask for
 ---@field error moonwick.error? the last failure, until a request succeeds again
 local _history_status = {}
+
+---What is kept on disk.
+---@class moonwick.store_status
+---@field path string
+---@field bytes integer of the file and its log
+---@field rows integer bars written; one that was revised counts again
+---@field writes integer transactions
+---@field failures integer writes that failed, and are tried again
+---@field lost integer live bars that were dropped from the cache before they could be written
+---@field erased integer bars that were too old
+---@field waiting integer series with something to write
+---@field error moonwick.error? the last failure, until a write succeeds again
+local _store_status = {}
 
 ---@class moonwick.series_status
 ---@field feed string
