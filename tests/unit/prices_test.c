@@ -14,6 +14,7 @@
 #include "base/random.h"
 #include "base/thread.h"
 #include "history/prices.h"
+#include "market/derive.h"
 #include "store_file.h"
 
 enum { RING = 20, RACE_MS = 600, WINDOW = 60 };
@@ -416,6 +417,52 @@ static void what_takes_too_many_finer_bars_is_short(void **state)
     end(&bench);
 }
 
+/* The ring of minutes begins within an hour: the store has its other part. */
+static void a_derived_series_reads_on_in_the_minutes_of_the_store(void **state)
+{
+    const struct mw_timeframe ten = {10, 'm'};
+    struct mw_series *derived;
+    struct bench bench;
+    begin(&bench, *state);
+    for (int64_t at = 105; at < 125; at++) {
+        const struct mw_candle candle = bar(at, 100);
+        mw_cache_put(bench.cache, bench.series, &candle, ms_of(1 << 20), NULL);
+    }
+    assert_int_equal(mw_derive(bench.cache, bench.series, ten, &derived, NULL), MW_OK);
+    struct mw_price_query query = query_of(2);
+    ask(&bench, derived, &key, &query);
+    check_answer(&bench, "2 gap"); /* nobody has what was before 105 */
+    store(&bench, &key, 50, 115);
+    ask(&bench, derived, &key, &query);
+    check_answer(&bench, "2 complete");
+    check_row(&bench, 0, 100, MW_SOURCE_RESAMPLED);
+    assert_int_equal(bench.rows[0].volume, 10);
+    assert_true(bench.rows[0].open == 200 && bench.rows[0].close == 100); /* of both */
+    query.count = 7;
+    ask(&bench, derived, &key, &query);
+    check_answer(&bench, "7 complete");
+    check_row(&bench, 0, 50, MW_SOURCE_RESAMPLED);
+    check_row(&bench, 6, 110, MW_SOURCE_RESAMPLED);
+    query.forming = true;
+    ask(&bench, derived, &key, &query);
+    check_answer(&bench, "7 complete");
+    check_row(&bench, 6, 120, MW_SOURCE_RESAMPLED);
+    assert_int_equal(bench.rows[6].state, MW_CANDLE_FORMING);
+    query.now_ms = ms_of(110) - 1; /* of the bar before only its beginning has been */
+    query.forming = false;
+    query.count = 5;
+    ask(&bench, derived, &key, &query);
+    check_answer(&bench, "5 complete");
+    check_row(&bench, 4, 90, MW_SOURCE_RESAMPLED);
+    query = window(95, 119);
+    ask(&bench, derived, &key, &query);
+    check_answer(&bench, "2 complete");
+    query = window(40, 119);
+    ask(&bench, derived, &key, &query);
+    check_answer(&bench, "7 short");
+    end(&bench);
+}
+
 /* --- contexts and names ----------------------------------------------------------------------- */
 
 static void contexts_are_checked(void **state)
@@ -554,6 +601,7 @@ int main(void)
         WITH_STORE(a_subscribed_series_without_bars_is_stale_behind_the_store),
         WITH_STORE(bars_are_made_of_the_coarsest_finer_ones),
         WITH_STORE(a_bucket_with_a_hole_in_it_is_in_doubt),
+        WITH_STORE(a_derived_series_reads_on_in_the_minutes_of_the_store),
         cmocka_unit_test(what_takes_too_many_finer_bars_is_short),
         cmocka_unit_test(contexts_are_checked),
         WITH_STORE(finds_what_is_not_in_the_cache),
