@@ -17,7 +17,7 @@
 #include "market/derive.h"
 #include "store_file.h"
 
-enum { RING = 20, RACE_MS = 600, WINDOW = 60 };
+enum { RING = 20, TWICE = 2 * RING, RACE_MS = 600 };
 
 static const int64_t begin_ms = 1577836800000; /* 2020-01-01 */
 static const struct mw_timeframe minute = {1, 'm'};
@@ -548,7 +548,7 @@ static void write_on(void *user)
 {
     struct writer *writer = user;
     struct mw_random random = {.state = 3};
-    int64_t stored = RING * 2, newest = stored;
+    int64_t stored = TWICE, newest = stored;
     while (!atomic_load_explicit(&writer->stop, memory_order_relaxed)) {
         for (uint64_t i = mw_random_next(&random) % RING + 1; i > 0; i--)
             put(writer->bench, ++newest, true);
@@ -563,14 +563,14 @@ static void no_answer_lacks_bars_between_the_store_and_a_ring_that_moves(void **
 {
     struct bench bench;
     begin(&bench, *state);
-    for (int64_t at = 0; at <= RING * 2; at++)
+    for (int64_t at = 0; at <= TWICE; at++)
         put(&bench, at, true);
-    store(&bench, &key, 0, RING * 2);
+    store(&bench, &key, 0, TWICE);
     struct writer writer = {.bench = &bench};
     assert_int_equal(
         mw_thread_start(&writer.thread, "writer", &mw_feed_thread, write_on, &writer, NULL), MW_OK);
     uint32_t complete = 0, lies = 0;
-    const struct mw_price_query query = query_of(RING * 2);
+    const struct mw_price_query query = query_of(TWICE);
     int64_t until_ms = mw_clock_monotonic_ms() + RACE_MS;
     while (mw_clock_monotonic_ms() < until_ms) {
         ask(&bench, bench.series, &key, &query);
