@@ -489,9 +489,9 @@ static void complain(const struct world *world, const struct mw_price_query *que
                 world->ring_end, world->forming, world->store_from, world->store_end,
                 world->context_from, world->context_end, world->whole);
     print_error("count %u start %g finish %g now %g forming %d health %d\n", query->count,
-                (double)(query->start_ms - begin_ms) / 60000,
-                (double)(query->finish_ms - begin_ms) / 60000,
-                (double)(query->now_ms - begin_ms) / 60000, query->forming,
+                ((double)query->start_ms - (double)begin_ms) / 60000,
+                ((double)query->finish_ms - (double)begin_ms) / 60000,
+                ((double)query->now_ms - (double)begin_ms) / 60000, query->forming,
                 world->series != NULL ? (int)mw_series_get_health(world->series) : -1);
     print_error("%u %s, model %d %s\n", answer->count, answer->reason, model->count, model->reason);
     for (uint32_t i = 0; i < answer->count && (int)i < model->count; i++)
