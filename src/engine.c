@@ -22,6 +22,7 @@ mw_status mw_engine_open(struct mw_settings *settings, const struct mw_bindings 
     engine->settings = settings;
     engine->bindings = bindings;
     engine->cache = mw_cache_new(settings->cache_bars);
+    engine->prices = mw_prices_new(engine->cache);
     engine->feeds = mw_alloc_zero((settings->feed_count + 1) * sizeof(struct mw_feed *));
     engine->simulators = mw_alloc_zero((settings->feed_count + 1) * sizeof(struct mw_simulator *));
     engine->offers = mw_alloc_zero((settings->feed_count + 1) * sizeof(*engine->offers));
@@ -33,6 +34,8 @@ mw_status mw_engine_open(struct mw_settings *settings, const struct mw_bindings 
     mw_log_set_level(settings->log_level);
 
     mw_status status = mw_engine_open_store(engine, err);
+    if (status == MW_OK)
+        status = mw_engine_read_files(engine, err);
     for (uint32_t i = 0; i < settings->feed_count && status == MW_OK; i++)
         status = mw_engine_open_feed(engine, i, err);
     if (status != MW_OK)
@@ -52,6 +55,7 @@ void mw_engine_free(struct mw_engine *engine)
         mw_free(engine->offers[i].timeframes);
     }
     mw_backfill_free(engine->backfill);
+    mw_prices_free(engine->prices);
     mw_engine_close_store(engine);
     mw_bar_reader_free(engine->reader);
     mw_event_queue_deinit(&engine->events);
@@ -147,6 +151,11 @@ const struct mw_settings *mw_engine_settings(const struct mw_engine *engine)
 struct mw_cache *mw_engine_cache(struct mw_engine *engine)
 {
     return engine->cache;
+}
+
+struct mw_prices *mw_engine_prices(struct mw_engine *engine)
+{
+    return engine->prices;
 }
 
 uint32_t mw_engine_feed_count(const struct mw_engine *engine)

@@ -15,6 +15,7 @@
 
 #include "feed/feed.h"
 #include "history/backfill.h"
+#include "history/prices.h"
 #include "history/writer.h"
 #include "market/cache.h"
 #include "script/event.h"
@@ -74,6 +75,8 @@ MW_MUST_USE mw_status mw_engine_reconnect(struct mw_engine *engine, const char *
 
 const struct mw_settings *mw_engine_settings(const struct mw_engine *engine);
 struct mw_cache *mw_engine_cache(struct mw_engine *engine);
+/* Where questions for prices are answered. */
+struct mw_prices *mw_engine_prices(struct mw_engine *engine);
 
 uint32_t mw_engine_feed_count(const struct mw_engine *engine);
 struct mw_feed *mw_engine_feed(const struct mw_engine *engine, uint32_t index);

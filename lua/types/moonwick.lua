@@ -179,7 +179,8 @@ local _event = {}
 ---@field fields? string[] the columns wanted; default all
 local _price_options = {}
 
----Asks the cache. Never blocks; what is missing shows in `complete` and `reason`.
+---Asks the cache, then the store, then files of candles. Never blocks on a venue; what is missing
+---shows in `complete` and `reason`.
 ---@param symbol string "BTCUSDT", or "feed:BTCUSDT" where several feeds have it
 ---@param options? moonwick.price_options
 ---@return moonwick.frame
@@ -192,6 +193,13 @@ function get_price(symbol, options) end
 ---@field params table the script's parameters with the configured ones over them
 ---@field state table the strategy's own; empty at the start
 local context = {}
+
+---The newest `count` bars, as get_price with these two options.
+---@param symbol string
+---@param count integer 1..1048576
+---@param frequency? string default "1m"
+---@return moonwick.frame
+function context:history(symbol, count, frequency) end
 
 ---Says something to whoever listens: an event "signal". A table of named texts, numbers and
 ---booleans, or one text; at most 4096 bytes as JSON.

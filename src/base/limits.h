@@ -85,6 +85,8 @@ enum {
     MW_STORE_RETENTION_MS = 3600000, /* between two looks for rows that are too old */
     MW_RETENTIONS_MAX = 32,          /* timeframes with a retention of their own */
     MW_CONTEXTS_MAX = 4096,          /* series that a host hands in */
+    MW_CONTEXT_ROWS_MAX = 16 << 20,  /* of one of them: 30 years of minutes; 1 GiB in memory */
+    MW_PRICE_ROWS_MAX = 1 << 20,     /* of one answer, and read to make it: two years of minutes */
 
     /* Bars made of finer ones. */
     MW_DERIVED_MAX = 64, /* timeframes that are made of one series; more are a mistake */
