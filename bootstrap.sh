@@ -25,7 +25,7 @@ run_packages=(gcc g++ libc6-dev cmake ninja-build pkgconf lua5.4 liblua5.4-dev l
   libsimdjson-dev libsqlite3-dev zlib1g-dev)
 # To test and lint, on top.
 test_packages=(git libcmocka-dev lua-busted lua-check python3 python3-websockets clang clang-tidy
-  clang-format libclang-rt-dev llvm openssl tmux)
+  clang-format libclang-rt-dev llvm openssl sqlite3 tmux)
 
 cd "$(dirname "${BASH_SOURCE[0]}")"
 verbose=0

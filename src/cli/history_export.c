@@ -85,7 +85,11 @@ static mw_status each_batch(struct job *job,
     bool done = false;
     mw_status status = MW_OK;
     while (status == MW_OK && !done && got == BATCH_ROWS && !mw_signals_stopping()) {
-        status = mw_store_read_from(job->store, &job->key, from_ms, job->options->to_ms, BATCH_ROWS,
+        status = mw_store_read_rows(job->store,
+                                    &(struct mw_store_query){.key = &job->key,
+                                                             .from_ms = from_ms,
+                                                             .until_ms = job->options->to_ms,
+                                                             .count = BATCH_ROWS},
                                     job->rows, &got, err);
         if (status == MW_OK && got > 0) {
             from_ms = job->rows[got - 1].open_ms + 1;

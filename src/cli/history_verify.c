@@ -98,13 +98,19 @@ static mw_status read_holes(struct mw_store *store, const struct mw_series_key *
                             struct holes *holes, struct mw_error *err)
 {
     uint32_t room;
-    mw_status status =
-        mw_store_read_holes(store, key, MW_CANDLE_OPEN_MS_MIN, INT64_MAX, NULL, 0, &room, err);
+    mw_status status = mw_store_read_holes(
+        store,
+        &(struct mw_store_query){
+            .key = key, .from_ms = MW_CANDLE_OPEN_MS_MIN, .until_ms = INT64_MAX, .count = 0},
+        NULL, &room, err);
     if (status != MW_OK)
         return status;
     holes->list = mw_realloc_array(NULL, (size_t)room + 1, sizeof(*holes->list));
-    status = mw_store_read_holes(store, key, MW_CANDLE_OPEN_MS_MIN, INT64_MAX, holes->list, room,
-                                 &holes->count, err);
+    status = mw_store_read_holes(
+        store,
+        &(struct mw_store_query){
+            .key = key, .from_ms = MW_CANDLE_OPEN_MS_MIN, .until_ms = INT64_MAX, .count = room},
+        holes->list, &holes->count, err);
     if (holes->count > room) /* somebody writes meanwhile; what is there is looked at */
         holes->count = room;
     return status;
@@ -121,8 +127,11 @@ static void look_at_series(struct mw_store *store, const struct mw_store_series 
     uint32_t got = BATCH_ROWS;
     mw_status status = read_holes(store, key, &holes, err);
     for (int64_t from_ms = series->first_ms; status == MW_OK && got == BATCH_ROWS;) {
-        status =
-            mw_store_read_from(store, key, from_ms, series->last_ms, BATCH_ROWS, rows, &got, err);
+        status = mw_store_read_rows(
+            store,
+            &(struct mw_store_query){
+                .key = key, .from_ms = from_ms, .until_ms = series->last_ms, .count = BATCH_ROWS},
+            rows, &got, err);
         if (status != MW_OK || got == 0)
             break;
         status = check_holes(key, &holes, rows, got, err);

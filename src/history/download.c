@@ -197,8 +197,11 @@ static mw_status add_holes(struct mw_download_run *run, int64_t from_ms, int64_t
     do {
         room = count > room ? count : room;
         holes = mw_realloc_array(holes, room, sizeof(*holes));
-        status =
-            mw_store_read_holes(store, &run->span->key, from_ms, to_ms, holes, room, &count, err);
+        status = mw_store_read_holes(
+            store,
+            &(struct mw_store_query){
+                .key = &run->span->key, .from_ms = from_ms, .until_ms = to_ms, .count = room},
+            holes, &count, err);
     } while (status == MW_OK && count > room);
     for (uint32_t i = 0; status == MW_OK && i < count; i++)
         mw_gaps_add(todo, run->plan.timeframe,
@@ -231,9 +234,13 @@ static mw_status find_anchor(struct mw_download_run *run, int64_t *anchor_ms, st
     *anchor_ms = MW_NO_ANCHOR;
     if (mw_download_plan_takes_anchor(&run->plan, run->newest_ms))
         *anchor_ms = run->newest_ms;
-    mw_status status = mw_store_read_from(run->download->store, &run->span->key,
-                                          mw_timeframe_next(run->plan.timeframe, range->to_ms),
-                                          INT64_MAX, ANCHOR_ROWS, bars, &count, err);
+    mw_status status = mw_store_read_rows(
+        run->download->store,
+        &(struct mw_store_query){.key = &run->span->key,
+                                 .from_ms = mw_timeframe_next(run->plan.timeframe, range->to_ms),
+                                 .until_ms = INT64_MAX,
+                                 .count = ANCHOR_ROWS},
+        bars, &count, err);
     if (status != MW_OK)
         return status;
     for (uint32_t i = 0; i < count; i++) {

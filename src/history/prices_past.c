@@ -139,7 +139,7 @@ static mw_status read_holes(struct mw_prices *prices, const struct mw_past *past
         gaps = mw_realloc_array(gaps, room, sizeof(*gaps));
         const struct mw_store_query query = {
             .key = past->key, .from_ms = from_ms, .until_ms = end_ms - 1, .count = room};
-        status = mw_store_read_missing(prices->store, &query, gaps, &count, err);
+        status = mw_store_read_holes(prices->store, &query, gaps, &count, err);
     } while (status == MW_OK && count > room);
     holes->count = 0;
     for (uint32_t i = 0; status == MW_OK && i < count; i++)

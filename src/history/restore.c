@@ -35,7 +35,7 @@ static mw_status read_holes(struct mw_store *store, const struct mw_series_key *
                                                  stored->rows[stored->row_count - 1].open_ms,
                                              .count = room};
         mw_status status =
-            mw_store_read_missing(store, &query, stored->holes, &stored->hole_count, err);
+            mw_store_read_holes(store, &query, stored->holes, &stored->hole_count, err);
         if (status != MW_OK)
             return status;
     }

@@ -140,31 +140,9 @@ MW_MUST_USE mw_status mw_store_read_rows(struct mw_store *store, const struct mw
                                          struct mw_error *err);
 /* Copies holes that reach into from_ms..until_ms, oldest first, whole. `*count` is how many there
  * are. What lies outside of first..last is in no hole, and not known either. */
-MW_MUST_USE mw_status mw_store_read_missing(struct mw_store *store,
-                                            const struct mw_store_query *query, struct mw_gap *out,
-                                            uint32_t *count, struct mw_error *err);
-
-/* The same for callers that are not yet changed to mw_store_query; these go with the last one. */
-#define mw_store_read_last(store, series_key, from, until, room, out, got, err)                    \
-    mw_store_read_rows((store),                                                                    \
-                       &(struct mw_store_query){.key = (series_key),                               \
-                                                .from_ms = (from),                                 \
-                                                .until_ms = (until),                               \
-                                                .count = (room),                                   \
-                                                .newest = true},                                   \
-                       (out), (got), (err))
-#define mw_store_read_from(store, series_key, from, until, room, out, got, err)                    \
-    mw_store_read_rows(                                                                            \
-        (store),                                                                                   \
-        &(struct mw_store_query){                                                                  \
-            .key = (series_key), .from_ms = (from), .until_ms = (until), .count = (room)},         \
-        (out), (got), (err))
-#define mw_store_read_holes(store, series_key, from, to, out, room, hole_count, err)               \
-    mw_store_read_missing(                                                                         \
-        (store),                                                                                   \
-        &(struct mw_store_query){                                                                  \
-            .key = (series_key), .from_ms = (from), .until_ms = (to), .count = (room)},            \
-        (out), (hole_count), (err))
+MW_MUST_USE mw_status mw_store_read_holes(struct mw_store *store,
+                                          const struct mw_store_query *query, struct mw_gap *out,
+                                          uint32_t *count, struct mw_error *err);
 
 /* --- health ---------------------------------------------------------------------------------- */
 

@@ -239,8 +239,8 @@ mw_status mw_store_read_gaps(struct mw_store_connection *connection,
     return status;
 }
 
-mw_status mw_store_read_missing(struct mw_store *store, const struct mw_store_query *query,
-                                struct mw_gap *out, uint32_t *count, struct mw_error *err)
+mw_status mw_store_read_holes(struct mw_store *store, const struct mw_store_query *query,
+                              struct mw_gap *out, uint32_t *count, struct mw_error *err)
 {
     struct mw_store_connection *connection;
     mw_status status = mw_store_take_reader(store, &connection, err);

@@ -183,7 +183,7 @@ void mw_writer_bench_expect_holes(struct mw_writer_bench *bench, const int64_t *
                                          .from_ms = INT64_MIN,
                                          .until_ms = INT64_MAX,
                                          .count = MW_COUNT(holes)};
-    assert_int_equal(mw_store_read_missing(bench->store, &query, holes, &count, NULL), MW_OK);
+    assert_int_equal(mw_store_read_holes(bench->store, &query, holes, &count, NULL), MW_OK);
     for (; pairs[2 * (size_t)i] != -1; i++) {
         assert_true(i < count);
         assert_int_equal(holes[i].from_ms, mw_writer_bench_at(pairs[2 * (size_t)i]));

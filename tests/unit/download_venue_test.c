@@ -86,7 +86,11 @@ static void expect_truth(struct bench *bench, const struct mw_download_span *spa
     struct mw_gap hole;
     uint32_t count;
     mw_price_model_init(&model, SIMULATED_SEED, span->key.symbol);
-    assert_int_equal(mw_store_read_from(bench->store, &span->key, INT64_MIN, INT64_MAX, BARS + 1,
+    assert_int_equal(mw_store_read_rows(bench->store,
+                                        &(struct mw_store_query){.key = &span->key,
+                                                                 .from_ms = INT64_MIN,
+                                                                 .until_ms = INT64_MAX,
+                                                                 .count = BARS + 1},
                                         bars, &count, &bench->err),
                      MW_OK);
     assert_int_equal(count, BARS);
@@ -101,8 +105,12 @@ static void expect_truth(struct bench *bench, const struct mw_download_span *spa
         assert_int_equal(bars[i].state, MW_CANDLE_CLOSED);
         open_ms = mw_timeframe_next(span->key.timeframe, open_ms);
     }
-    assert_int_equal(mw_store_read_holes(bench->store, &span->key, INT64_MIN, INT64_MAX, &hole, 1,
-                                         &count, &bench->err),
+    assert_int_equal(mw_store_read_holes(bench->store,
+                                         &(struct mw_store_query){.key = &span->key,
+                                                                  .from_ms = INT64_MIN,
+                                                                  .until_ms = INT64_MAX,
+                                                                  .count = 1},
+                                         &hole, &count, &bench->err),
                      MW_OK);
     assert_int_equal(count, 0);
     assert_int_equal(mw_store_check(bench->store, &bench->err), MW_OK);

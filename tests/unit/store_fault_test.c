@@ -171,7 +171,7 @@ static uint32_t try_series(struct mw_store *store, const struct mw_series_key *k
                                 .key = key, .from_ms = 60000, .until_ms = INT64_MAX, .count = 30},
                             out, &got, &err),
          &err, &failures);
-    note(mw_store_read_missing(
+    note(mw_store_read_holes(
              store,
              &(struct mw_store_query){
                  .key = key, .from_ms = INT64_MIN, .until_ms = INT64_MAX, .count = 8},

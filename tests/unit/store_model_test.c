@@ -195,7 +195,7 @@ static void compare_holes(struct mw_store *store, const struct model *model, uin
         want[want_count - 1].to_ms = model->opens[i];
     }
     struct mw_error err;
-    if (mw_store_read_missing(
+    if (mw_store_read_holes(
             store,
             &(struct mw_store_query){
                 .key = &model->key, .from_ms = INT64_MIN, .until_ms = INT64_MAX, .count = BUCKETS},

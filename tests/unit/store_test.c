@@ -524,7 +524,7 @@ static void a_store_of_version_1_is_brought_up_to_date(void **state)
     assert_int_equal(series.last_ms, 300000);
     struct mw_gap holes[4];
     uint32_t count;
-    assert_int_equal(mw_store_read_missing(
+    assert_int_equal(mw_store_read_holes(
                          store,
                          &(struct mw_store_query){
                              .key = &key, .from_ms = INT64_MIN, .until_ms = INT64_MAX, .count = 4},
@@ -534,7 +534,7 @@ static void a_store_of_version_1_is_brought_up_to_date(void **state)
     assert_int_equal(holes[0].from_ms, 180000);
     assert_int_equal(holes[0].to_ms, 240000);
     struct mw_series_key odd = {"demo", "BTC-USD", {7, 'h'}};
-    assert_int_equal(mw_store_read_missing(
+    assert_int_equal(mw_store_read_holes(
                          store,
                          &(struct mw_store_query){
                              .key = &odd, .from_ms = INT64_MIN, .until_ms = INT64_MAX, .count = 4},

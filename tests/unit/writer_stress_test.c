@@ -70,7 +70,7 @@ static void compare(struct feeder *feeder)
                                          .from_ms = INT64_MIN,
                                          .until_ms = INT64_MAX,
                                          .count = MINUTES};
-    assert_int_equal(mw_store_read_missing(bench->store, &query, holes, &hole_count, NULL), MW_OK);
+    assert_int_equal(mw_store_read_holes(bench->store, &query, holes, &hole_count, NULL), MW_OK);
     uint32_t ring_count = mw_series_read_last(bench->series, INT64_MAX, RING, false, ring);
     assert_true(ring_count >= RING - 1 && row_count >= ring_count);
     const struct mw_candle *newest = rows + row_count - ring_count;
