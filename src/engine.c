@@ -22,6 +22,7 @@ mw_status mw_engine_open(struct mw_settings *settings, const struct mw_bindings 
     engine->settings = settings;
     engine->bindings = bindings;
     engine->cache = mw_cache_new(settings->cache_bars);
+    engine->prices = mw_prices_new(engine->cache);
     engine->feeds = mw_alloc_zero((settings->feed_count + 1) * sizeof(struct mw_feed *));
     engine->simulators = mw_alloc_zero((settings->feed_count + 1) * sizeof(struct mw_simulator *));
     engine->slots = mw_alloc_zero((settings->strategy_count + 1) * sizeof(*engine->slots));
@@ -30,7 +31,7 @@ mw_status mw_engine_open(struct mw_settings *settings, const struct mw_bindings 
     mw_event_queue_init(&engine->events, &engine->wake);
     mw_log_set_level(settings->log_level);
 
-    mw_status status = MW_OK;
+    mw_status status = mw_engine_open_store(engine, err);
     for (uint32_t i = 0; i < settings->feed_count && status == MW_OK; i++)
         status = mw_engine_open_feed(engine, i, err);
     if (status != MW_OK)
@@ -48,10 +49,12 @@ void mw_engine_free(struct mw_engine *engine)
     for (uint32_t i = 0; i < engine->settings->feed_count; i++)
         mw_feed_free(engine->feeds[i]);
     mw_backfill_free(engine->backfill);
+    mw_engine_close_store(engine);
     mw_bar_reader_free(engine->reader);
     mw_event_queue_deinit(&engine->events);
     mw_wake_deinit(&engine->wake);
     pthread_mutex_destroy(&engine->lock);
+    mw_prices_free(engine->prices);
     mw_cache_free(engine->cache);
     mw_settings_free(engine->settings);
     mw_free(engine->feeds);
@@ -66,7 +69,8 @@ void mw_engine_free(struct mw_engine *engine)
 void mw_engine_publish(struct mw_engine *engine, const struct mw_event *event)
 {
     mw_event_queue_put(&engine->events, event);
-    if (atomic_load_explicit(&engine->listened, memory_order_relaxed) || !event->has_error)
+    if (atomic_load_explicit(&engine->listened, memory_order_relaxed) || !event->has_error ||
+        event->kind == MW_EVENT_STORE) /* whose thread logs */
         return;
     if (event->kind == MW_EVENT_ERROR)
         mw_log(MW_LOG_ERROR, "strategy %s: %s", event->strategy, event->error.message);
@@ -134,6 +138,11 @@ const struct mw_settings *mw_engine_settings(const struct mw_engine *engine)
 struct mw_cache *mw_engine_cache(struct mw_engine *engine)
 {
     return engine->cache;
+}
+
+struct mw_prices *mw_engine_prices(struct mw_engine *engine)
+{
+    return engine->prices;
 }
 
 uint32_t mw_engine_feed_count(const struct mw_engine *engine)

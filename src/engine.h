@@ -1,7 +1,7 @@
 /* engine.h - everything together: feeds, cache, strategies, simulators, from settings.
  *
  *     open    settings are checked against protocols; nothing runs
- *     start   strategies, simulators, workers, the history thread, feeds, in this order
+ *     start   strategies, simulators, workers, the store, the history thread, feeds, in this order
  *     poll    the owner reads what happens
  *     stop    the same in reverse, every thread joined, within a second
  *
@@ -15,6 +15,8 @@
 
 #include "feed/feed.h"
 #include "history/backfill.h"
+#include "history/prices.h"
+#include "history/writer.h"
 #include "market/cache.h"
 #include "script/event.h"
 #include "script/settings.h"
@@ -24,7 +26,7 @@ struct mw_engine; /* opaque */
 
 /* Makes an engine. Takes `settings`, also on failure; borrows `bindings` until it is freed. Errors:
  * MW_ECONFIG, MW_EIO, MW_EPARSE, MW_EINVAL of protocols, endpoints and series, with the feed's
- * name. */
+ * name; MW_EIO and MW_EHISTORY of the store, with its path. */
 MW_MUST_USE mw_status mw_engine_open(struct mw_settings *settings,
                                      const struct mw_bindings *bindings, struct mw_engine **out,
                                      struct mw_error *err);
@@ -66,6 +68,8 @@ MW_MUST_USE mw_status mw_engine_reconnect(struct mw_engine *engine, const char *
 
 const struct mw_settings *mw_engine_settings(const struct mw_engine *engine);
 struct mw_cache *mw_engine_cache(struct mw_engine *engine);
+/* Where questions for prices are answered. */
+struct mw_prices *mw_engine_prices(struct mw_engine *engine);
 
 uint32_t mw_engine_feed_count(const struct mw_engine *engine);
 struct mw_feed *mw_engine_feed(const struct mw_engine *engine, uint32_t index);
@@ -75,6 +79,14 @@ struct mw_feed *mw_engine_find_feed(const struct mw_engine *engine, const char *
 /* What is known of the history of a feed. False when it has none. */
 bool mw_engine_get_history_status(struct mw_engine *engine, const char *feed,
                                   struct mw_backfill_status *status);
+
+/* The store and its thread. False when nothing is kept. */
+struct mw_engine_store_status {
+    const char *path; /* borrows until the engine is freed */
+    uint64_t bytes;   /* of the file and its log */
+    struct mw_writer_status writer;
+};
+bool mw_engine_get_store_status(struct mw_engine *engine, struct mw_engine_store_status *status);
 
 /* Status of the strategy with this index, in the order of the settings. False when there is none,
  * or it did not load; `err` then says why. */

@@ -14,8 +14,7 @@ enum { ORIGIN_BYTES = MW_HOST_BYTES_MAX + 32 };
 
 /* --- events ----------------------------------------------------------------------------------- */
 
-/* To the owner and to every strategy. Feeds and histories run only while the workers are there. */
-static void tell(struct mw_engine *engine, const struct mw_event *event)
+void mw_engine_tell(struct mw_engine *engine, const struct mw_event *event)
 {
     mw_engine_publish(engine, event);
     for (uint32_t i = 0; i < engine->worker_count; i++)
@@ -38,13 +37,13 @@ static void on_feed_event(void *user, const struct mw_feed_event *told)
     struct mw_event event =
         event_of(told->feed, told->is_state ? MW_EVENT_STATE : MW_EVENT_REFUSED, told->err);
     event.state = told->state;
-    tell(user, &event);
+    mw_engine_tell(user, &event);
 }
 
 static void on_history(void *user, const char *feed, const struct mw_error *err)
 {
     struct mw_event event = event_of(feed, MW_EVENT_HISTORY, err);
-    tell(user, &event);
+    mw_engine_tell(user, &event);
 }
 
 /* A stream asks the history whether it misses anything, and is told. */
@@ -176,6 +175,14 @@ static mw_status open_history(struct mw_engine *engine, const struct mw_feed_set
     return status == MW_OK ? MW_OK : mw_fail_within(err, status, "feed %s: rest", feed->name);
 }
 
+/* From the store first: the venue is asked for the rest. */
+static void want_past(struct mw_engine *engine, struct mw_series *series)
+{
+    mw_engine_keep_series(engine, series);
+    if (engine->backfill != NULL)
+        mw_backfill_want(engine->backfill, series);
+}
+
 mw_status mw_engine_open_feed(struct mw_engine *engine, uint32_t index, struct mw_error *err)
 {
     const struct mw_feed_settings *feed = &engine->settings->feeds[index];
@@ -213,8 +220,8 @@ mw_status mw_engine_open_feed(struct mw_engine *engine, uint32_t index, struct m
             struct mw_series *series;
             status = mw_feed_subscribe(engine->feeds[index], feed->symbols[i], feed->timeframes[j],
                                        &series, err);
-            if (status == MW_OK && engine->backfill != NULL)
-                mw_backfill_want(engine->backfill, series);
+            if (status == MW_OK)
+                want_past(engine, series);
         }
     }
     return status;
@@ -294,8 +301,7 @@ mw_status mw_engine_add_series(struct mw_engine *engine, const char *name, const
         status = mw_feed_subscribe(feed, symbol, timeframe, series, err);
     if (status != MW_OK)
         return status;
-    if (engine->backfill != NULL)
-        mw_backfill_want(engine->backfill, *series);
+    want_past(engine, *series);
     pthread_mutex_lock(&engine->lock);
     for (uint32_t i = 0; i < engine->worker_count; i++)
         mw_worker_offer(engine->workers[i], *series);

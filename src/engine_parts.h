@@ -2,6 +2,7 @@
  *
  *     engine.c          making it, and what its owner polls and looks at
  *     engine_feed.c     feeds, their histories and their series
+ *     engine_history.c  the store
  *     engine_start.c    strategies, workers and simulators; starting and stopping everything
  *
  * Threads: as the fields and functions say.
@@ -11,10 +12,12 @@
 
 #include <pthread.h>
 
+#include "base/log.h"
 #include "base/thread.h"
 #include "engine.h"
 #include "feed/feed.h"
 #include "history/backfill.h"
+#include "history/writer.h"
 #include "script/bar_reader.h"
 #include "script/worker.h"
 #include "server/simulator.h"
@@ -28,9 +31,14 @@ struct mw_engine_slot {
 struct mw_engine {
     struct mw_settings *settings; /* owns */
     const struct mw_bindings *bindings;
-    struct mw_cache *cache;           /* owns */
-    struct mw_feed **feeds;           /* owns; as in the settings */
-    struct mw_backfill *backfill;     /* owns; NULL when no feed has a history */
+    struct mw_cache *cache;         /* owns */
+    struct mw_prices *prices;       /* owns */
+    struct mw_feed **feeds;         /* owns; as in the settings */
+    struct mw_backfill *backfill;   /* owns; NULL when no feed has a history */
+    struct mw_store *store;         /* owns; NULL when nothing is kept */
+    struct mw_writer *writer;       /* owns; then NULL too */
+    _Atomic uint64_t restored_bars; /* from the store, since that was told */
+    struct mw_log_gate restore_gate;
     struct mw_simulator **simulators; /* owns; NULL for feeds without */
     struct mw_engine_slot *slots;     /* owns; as in the settings */
     _Atomic bool running, woken;      /* between start and stop; wake was called */
@@ -48,6 +56,10 @@ struct mw_engine {
  * script holds: what went wrong is logged then. Any thread. */
 void mw_engine_publish(struct mw_engine *engine, const struct mw_event *event);
 
+/* The same, and to every strategy. Feeds, histories and the store run only while the workers are
+ * there. */
+void mw_engine_tell(struct mw_engine *engine, const struct mw_event *event);
+
 /* Makes one feed of the settings, with its history, and subscribes what they name. */
 MW_MUST_USE mw_status mw_engine_open_feed(struct mw_engine *engine, uint32_t index,
                                           struct mw_error *err);
@@ -60,5 +72,15 @@ MW_MUST_USE mw_status mw_engine_point_feed(struct mw_engine *engine, uint32_t in
 MW_MUST_USE mw_status mw_engine_add_series(struct mw_engine *engine, const char *feed,
                                            const char *symbol, struct mw_timeframe timeframe,
                                            struct mw_series **series, struct mw_error *err);
+
+/* Opens the store of the settings, if they name one, before feeds are made; closes it. */
+MW_MUST_USE mw_status mw_engine_open_store(struct mw_engine *engine, struct mw_error *err);
+void mw_engine_close_store(struct mw_engine *engine);
+/* Fills the ring of a series that has just been subscribed from the store, and keeps it there from
+ * now on, if its feed is kept. Does nothing when that was done before. To be called before its
+ * history is wanted. */
+void mw_engine_keep_series(struct mw_engine *engine, struct mw_series *series);
+MW_MUST_USE mw_status mw_engine_start_store(struct mw_engine *engine, struct mw_error *err);
+void mw_engine_stop_store(struct mw_engine *engine);
 
 #endif

@@ -171,6 +171,8 @@ static mw_status start_all(struct mw_engine *engine, struct mw_error *err)
             status = start_simulator(engine, i, err);
     for (uint32_t i = 0; i < engine->worker_count && status == MW_OK; i++)
         status = mw_worker_start(engine->workers[i], i, err);
+    if (status == MW_OK)
+        status = mw_engine_start_store(engine, err);
     if (engine->backfill != NULL && status == MW_OK)
         status = mw_backfill_start(engine->backfill, err);
     for (uint32_t i = 0; i < settings->feed_count && status == MW_OK; i++)
@@ -229,6 +231,7 @@ void mw_engine_stop(struct mw_engine *engine)
         mw_feed_stop(engine->feeds[i]);
     if (engine->backfill != NULL)
         mw_backfill_stop(engine->backfill);
+    mw_engine_stop_store(engine);
     stop_workers(engine);
     for (uint32_t i = 0; i < feed_count; i++) {
         mw_simulator_stop(engine->simulators[i]);

@@ -12,8 +12,8 @@
 #include "cli/cli.h"
 
 static const struct mw_command *const commands[] = {
-    &mw_command_run,    &mw_command_check,    &mw_command_record,
-    &mw_command_replay, &mw_command_simulate,
+    &mw_command_run,    &mw_command_check,   &mw_command_record,
+    &mw_command_replay, &mw_command_history, &mw_command_simulate,
 };
 
 static const struct mw_command *find_command(const char *name)
@@ -53,7 +53,7 @@ static int fail_command(const char *name)
     return mw_cli_fail(NULL, MW_EXIT_USAGE, "no command '%.60s', did you mean %s?", name, nearest);
 }
 
-/* `moonwick help COMMAND` is `moonwick COMMAND --help`. */
+/* `moonwick help COMMAND` is `moonwick COMMAND --help`; so is it with a sub-command. */
 static int run_help(int argc, char **argv)
 {
     if (argc < 2) {
@@ -64,6 +64,10 @@ static int run_help(int argc, char **argv)
     if (command == NULL)
         return fail_command(argv[1]);
     char help[] = "--help";
+    if (argc > 2 && command == &mw_command_history) {
+        char *help_argv[] = {argv[1], argv[2], help, NULL};
+        return command->run(3, help_argv);
+    }
     char *help_argv[] = {argv[1], help, NULL};
     return command->run(2, help_argv);
 }
@@ -89,6 +93,7 @@ static int run(int argc, char **argv)
 int main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN); /* a reader that left is an error of write, and no reason to die */
+    signal(SIGXFSZ, SIG_IGN); /* so is a file that may not grow, as a full disk is */
     int code = run(argc, argv);
     if (fflush(stdout) != 0 && errno != EPIPE && code == MW_EXIT_OK)
         code = mw_cli_fail(NULL, MW_EXIT_FAILED, "standard output: %s", strerror(errno));

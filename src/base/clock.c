@@ -180,7 +180,9 @@ mw_status mw_duration_parse(const char *text, int64_t *duration_ms, struct mw_er
                  {"s", MW_MS_PER_SECOND},
                  {"m", MW_MS_PER_MINUTE},
                  {"h", MW_MS_PER_HOUR},
-                 {"d", MW_MS_PER_DAY}};
+                 {"d", MW_MS_PER_DAY},
+                 {"w", 7.0 * MW_MS_PER_DAY},
+                 {"y", 365.0 * MW_MS_PER_DAY}};
     const double longest_ms = 3650.0 * MW_MS_PER_DAY;
 
     char *end = NULL;
@@ -196,6 +198,6 @@ mw_status mw_duration_parse(const char *text, int64_t *duration_ms, struct mw_er
         *duration_ms = llround(ms);
         return MW_OK;
     }
-    return mw_fail(err, MW_EPARSE, "duration '%.40s': want a positive number and ms, s, m, h or d",
-                   text);
+    return mw_fail(err, MW_EPARSE,
+                   "duration '%.40s': want a positive number and ms, s, m, h, d, w or y", text);
 }

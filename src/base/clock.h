@@ -31,8 +31,8 @@ char *mw_time_format(int64_t time_ms, char *text);
  * 9 digits of fraction optional, closed by 'Z', "+00:00" or nothing. Errors: MW_EPARSE. */
 MW_MUST_USE mw_status mw_time_parse(const char *text, int64_t *time_ms, struct mw_error *err);
 
-/* Reads a span: a positive decimal and ms, s, m, h or d ("250ms", "1.5s", "10s", "24h"). At most 10
- * years. Errors: MW_EPARSE. */
+/* Reads a span: a positive decimal and ms, s, m, h, d, w or y, which is 365 days ("250ms", "1.5s",
+ * "24h", "2y"). At most 10 years. Errors: MW_EPARSE. */
 MW_MUST_USE mw_status mw_duration_parse(const char *text, int64_t *duration_ms,
                                         struct mw_error *err);
 

@@ -122,9 +122,51 @@ bool mw_integer_parse(const char *text, size_t length, int64_t *value)
     return true;
 }
 
+/* Writes digits / 10^places; at least one digit stands before the point. */
+static void write_fixed(bool negative, uint64_t digits, int places, char *text)
+{
+    char backwards[MW_DECIMAL_TEXT_BYTES];
+    size_t count = 0;
+    for (int i = 0; i <= places || digits > 0; i++) {
+        if (i > 0 && i == places)
+            backwards[count++] = '.';
+        backwards[count++] = (char)('0' + digits % 10);
+        digits /= 10;
+    }
+    if (negative)
+        *text++ = '-';
+    while (count > 0)
+        *text++ = backwards[--count];
+    *text = '\0';
+}
+
+/* Most numbers are decimals of up to 15 digits. No two of those are the same double, so the first
+ * one that divides back to `value` is the shortest. False when there is none, or when it is written
+ * with an exponent. */
+static bool format_short(double value, char *text)
+{
+    const double bound = 1e15; /* of EXACT_DIGITS */
+    double magnitude = fabs(value);
+    if (!(magnitude < bound && (magnitude >= 1e-4 || magnitude == 0)))
+        return false;
+    for (int places = 0; places <= EXACT_EXPONENT; places++) {
+        double scaled = magnitude * powers_of_ten[places] + 0.5;
+        if (!(scaled < bound))
+            return false;
+        uint64_t digits = (uint64_t)scaled;
+        if ((double)digits / powers_of_ten[places] == magnitude) {
+            write_fixed(signbit(value) != 0, digits, places, text);
+            return true;
+        }
+    }
+    return false;
+}
+
 char *mw_decimal_format(double value, char *text)
 {
-    for (int precision = 15; precision <= 17; precision++) {
+    if (format_short(value, text))
+        return text;
+    for (int precision = EXACT_DIGITS; precision <= 17; precision++) {
         snprintf(text, MW_DECIMAL_TEXT_BYTES, "%.*g", precision, value);
         if (precision == 17 || isnan(value) || strtod(text, NULL) == value)
             break;

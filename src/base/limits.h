@@ -80,6 +80,8 @@ enum {
     MW_STORE_RETENTION_MS = 3600000, /* between two looks for rows that are too old */
     MW_RETENTIONS_MAX = 32,          /* timeframes with a retention of their own */
     MW_CONTEXTS_MAX = 4096,          /* series that a host hands in */
+    MW_CONTEXT_ROWS_MAX = 16 << 20,  /* of one of them: 30 years of minutes; 1 GiB in memory */
+    MW_PRICE_ROWS_MAX = 1 << 20,     /* of one answer, and read to make it: two years of minutes */
 
     /* Bars made of finer ones. */
     MW_DERIVED_MAX = 64, /* timeframes that are made of one series; more are a mistake */
@@ -112,6 +114,9 @@ enum {
 
     /* CSV. A row of six numbers is 80 bytes. */
     MW_CSV_LINE_BYTES_MAX = 4096,
+    MW_CSV_COLUMNS_MAX = 64,    /* venues' own files have 12 */
+    MW_CSV_ROWS_MAX = 16 << 20, /* of one file; 30 years of minutes, 1 GiB in memory */
+    MW_CSV_BAD_SHOWN_MAX = 5,   /* rows that are skipped and told of one by one */
 
     /* Captures. A payload is a message, or an answer of a venue's history and its question. */
     MW_CAPTURE_PAYLOAD_BYTES_MAX = MW_FRAME_BYTES_MAX + (8 << 10),

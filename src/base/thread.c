@@ -18,6 +18,7 @@ struct mw_role mw_keeper_thread = {"keeper"};
 struct mw_role mw_worker_thread = {"worker"};
 struct mw_role mw_server_thread = {"server"};
 struct mw_role mw_history_thread = {"history"};
+struct mw_role mw_store_thread = {"store"};
 
 static _Thread_local struct mw_role *current_role;
 

@@ -27,7 +27,7 @@ struct MW_TSA(capability("thread role")) mw_role {
 };
 
 extern struct mw_role mw_feed_thread, mw_keeper_thread, mw_worker_thread, mw_server_thread,
-    mw_history_thread;
+    mw_history_thread, mw_store_thread;
 
 #define MW_ON(role)         MW_TSA(requires_capability(role))
 #define MW_GUARDED_BY(role) MW_TSA(guarded_by(role))

@@ -29,6 +29,15 @@ void mw_bind_push_event(lua_State *L, const struct mw_event *event);
  * seen; INT64_MAX for all there are. Stack: [-0, +1, e] */
 int mw_bind_get_price(lua_State *L, struct mw_engine *engine, int memo, int first, int64_t now_ms);
 
+/* history(symbol, count, frequency = "1m"): get_price with these two options. Stack: [-0, +1, e] */
+int mw_bind_get_history(lua_State *L, struct mw_engine *engine, int memo, int first,
+                        int64_t now_ms);
+
+/* Pushes the memo of a strategy's lua_State. Stack: [-0, +1, m] */
+void mw_bind_push_memo(lua_State *L);
+/* Engine time for what a strategy asks: INT64_MAX where it is the wall clock. */
+int64_t mw_bind_now_ms(const struct mw_strategy *strategy);
+
 /* Pushes the context object of a strategy. Stack: [-0, +1, m] */
 void mw_bind_push_context(lua_State *L, struct mw_strategy *strategy, int params);
 

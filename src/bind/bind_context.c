@@ -16,6 +16,16 @@ struct context_box {
     struct mw_strategy *native; /* borrows; outlives its lua_State */
 };
 
+/* context:history(symbol, count, frequency = "1m") -> frame */
+static int context_history(lua_State *L)
+{
+    const struct context_box *box = mw_class_check(L, 1);
+    lua_settop(L, 4);
+    mw_bind_push_memo(L); /* context, symbol, count, frequency, memo */
+    return mw_bind_get_history(L, mw_strategy_engine(box->native), 5, 2,
+                               mw_bind_now_ms(box->native));
+}
+
 /* context:signal(values): a table, or one text. moonwick.signal makes text and JSON of it. */
 static int context_signal(lua_State *L)
 {
@@ -34,7 +44,8 @@ static int context_signal(lua_State *L)
     return 0;
 }
 
-static const luaL_Reg context_methods[] = {{"signal", context_signal}, {NULL, NULL}};
+static const luaL_Reg context_methods[] = {
+    {"history", context_history}, {"signal", context_signal}, {NULL, NULL}};
 
 /* Engine time: of the bar that is being handled, or the wall clock. */
 static void push_now(lua_State *L, const struct mw_strategy *strategy)

@@ -133,12 +133,36 @@ static void push_strategy(lua_State *L, struct mw_engine *engine, uint32_t index
     lua_insert(L, -2);
 }
 
+static void push_store(lua_State *L, const struct mw_engine_store_status *status)
+{
+    const struct mw_writer_status *writer = &status->writer;
+    lua_createtable(L, 0, 9);
+    set_text(L, "path", status->path);
+    set_count(L, "bytes", status->bytes);
+    set_count(L, "rows", writer->rows);
+    set_count(L, "writes", writer->writes);
+    set_count(L, "failures", writer->failures);
+    set_count(L, "lost", writer->lost);
+    set_count(L, "erased", writer->erased);
+    set_count(L, "waiting", writer->waiting);
+    if (writer->has_error) {
+        mw_bind_push_error(L, &writer->error);
+        lua_setfield(L, -2, "error");
+    }
+}
+
 void mw_bind_push_status(lua_State *L, struct mw_engine *engine)
 {
     const struct mw_cache *cache = mw_engine_cache(engine);
-    lua_createtable(L, 0, 4);
+    lua_createtable(L, 0, 5);
     lua_pushboolean(L, mw_engine_is_running(engine));
     lua_setfield(L, -2, "running");
+
+    struct mw_engine_store_status store;
+    if (mw_engine_get_store_status(engine, &store)) {
+        push_store(L, &store);
+        lua_setfield(L, -2, "store");
+    }
 
     lua_newtable(L);
     for (uint32_t i = 0; i < mw_engine_feed_count(engine); i++) {

@@ -49,14 +49,23 @@ int luaopen_moonwick_core(lua_State *L)
     return 1;
 }
 
+void mw_bind_push_memo(lua_State *L)
+{
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, "moonwick.memo");
+}
+
+int64_t mw_bind_now_ms(const struct mw_strategy *strategy)
+{
+    int64_t bar_time_ms = mw_strategy_bar_time(strategy);
+    return bar_time_ms != 0 ? bar_time_ms : INT64_MAX;
+}
+
 /* get_price(symbol, options) -> frame. Upvalues: engine, strategy, memo */
 static int strategy_get_price(lua_State *L)
 {
     struct mw_engine *engine = lua_touserdata(L, lua_upvalueindex(1));
     const struct mw_strategy *strategy = lua_touserdata(L, lua_upvalueindex(2));
-    int64_t bar_time_ms = mw_strategy_bar_time(strategy);
-    return mw_bind_get_price(L, engine, lua_upvalueindex(3), 1,
-                             bar_time_ms != 0 ? bar_time_ms : INT64_MAX);
+    return mw_bind_get_price(L, engine, lua_upvalueindex(3), 1, mw_bind_now_ms(strategy));
 }
 
 /* moonwick.core for a strategy. Upvalues: engine, strategy */
@@ -65,7 +74,7 @@ static int open_strategy_core(lua_State *L)
     lua_createtable(L, 0, 2);
     lua_pushvalue(L, lua_upvalueindex(1));
     lua_pushvalue(L, lua_upvalueindex(2));
-    lua_newtable(L);
+    mw_bind_push_memo(L);
     lua_pushcclosure(L, strategy_get_price, 3);
     lua_setfield(L, -2, "get_price");
     lua_pushliteral(L, MW_VERSION);

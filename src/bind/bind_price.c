@@ -1,8 +1,8 @@
-/* bind_price.c - get_price: options, the series they mean, rows, and how complete they are.
+/* bind_price.c - get_price: options, the series they mean, and the frame for the answer.
  *
  * What a symbol and a frequency mean is looked up once per lua_State and kept in a memo table
  * (symbol to frequency to series): series live as long as the engine, so the hot path is two table
- * look-ups and a copy of rows.
+ * look-ups and a copy of rows. The memo also keeps the buffer for answers that are put together.
  */
 #include <stdio.h>
 #include <string.h>
@@ -14,18 +14,21 @@
 #include "base/str.h"
 #include "bind/bind.h"
 #include "bind/bind_frame.h"
-
-enum { TRIES_MAX = 8 }; /* to read rows while holes come and go, before an answer has a gap */
+#include "history/prices.h"
 
 /* What was asked for. */
 struct query {
-    uint32_t count; /* 0: all there are */
-    bool has_start;
-    int64_t start_ms, finish_ms; /* open times, both inclusive */
-    bool forming;
+    struct mw_price_query price;
     uint32_t fields; /* columns asked for, a bit each; 0 for all */
     bool has_frequency;
-    bool is_past; /* start or finish was given: it asks for a window, not for the newest */
+};
+
+/* The answer, while it is made. */
+struct answer {
+    lua_State *L;
+    int memo, top;            /* the frame is put above `top` */
+    struct mw_series_key key; /* what it is of */
+    struct mw_frame *frame;   /* on the stack */
 };
 
 /* Raises with the option's name; its value is at the top. */
@@ -91,7 +94,7 @@ static void read_option(lua_State *L, struct query *query)
         luaL_error(L, "get_price: want named options, got a %s", luaL_typename(L, -2));
     const char *name = lua_tostring(L, -2);
     if (strcmp(name, "count") == 0) {
-        query->count = read_count(L);
+        query->price.count = read_count(L);
     } else if (strcmp(name, "frequency") == 0) {
         if (lua_type(L, -1) != LUA_TSTRING)
             option_error(L, "frequency", "text like \"1m\"");
@@ -99,13 +102,13 @@ static void read_option(lua_State *L, struct query *query)
     } else if (strcmp(name, "forming") == 0) {
         if (!lua_isboolean(L, -1))
             option_error(L, "forming", "true or false");
-        query->forming = lua_toboolean(L, -1);
+        query->price.forming = lua_toboolean(L, -1);
     } else if (strcmp(name, "start") == 0) {
-        query->start_ms = read_time(L, "start");
-        query->has_start = query->is_past = true;
+        query->price.start_ms = read_time(L, "start");
+        query->price.has_start = query->price.is_past = true;
     } else if (strcmp(name, "finish") == 0) {
-        query->finish_ms = read_time(L, "finish");
-        query->is_past = true;
+        query->price.finish_ms = read_time(L, "finish");
+        query->price.is_past = true;
     } else if (strcmp(name, "fields") == 0) {
         query->fields = read_fields(L);
     } else {
@@ -116,7 +119,7 @@ static void read_option(lua_State *L, struct query *query)
 /* Reads the options at `index` and pushes the frequency. Stack: [-0, +1, e] */
 static struct query read_query(lua_State *L, int index)
 {
-    struct query query = {.finish_ms = INT64_MAX, .start_ms = INT64_MIN};
+    struct query query = {.price = {.finish_ms = INT64_MAX, .start_ms = INT64_MIN}};
     if (!lua_isnoneornil(L, index)) {
         luaL_checktype(L, index, LUA_TTABLE);
         lua_pushnil(L);
@@ -125,7 +128,7 @@ static struct query read_query(lua_State *L, int index)
             lua_pop(L, 1);
         }
     }
-    if (query.has_start && query.count > 0)
+    if (query.price.has_start && query.price.count > 0)
         luaL_error(L, "get_price: want count or start, not both");
     if (query.has_frequency)
         lua_getfield(L, index, "frequency");
@@ -134,23 +137,53 @@ static struct query read_query(lua_State *L, int index)
     return query;
 }
 
+/* The feed of "feed:SYMBOL", in `feed`, and what comes after it; NULL when `symbol` has no colon
+ * where one could be. */
+static const char *split_symbol(const char *symbol, char feed[MW_FEED_NAME_BYTES_MAX + 1])
+{
+    const char *colon = strchr(symbol, ':');
+    if (colon == NULL || colon == symbol || colon - symbol > MW_FEED_NAME_BYTES_MAX)
+        return NULL;
+    snprintf(feed, MW_FEED_NAME_BYTES_MAX + 1, "%.*s", (int)(colon - symbol), symbol);
+    return colon + 1;
+}
+
+static void refuse_several(lua_State *L, const char *symbol, const char *feed)
+{
+    luaL_error(L, "get_price: several feeds have %s: name one, as in \"%s:%s\"", symbol, feed,
+               symbol);
+}
+
 /* Finds "SYMBOL" or "feed:SYMBOL". NULL when there is no such series. */
 static struct mw_series *find_series(lua_State *L, struct mw_engine *engine, const char *symbol,
                                      struct mw_timeframe timeframe)
 {
     struct mw_series *series = NULL;
     struct mw_cache *cache = mw_engine_cache(engine);
+    char feed[MW_FEED_NAME_BYTES_MAX + 1];
     uint32_t found = mw_cache_find(cache, NULL, symbol, timeframe, &series);
-    const char *colon = strchr(symbol, ':');
-    if (found == 0 && colon != NULL && colon - symbol <= MW_FEED_NAME_BYTES_MAX) {
-        char feed[MW_FEED_NAME_BYTES_MAX + 1];
-        snprintf(feed, sizeof(feed), "%.*s", (int)(colon - symbol), symbol);
-        found = mw_cache_find(cache, feed, colon + 1, timeframe, &series);
-    }
+    const char *name = found == 0 ? split_symbol(symbol, feed) : NULL;
+    if (name != NULL)
+        found = mw_cache_find(cache, feed, name, timeframe, &series);
     if (found > 1)
-        luaL_error(L, "get_price: several feeds have %s: name one, as in \"%s:%s\"", symbol,
-                   mw_series_key(series)->feed, symbol);
+        refuse_several(L, symbol, mw_series_key(series)->feed);
     return series;
+}
+
+/* The same for what only the store and the contexts have. */
+static bool find_past(lua_State *L, struct mw_prices *prices, const char *symbol,
+                      struct mw_timeframe timeframe, struct mw_series_key *key)
+{
+    char feed[MW_FEED_NAME_BYTES_MAX + 1];
+    uint32_t found = strlen(symbol) <= MW_SYMBOL_BYTES_MAX
+                         ? mw_prices_find(prices, NULL, symbol, timeframe, key)
+                         : 0;
+    const char *name = found == 0 ? split_symbol(symbol, feed) : NULL;
+    if (name != NULL && strlen(name) <= MW_SYMBOL_BYTES_MAX)
+        found = mw_prices_find(prices, feed, name, timeframe, key);
+    if (found > 1)
+        refuse_several(L, symbol, key->feed);
+    return found == 1;
 }
 
 /* Looks the pair up the long way and remembers what was found. The frequency is at the top. */
@@ -197,175 +230,107 @@ static struct mw_series *get_series(lua_State *L, struct mw_engine *engine, int 
     return series;
 }
 
-/* Whether all of the window lies in buckets that have closed: what comes now does not change it. */
-static bool is_over(const struct query *query, const struct mw_series *series)
+/* --- the answer ------------------------------------------------------------------------------- */
+
+static struct mw_candle *make_room(void *user, uint32_t count)
 {
-    struct mw_candle newest;
-    return query->finish_ms != INT64_MAX &&
-           mw_series_read_last(series, INT64_MAX, 1, false, &newest) == 1 &&
-           mw_timeframe_next(mw_series_key(series)->timeframe, newest.open_ms) > query->finish_ms;
+    struct answer *answer = user;
+    lua_settop(answer->L, answer->top);
+    answer->frame = mw_frame_new(answer->L, count);
+    answer->frame->key = answer->key;
+    return answer->frame->rows;
 }
 
-/* Whether the series knows of everything from where the query begins. */
-static bool reaches_back(const struct query *query, const struct mw_frame *frame,
-                         const struct mw_series *series)
+static int free_buffer(lua_State *L)
 {
-    if (query->count > 0)
-        return frame->count == query->count;
-    if (!query->has_start)
-        return frame->count > 0;
-    struct mw_timeframe timeframe = frame->key.timeframe;
-    int64_t first_ms = query->start_ms;
-    if (first_ms >= MW_CANDLE_OPEN_MS_MIN && first_ms < INT64_MAX / 2) {
-        first_ms = mw_timeframe_floor(timeframe, query->start_ms);
-        if (first_ms < query->start_ms)
-            first_ms = mw_timeframe_next(timeframe, first_ms);
+    mw_price_buffer_deinit(lua_touserdata(L, 1));
+    return 0;
+}
+
+/* The buffer of this lua_State, in a box that the memo keeps: an answer that runs out of memory
+ * leaks nothing. */
+static struct mw_price_buffer *get_buffer(void *user)
+{
+    static const char buffer_slot;
+    const struct answer *answer = user;
+    lua_State *L = answer->L;
+    if (lua_rawgetp(L, answer->memo, &buffer_slot) == LUA_TNIL) {
+        struct mw_price_buffer *made = lua_newuserdatauv(L, sizeof(*made), 0);
+        *made = (struct mw_price_buffer){.rows = NULL};
+        if (luaL_newmetatable(L, "moonwick.price_buffer")) {
+            lua_pushcfunction(L, free_buffer);
+            lua_setfield(L, -2, "__gc");
+        }
+        lua_setmetatable(L, -2);
+        lua_pushvalue(L, -1);
+        lua_rawsetp(L, answer->memo, &buffer_slot);
     }
-    if (frame->count > 0 && frame->rows[0].open_ms <= first_ms)
-        return true;
-    /* Where an older bar is there, and no hole between, nothing was traded. */
-    struct mw_candle oldest;
-    return (frame->count > 0 || (query->start_ms <= query->finish_ms && is_over(query, series))) &&
-           mw_series_read_from(series, INT64_MIN, INT64_MAX, 1, true, &oldest) == 1 &&
-           oldest.open_ms <= first_ms;
+    struct mw_price_buffer *buffer = lua_touserdata(L, -1);
+    lua_settop(L, answer->top);
+    return buffer;
 }
 
-/* Whether something is missing from where the answer begins to where the query ends, or in doubt.
- * A bar in doubt that has closed is in a hole. */
-static bool has_hole(const struct query *query, const struct mw_frame *frame,
-                     struct mw_series *series)
+/* Answers the query; the symbol is at `symbol`, its frequency at the top. Stack: [-0, +1, e] */
+static int push_answer(lua_State *L, struct mw_engine *engine, int memo, int symbol,
+                       const struct query *query)
 {
-    if (frame->count > 0 && (frame->rows[frame->count - 1].flags & MW_CANDLE_UNPROVEN) != 0)
-        return true;
-    return mw_series_find_gap(series, query->has_start ? query->start_ms : frame->rows[0].open_ms,
-                              query->finish_ms, NULL);
-}
-
-/* Whether the feed was interrupted while the newest bar formed and nothing has come of it since: it
- * may have closed meanwhile. */
-static bool is_newest_doubted(const struct mw_series *series)
-{
-    struct mw_candle newest;
-    return mw_series_read_last(series, INT64_MAX, 1, true, &newest) == 1 &&
-           newest.state == MW_CANDLE_FORMING && (newest.flags & MW_CANDLE_UNPROVEN) != 0;
-}
-
-/* What was known before the rows were read. */
-struct moment {
-    mw_series_health health;
-    uint64_t gap_version;
-};
-
-/* Why the answer is not complete, or NULL. Sets `changed` when the rows and the holes may be of
- * different moments, so that the answer says too much. */
-static const char *find_reason(struct mw_engine *engine, const struct query *query,
-                               const struct mw_frame *frame, struct mw_series *series,
-                               const struct moment *before, bool *changed)
-{
-    *changed = false;
-    if (before->health == MW_SERIES_IDLE)
-        return "unsubscribed";
-    if (!reaches_back(query, frame, series)) {
-        /* What lies before the oldest bar does not come by waiting. */
-        bool full = mw_series_count(series) == mw_cache_bars(mw_engine_cache(engine));
-        return full || query->is_past ? "short" : "warming";
+    struct mw_timeframe timeframe;
+    struct mw_series *series = get_series(L, engine, memo, symbol, &timeframe);
+    struct mw_prices *prices = mw_engine_prices(engine);
+    struct answer answer = {.L = L, .memo = memo, .top = lua_gettop(L)};
+    struct mw_price_answer answered = {.reason = "unsubscribed"};
+    const struct mw_price_room room = {make_room, get_buffer, &answer};
+    if (series != NULL)
+        answer.key = *mw_series_key(series);
+    if (series != NULL || find_past(L, prices, lua_tostring(L, symbol), timeframe, &answer.key)) {
+        mw_prices_answer(prices, series, &answer.key, &query->price, &room, &answered);
+    } else {
+        answer.key.timeframe = timeframe;
+        snprintf(answer.key.symbol, sizeof(answer.key.symbol), "%s", lua_tostring(L, symbol));
+        make_room(&answer, 0);
     }
-    if (has_hole(query, frame, series))
-        return "gap";
-    *changed = mw_series_gap_version(series) != before->gap_version;
-    if (*changed)
-        return "gap";
-    return is_over(query, series) ||
-                   (before->health == MW_SERIES_LIVE && !is_newest_doubted(series))
-               ? NULL
-               : "stale";
-}
-
-static int answer_nothing(lua_State *L, const char *symbol, struct mw_timeframe timeframe)
-{
-    struct mw_frame *frame = mw_frame_new(L, 0);
-    frame->reason = "unsubscribed";
-    frame->key.timeframe = timeframe;
-    snprintf(frame->key.symbol, sizeof(frame->key.symbol), "%s", symbol);
+    answer.frame->count = answered.count;
+    answer.frame->reason = answered.reason;
+    answer.frame->complete = answered.reason == NULL;
+    answer.frame->fields = query->fields;
     return 1;
 }
 
-/* Fills the frame with what the query selects. */
-static void read_bars(const struct mw_series *series, const struct query *query,
-                      struct mw_frame *frame)
+static void check_symbol(lua_State *L, int index)
 {
-    frame->count = query->has_start
-                       ? mw_series_read_from(series, query->start_ms, query->finish_ms,
-                                             frame->capacity, query->forming, frame->rows)
-                       : mw_series_read_last(series, query->finish_ms, frame->capacity,
-                                             query->forming, frame->rows);
-}
-
-/* The same, as it was at `now_ms`: closed bars that had closed by then, and the bucket that had
- * begun only while it is still forming; closed meanwhile, it is the future. */
-static void read_bars_until(const struct mw_series *series, struct query *query, int64_t now_ms,
-                            struct mw_frame *frame)
-{
-    int64_t begun_ms = mw_timeframe_floor(frame->key.timeframe, now_ms);
-    int64_t last_ms = query->forming ? begun_ms : begun_ms - 1;
-    if (query->finish_ms > last_ms)
-        query->finish_ms = last_ms;
-    read_bars(series, query, frame);
-    if (frame->count == 0)
-        return;
-    const struct mw_candle *newest = &frame->rows[frame->count - 1];
-    if (newest->open_ms == begun_ms && newest->state == MW_CANDLE_CLOSED) {
-        query->finish_ms = begun_ms - 1;
-        read_bars(series, query, frame);
-    }
-}
-
-/* Pushes a frame with the rows that the query selects; its finish is clamped to `now_ms`. */
-static struct mw_frame *push_rows(lua_State *L, const struct mw_series *series, struct query *query,
-                                  int64_t now_ms)
-{
-    struct mw_frame *frame;
-    uint32_t count = mw_series_count(series), room;
-    int top = lua_gettop(L);
-    do { /* bars may come between counting and reading: then there is not enough room */
-        lua_settop(L, top);
-        room = query->count > 0 && query->count < count ? query->count : count;
-        frame = mw_frame_new(L, room);
-        frame->key = *mw_series_key(series);
-        if (now_ms == INT64_MAX)
-            read_bars(series, query, frame);
-        else
-            read_bars_until(series, query, now_ms, frame);
-        count = mw_series_count(series);
-    } while (frame->count == room && room != query->count && room < count);
-    return frame;
+    size_t length;
+    luaL_checktype(L, index, LUA_TSTRING);
+    lua_tolstring(L, index, &length);
+    luaL_argcheck(L, length >= 1 && length <= MW_SYMBOL_BYTES_MAX + MW_FEED_NAME_BYTES_MAX + 1,
+                  index, "want a symbol");
 }
 
 int mw_bind_get_price(lua_State *L, struct mw_engine *engine, int memo, int first, int64_t now_ms)
 {
-    luaL_checktype(L, first, LUA_TSTRING);
-    size_t length;
-    const char *symbol = lua_tolstring(L, first, &length);
-    luaL_argcheck(L, length >= 1 && length <= MW_SYMBOL_BYTES_MAX + MW_FEED_NAME_BYTES_MAX + 1,
-                  first, "want a symbol");
-    const struct query query = read_query(L, first + 1);
-    struct mw_timeframe timeframe;
-    struct mw_series *series = get_series(L, engine, memo, first, &timeframe);
-    if (series == NULL)
-        return answer_nothing(L, symbol, timeframe);
+    check_symbol(L, first);
+    struct query query = read_query(L, first + 1);
+    query.price.now_ms = now_ms;
+    return push_answer(L, engine, memo, first, &query);
+}
 
-    struct mw_frame *frame;
-    bool changed;
-    int top = lua_gettop(L), tries = 0;
-    do {
-        lua_settop(L, top);
-        struct query clamped = query;
-        const struct moment before = {.health = mw_series_get_health(series),
-                                      .gap_version = mw_series_gap_version(series)};
-        frame = push_rows(L, series, &clamped, now_ms);
-        frame->reason = find_reason(engine, &clamped, frame, series, &before, &changed);
-    } while (changed && ++tries < TRIES_MAX);
-    frame->fields = query.fields;
-    frame->complete = frame->reason == NULL;
-    return 1;
+int mw_bind_get_history(lua_State *L, struct mw_engine *engine, int memo, int first, int64_t now_ms)
+{
+    struct query query = {
+        .price = {.finish_ms = INT64_MAX, .start_ms = INT64_MIN, .now_ms = now_ms}};
+    int whole;
+    check_symbol(L, first);
+    lua_Integer count = lua_tointegerx(L, first + 1, &whole);
+    luaL_argcheck(L,
+                  lua_type(L, first + 1) == LUA_TNUMBER && whole && count >= 1 &&
+                      count <= MW_BARS_COUNT_MAX,
+                  first + 1, "count: want a whole number from 1 to 1048576");
+    query.price.count = (uint32_t)count;
+    if (lua_isnoneornil(L, first + 2)) {
+        lua_pushliteral(L, "1m");
+    } else {
+        luaL_argcheck(L, lua_type(L, first + 2) == LUA_TSTRING, first + 2,
+                      "frequency: want text like \"1m\"");
+        lua_pushvalue(L, first + 2);
+    }
+    return push_answer(L, engine, memo, first, &query);
 }

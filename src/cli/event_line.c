@@ -32,6 +32,8 @@ static const char *colour_of(const struct mw_event *event)
         return COLOUR_YELLOW;
     case MW_EVENT_BACKFILLED:
         return COLOUR_GREEN;
+    case MW_EVENT_STORE:
+        return event->has_error ? COLOUR_YELLOW : COLOUR_GREEN;
     case MW_EVENT_SIGNAL:
         return COLOUR_CYAN;
     case MW_EVENT_ERROR:
@@ -171,6 +173,9 @@ static void add_details(struct mw_str *line, const struct mw_event *event, const
         break;
     case MW_EVENT_HISTORY:
         add_text(line, event->has_error ? event->error.message : "answers again");
+        break;
+    case MW_EVENT_STORE:
+        add_text(line, event->has_error ? event->error.message : "works again");
         break;
     case MW_EVENT_BAR:
     case MW_EVENT_REVISED:

@@ -38,6 +38,15 @@ static const struct mw_option *find_positional(const struct mw_option_set *set, 
     return NULL;
 }
 
+/* The one that takes any number of them, or NULL. */
+static const struct mw_option *find_repeated(const struct mw_option_set *set)
+{
+    for (size_t i = 0; i < set->option_count; i++)
+        if (set->options[i].name == NULL && strstr(set->options[i].value, "...") != NULL)
+            return &set->options[i];
+    return NULL;
+}
+
 static mw_status fail_unknown(const struct mw_option_set *set, const char *name, size_t length,
                               struct mw_error *err)
 {
@@ -124,6 +133,8 @@ mw_status mw_options_parse(const struct mw_option_set *set, int argc, char **arg
                 mw_fail(err, MW_EINVAL, "no option '%.60s': options are long, as in --help", text);
         } else {
             const struct mw_option *option = find_positional(set, positional_count++);
+            if (option == NULL)
+                option = find_repeated(set);
             status = option != NULL
                          ? read_value(option, text, target, err)
                          : mw_fail(err, MW_EINVAL, "'%.60s': one argument too many", text);
@@ -190,17 +201,32 @@ mw_status mw_option_read_text(const char *text, void *target, struct mw_error *e
     return MW_OK;
 }
 
+static mw_status add_text(struct mw_text_list *list, const char *text, size_t length,
+                          struct mw_error *err)
+{
+    if (list->count == LIST_ITEMS_MAX)
+        return mw_fail(err, MW_ELIMIT, "more than %d names", LIST_ITEMS_MAX);
+    list->items = mw_realloc_array(list->items, list->count + 1, sizeof(*list->items));
+    list->items[list->count++] = mw_strndup(text, length);
+    return MW_OK;
+}
+
+mw_status mw_option_read_each(const char *text, void *target, struct mw_error *err)
+{
+    if (text[0] == '\0')
+        return mw_fail(err, MW_EINVAL, "want something, not an empty text");
+    return add_text(target, text, strlen(text), err);
+}
+
 mw_status mw_option_read_list(const char *text, void *target, struct mw_error *err)
 {
-    struct mw_text_list *list = target;
     for (const char *at = text;; at++) {
         size_t length = strcspn(at, ",");
         if (length == 0)
             return mw_fail(err, MW_EINVAL, "'%.60s': want names with a comma between", text);
-        if (list->count == LIST_ITEMS_MAX)
-            return mw_fail(err, MW_ELIMIT, "more than %d names", LIST_ITEMS_MAX);
-        list->items = mw_realloc_array(list->items, list->count + 1, sizeof(*list->items));
-        list->items[list->count++] = mw_strndup(at, length);
+        mw_status status = add_text(target, at, length, err);
+        if (status != MW_OK)
+            return status;
         at += length;
         if (*at == '\0')
             return MW_OK;

@@ -14,8 +14,9 @@
  *     };
  *
  * Accepted are `--for 10s`, `--for=10s`, flags, positional arguments anywhere, `--` before those
- * that begin with a dash, and `--help` or `-h`. An option that is given twice is read twice: the
- * last one wins, lists grow. What is not given keeps the value that the struct had before.
+ * that begin with a dash, and `--help` or `-h`. A positional argument whose value is called
+ * "FILE..." or the like takes all that follow, too. An option that is given twice is read twice:
+ * the last one wins, lists grow. What is not given keeps the value that the struct had before.
  *
  * Threads: the caller's.
  */
@@ -65,10 +66,12 @@ struct mw_text_list {
 
 void mw_text_list_deinit(struct mw_text_list *list);
 
-/* Readers; targets are a const char *, a struct mw_text_list, an int64_t of milliseconds, a
- * uint64_t, and a double for "60x", "0.5x", or "max", which is 0. */
+/* Readers; targets are a const char *, a struct mw_text_list, the same where each argument is one
+ * text, commas and all, an int64_t of milliseconds, a uint64_t, and a double for "60x", "0.5x", or
+ * "max", which is 0. */
 mw_status mw_option_read_text(const char *text, void *target, struct mw_error *err);
 mw_status mw_option_read_list(const char *text, void *target, struct mw_error *err);
+mw_status mw_option_read_each(const char *text, void *target, struct mw_error *err);
 mw_status mw_option_read_duration(const char *text, void *target, struct mw_error *err);
 mw_status mw_option_read_unsigned(const char *text, void *target, struct mw_error *err);
 mw_status mw_option_read_speed(const char *text, void *target, struct mw_error *err);

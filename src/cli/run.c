@@ -103,7 +103,7 @@ static void log_event(const struct mw_event *event)
         mw_log(MW_LOG_ERROR, "strategy %s: %s", event->strategy, event->error.message);
     else if (event->kind == MW_EVENT_HISTORY && event->has_error)
         mw_log(MW_LOG_WARN, "feed %s history: %s", event->feed, event->error.message);
-    else if (event->has_error)
+    else if (event->has_error && event->kind != MW_EVENT_STORE) /* whose thread logs */
         mw_log(MW_LOG_WARN, "feed %s %s: %s", event->feed, mw_connection_state_text(event->state),
                event->error.message);
 }

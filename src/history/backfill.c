@@ -217,7 +217,11 @@ void mw_backfill_want(struct mw_backfill *backfill, struct mw_series *series)
     if (!ticket->wanted || !is_full) /* it may have been idle while there was nothing to do */
         leave(backfill, ticket, MW_WORK_FILL);
     if (!ticket->wanted) {
+        struct mw_candle newest = {.source = MW_SOURCE_LIVE};
         ticket->wanted = true;
+        mw_series_read_last(series, INT64_MAX, 1, true, &newest);
+        if (newest.source == MW_SOURCE_STORE)
+            leave(backfill, ticket, MW_WORK_CATCH_UP);
         leave(backfill, ticket, MW_WORK_HOLES);
         leave(backfill, ticket, MW_WORK_GIVEN_UP);
     }

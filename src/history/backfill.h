@@ -1,6 +1,7 @@
 /* backfill.h - the history thread: asks venues for what the cache lacks, and merges the answers.
  *
  *     a new series      its ring is filled from the venue's history, newest first
+ *     a restart         what has come since the newest bar of the store is asked for at once
  *     a hole            is asked for, and closed by what comes
  *     a silent series   is looked into: is it quiet, or did we miss something?
  *
@@ -77,9 +78,11 @@ MW_MUST_USE mw_status mw_backfill_start(struct mw_backfill *backfill, struct mw_
 /* Joins the thread. Requests under way are dropped. Idempotent. */
 void mw_backfill_stop(struct mw_backfill *backfill);
 
-/* Fills the ring of a series that is wanted from now on, and its holes. Does nothing for one that
- * is wanted already and full, or whose feed has no source. A series that was subscribed and is
- * MW_SERIES_IDLE again is dropped, until it is wanted once more. */
+/* Fills the ring of a series that is wanted from now on, and its holes. Where its newest bar is the
+ * store's, what is newer is asked for as well, without waiting for the stream: from that bar on,
+ * and when that is more than one answer holds, the newest there is; what lies between is a hole
+ * then. Does nothing for one that is wanted already and full, or whose feed has no source. A series
+ * that was subscribed and is MW_SERIES_IDLE again is dropped, until it is wanted once more. */
 void mw_backfill_want(struct mw_backfill *backfill, struct mw_series *series);
 /* The holes of `series` have changed: for mw_cache_on_gap. */
 void mw_backfill_check(struct mw_backfill *backfill, struct mw_series *series);

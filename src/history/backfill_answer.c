@@ -8,7 +8,10 @@
 
 enum { HTTP_OK = 200, HTTP_BANNED = 418, HTTP_BUSY = 429, HTTP_SERVER_FAULT = 500 };
 
-enum { HELD_BYTES = 48 };
+enum {
+    HELD_BYTES = 48,
+    SURE_ROWS = 3, /* an answer of fewer rows has not been cut: no venue gives so few at once */
+};
 
 static void name_series(struct mw_series *series, struct mw_error *err)
 {
@@ -106,7 +109,8 @@ static void put_off(struct mw_backfill_source_state *source, const struct mw_ask
         mw_backfill_give_up(ask->ticket, gap.from_ms, ask->to_ms, now_ms);
     }
     work->at_ms = 0;
-    work->due = work->due && ask->kind != MW_WORK_PROBE; /* whoever asked asks again */
+    if (ask->kind == MW_WORK_PROBE || ask->kind == MW_WORK_CATCH_UP)
+        work->due = false; /* whoever asked asks again; live bars show what was missed */
     tell(source, err);
 }
 
@@ -150,6 +154,9 @@ static bool is_done(const struct mw_ask *ask, const struct mw_merged *merged)
     case MW_WORK_FILL: /* the venue has nothing older */
         return merged->rows == 0 || merged->oldest_ms >= ask->to_ms ||
                (merged->rows == 1 && ask->to_ms == INT64_MAX);
+    case MW_WORK_CATCH_UP: /* nothing is newer than what is there, or it has all been put */
+        return merged->rows > 0 && merged->newest_ms >= ask->from_ms &&
+               (merged->put == 0 || merged->rows < SURE_ROWS);
     case MW_WORK_PROBE: /* the newest bar is there, or a newer one */
         return ask->from_ms == INT64_MIN || merged->newest_ms >= ask->from_ms;
     default: /* the plan sees that no hole is left */
@@ -175,6 +182,8 @@ static void use(struct mw_backfill_source_state *source, const struct mw_ask *as
         done = done && ask->ticket->fill_ended;
         ask->ticket->fill_ended = ended;
     }
+    if (ask->kind == MW_WORK_CATCH_UP)
+        ask->ticket->far_behind = ask->from_ms != INT64_MIN && merged->rows >= ask->count;
     if (done)
         work->due = false;
     if (done || merged->put > 0 || merged->holes_changed) {

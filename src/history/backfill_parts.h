@@ -1,6 +1,6 @@
 /* backfill_parts.h - what the parts of the history thread share.
  *
- *     ticket    a series and what is to be asked for it: four kinds of work, each with its own
+ *     ticket    a series and what is to be asked for it: five kinds of work, each with its own
  *               failures and its own time from which on it may be tried
  *     source    a feed: its tickets, one request under way, its rate
  *
@@ -26,6 +26,7 @@
 typedef enum mw_work_kind {
     MW_WORK_HOLES,
     MW_WORK_PROBE,
+    MW_WORK_CATCH_UP, /* what is newer than the newest bar, which came from the store */
     MW_WORK_GIVEN_UP, /* holes that were given up, again */
     MW_WORK_FILL,
     MW_WORK_COUNT
@@ -48,6 +49,7 @@ struct mw_ticket {
     bool active;
     bool subscribed;        /* was seen not to be idle */
     bool fill_ended;        /* the last answer had nothing older */
+    bool far_behind;        /* what the store has ends further back than one answer reaches */
     int64_t settle_open_ms; /* the bar that was waited for once */
     /* Stretches that were given up are asked for in turn, from the newest to the oldest: the newest
      * bucket of the next, how often all have been asked for in vain, and whether the last answer

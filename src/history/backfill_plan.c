@@ -64,15 +64,29 @@ static uint32_t read_gaps(struct mw_ticket *ticket, struct mw_gap **gaps)
     return count;
 }
 
+/* mw_series_find_newest_gap, but for what lies before the oldest bar of a full ring, which takes
+ * nothing there any more. */
+static bool find_newest_gap(struct mw_ticket *ticket, bool given_up, int64_t until_ms,
+                            struct mw_gap *gap)
+{
+    struct mw_series *series = ticket->series;
+    struct mw_candle oldest;
+    if (!mw_series_find_newest_gap(series, given_up, until_ms, gap))
+        return false;
+    return mw_series_count(series) < mw_cache_bars(ticket->source->backfill->cache) ||
+           mw_series_read_from(series, INT64_MIN, INT64_MAX, 1, true, &oldest) == 0 ||
+           gap->to_ms > oldest.open_ms;
+}
+
 /* The newest hole that `kind` is about. Those that were given up come in turn; after the oldest the
  * newest again. */
 static bool find_newest(struct mw_ticket *ticket, mw_work_kind kind, struct mw_gap *gap)
 {
     if (kind == MW_WORK_HOLES)
-        return mw_series_find_newest_gap(ticket->series, false, INT64_MAX, gap);
-    if (!mw_series_find_newest_gap(ticket->series, true, ticket->retry_to_ms, gap)) {
+        return find_newest_gap(ticket, false, INT64_MAX, gap);
+    if (!find_newest_gap(ticket, true, ticket->retry_to_ms, gap)) {
         ticket->retry_to_ms = INT64_MAX;
-        if (!mw_series_find_newest_gap(ticket->series, true, INT64_MAX, gap))
+        if (!find_newest_gap(ticket, true, INT64_MAX, gap))
             return false;
     }
     if (gap->to_ms > ticket->retry_to_ms)
@@ -85,7 +99,7 @@ bool mw_backfill_pass_over(const struct mw_ask *ask) MW_ON(mw_history_thread)
     struct mw_gap gap;
     ask->ticket->retry_to_ms = before(ask->ticket, ask->hole_from_ms);
     ask->ticket->retry_repeats = false;
-    return !mw_series_find_newest_gap(ask->ticket->series, true, ask->ticket->retry_to_ms, &gap);
+    return !find_newest_gap(ask->ticket, true, ask->ticket->retry_to_ms, &gap);
 }
 
 /* The newest stretch of holes that fits into `room` rows: to its newest bucket from the oldest
@@ -195,6 +209,26 @@ static bool plan_probe(struct mw_ticket *ticket, struct mw_ask *ask)
     return true;
 }
 
+/* Whether the series ends with what a restart has brought: once it has gone on live, what lies
+ * before that is a hole. */
+static bool rank_catch_up(struct mw_ticket *ticket)
+{
+    struct mw_candle newest;
+    bool behind = mw_series_read_last(ticket->series, INT64_MAX, 1, true, &newest) == 1 &&
+                  newest.source != MW_SOURCE_LIVE;
+    ticket->work[MW_WORK_CATCH_UP].due = behind;
+    return behind;
+}
+
+static bool plan_catch_up(struct mw_ticket *ticket, struct mw_ask *ask)
+{
+    plan_probe(ticket, ask);
+    ask->count = row_count_max(ticket);
+    if (ticket->far_behind)
+        ask->from_ms = INT64_MIN;
+    return true;
+}
+
 /* Those whose ring begins latest are furthest from full. */
 static bool rank_fill(struct mw_ticket *ticket)
 {
@@ -237,6 +271,8 @@ static bool rank_work(struct mw_ticket *ticket, mw_work_kind kind, int64_t now_m
         return true;
     if (kind == MW_WORK_FILL)
         return rank_fill(ticket);
+    if (kind == MW_WORK_CATCH_UP)
+        return rank_catch_up(ticket);
     return rank_holes(ticket, kind, now_ms);
 }
 
@@ -247,6 +283,8 @@ static bool plan_work(struct mw_ticket *ticket, mw_work_kind kind, struct mw_ask
         return plan_probe(ticket, ask);
     if (kind == MW_WORK_FILL)
         return plan_fill(ticket, ask);
+    if (kind == MW_WORK_CATCH_UP)
+        return plan_catch_up(ticket, ask);
     return plan_holes(ticket, kind, ask);
 }
 

@@ -1,148 +1,178 @@
 /* csv.c - reading of candle files in blocks, line by line. */
 #include "history/csv.h"
 
-#include <errno.h>
-#include <stdbool.h>
-#include <stdio.h>
+#include <math.h>
 #include <string.h>
 
 #include "base/check.h"
-#include "base/decimal.h"
-#include "base/limits.h"
+#include "base/clock.h"
+#include "history/csv_parts.h"
+#include "history/text_file.h"
 
-enum {
-    COLUMNS = 6,
-    BLOCK_BYTES = 256 << 10, /* one read; about 5,000 rows */
-    SHOWN_BYTES = 40,        /* how much of a bad value goes into a message */
-};
+enum { BLOCK_BYTES = 256 << 10 }; /* one read; about 5,000 rows */
 
-static const char header_line[] = "open_time,open,high,low,close,volume";
-static const char *const column_names[COLUMNS] = {"open_time", "open",  "high",
-                                                  "low",       "close", "volume"};
+static const char usual_columns[] = "open_time,open,high,low,close,volume";
+static const char byte_order_mark[] = "\xef\xbb\xbf";
 
-/* The years 1 to 9999, which is what timeframes can cut into buckets. */
-static const int64_t time_ms_min = -62135596800000, time_ms_max = 253402300799999;
-
-/* Where a piece of text lies; not ended by NUL. */
-struct span {
-    const char *text;
-    size_t length;
-};
-
-static int shown(size_t length)
+const char *mw_csv_fault_text(mw_csv_fault fault)
 {
-    return (int)(length < SHOWN_BYTES ? length : SHOWN_BYTES);
-}
-
-/* Cuts `line` at its commas. Returns how many columns there are, counting on past what fits. */
-static size_t split(const char *line, size_t length, struct span *columns)
-{
-    size_t count = 0;
-    const char *at = line, *end = line + length;
-    for (;;) {
-        const char *comma = memchr(at, ',', (size_t)(end - at));
-        const char *stop = comma != NULL ? comma : end;
-        if (count < COLUMNS)
-            columns[count] = (struct span){at, (size_t)(stop - at)};
-        count++;
-        if (comma == NULL)
-            return count;
-        at = comma + 1;
-    }
-}
-
-static mw_status check_values(const struct mw_candle *candle, struct mw_error *err)
-{
-    mw_fault fault =
-        mw_candle_check(candle, (struct mw_timeframe){.count = 1, .unit = 's'}, candle->open_ms);
-    if (fault == MW_FAULT_NONE || fault == MW_FAULT_OFF_GRID)
-        return MW_OK;
-    const char *column = fault == MW_FAULT_VOLUME ? "volume" : "high";
-    return mw_fail(err, MW_EHISTORY, "column %s: not a candle (%s)", column, mw_fault_text(fault));
-}
-
-mw_status mw_csv_parse_row(const char *line, size_t length, struct mw_candle *candle,
-                           struct mw_error *err)
-{
-    if (length > MW_CSV_LINE_BYTES_MAX)
-        return mw_fail(err, MW_EHISTORY, "column volume: the line has more than %d bytes",
-                       MW_CSV_LINE_BYTES_MAX);
-    struct span columns[COLUMNS];
-    size_t count = split(line, length, columns);
-    if (count < COLUMNS)
-        return mw_fail(err, MW_EHISTORY, "column %s is missing: want %s", column_names[count],
-                       header_line);
-    if (count > COLUMNS)
-        return mw_fail(err, MW_EHISTORY, "column %zu is too many: want %s", count, header_line);
-
-    int64_t open_ms;
-    if (!mw_integer_parse(columns[0].text, columns[0].length, &open_ms) || open_ms < time_ms_min ||
-        open_ms > time_ms_max)
-        return mw_fail(err, MW_EHISTORY, "column open_time: '%.*s' is not a time in milliseconds",
-                       shown(columns[0].length), columns[0].text);
-    double values[COLUMNS];
-    for (size_t i = 1; i < COLUMNS; i++)
-        if (!mw_decimal_parse(columns[i].text, columns[i].length, &values[i]))
-            return mw_fail(err, MW_EHISTORY, "column %s: '%.*s' is not a decimal", column_names[i],
-                           shown(columns[i].length), columns[i].text);
-
-    struct mw_candle read = {.open_ms = open_ms,
-                             .open = values[1],
-                             .high = values[2],
-                             .low = values[3],
-                             .close = values[4],
-                             .volume = values[5],
-                             .turnover = __builtin_nan(""),
-                             .state = MW_CANDLE_CLOSED,
-                             .closed_by = MW_CLOSED_BY_EXCHANGE,
-                             .source = MW_SOURCE_CONTEXT};
-    mw_status status = check_values(&read, err);
-    if (status == MW_OK)
-        *candle = read;
-    return status;
+    static const char *const texts[] = {
+#define MW_CSV_FAULT_TEXT(name, text) text,
+        MW_CSV_FAULT_LIST(MW_CSV_FAULT_TEXT)
+#undef MW_CSV_FAULT_TEXT
+    };
+    MW_CHECK((unsigned)fault < MW_COUNT(texts));
+    return texts[fault];
 }
 
 /* A file while it is read. */
 struct reader {
-    const char *path;
-    size_t line_number; /* of the line being read, from 1 */
-    size_t count, capacity, count_max;
-    struct mw_candle *candles; /* owns */
+    const struct mw_csv_options *options;
+    const char *name; /* borrows; of the file */
+    struct mw_csv_layout layout;
+    bool has_header; /* the first line is one */
+    bool in_long;    /* within a line that is too long and was skipped */
+    uint64_t line;   /* number of the line being read, from 1 */
+    uint64_t bad_count;
+    size_t capacity;
+    struct mw_csv_table table;
 };
+
+static mw_status check_candle(const struct mw_candle *row, struct mw_error *err)
+{
+    mw_fault fault =
+        mw_candle_check(row, (struct mw_timeframe){.count = 1, .unit = 's'}, row->open_ms);
+    if (fault == MW_FAULT_NONE || fault == MW_FAULT_OFF_GRID)
+        return MW_OK;
+    const char *column = fault != MW_FAULT_VOLUME ? "high"
+                         : row->volume < 0        ? "volume"
+                                                  : "turnover";
+    return mw_fail(err, MW_EHISTORY, "column %s: not a candle (%s)", column, mw_fault_text(fault));
+}
+
+static mw_status check_grid(const struct mw_candle *row, struct mw_timeframe timeframe,
+                            struct mw_error *err)
+{
+    if (timeframe.count == 0 || mw_timeframe_floor(timeframe, row->open_ms) == row->open_ms)
+        return MW_OK;
+    char time[MW_TIME_TEXT_BYTES], length[MW_TIMEFRAME_BYTES_MAX];
+    return mw_fail(err, MW_EHISTORY, "column open_time: %s is not the start of a bar of %s",
+                   mw_time_format(row->open_ms, time), mw_timeframe_format(timeframe, length));
+}
+
+static bool same_values(const struct mw_candle *a, const struct mw_candle *b)
+{
+    return a->open == b->open && a->high == b->high && a->low == b->low && a->close == b->close &&
+           a->volume == b->volume && a->trades == b->trades &&
+           (a->turnover == b->turnover || (isnan(a->turnover) && isnan(b->turnover)));
+}
+
+/* Numbers as the rows have them, and what they mean where that is not the same. */
+static mw_status fail_order(const struct mw_candle *row, const struct mw_candle *last,
+                            struct mw_error *err)
+{
+    char time[MW_TIME_TEXT_BYTES], last_time[MW_TIME_TEXT_BYTES];
+    mw_time_format(row->open_ms, time);
+    if (row->open_ms == last->open_ms)
+        return mw_fail(err, MW_EHISTORY,
+                       "column open_time: %s is there twice, the second time with %s values", time,
+                       same_values(row, last) ? "the same" : "other");
+    return mw_fail(err, MW_EHISTORY, "column open_time: %s is not later than the row before (%s)",
+                   time, mw_time_format(last->open_ms, last_time));
+}
+
+/* Finds what is wrong with the row in `line`, if anything; `*fault` is set then. */
+static mw_status read_row(struct reader *reader, const char *line, size_t length,
+                          struct mw_candle *row, mw_csv_fault *fault, struct mw_error *err)
+{
+    *fault = MW_CSV_UNREADABLE;
+    struct mw_csv_layout layout = reader->layout; /* a bad row does not decide how times are */
+    mw_status status = mw_csv_row_parse(&reader->layout, line, length, row, err);
+    if (status != MW_OK)
+        return status;
+    row->source = reader->options->source;
+    *fault = MW_CSV_IMPOSSIBLE;
+    status = check_candle(row, err);
+    if (status == MW_OK) {
+        *fault = MW_CSV_OFF_GRID;
+        status = check_grid(row, reader->options->timeframe, err);
+    }
+    if (status == MW_OK && reader->options->now_ms != 0 && row->open_ms > reader->options->now_ms) {
+        char time[MW_TIME_TEXT_BYTES];
+        *fault = MW_CSV_FUTURE;
+        status = mw_fail(err, MW_EHISTORY, "column open_time: %s has not come yet",
+                         mw_time_format(row->open_ms, time));
+    }
+    const struct mw_csv_table *table = &reader->table;
+    if (status == MW_OK && table->count > 0) {
+        const struct mw_candle *last = &table->rows[table->count - 1];
+        *fault = row->open_ms == last->open_ms ? MW_CSV_DUPLICATE : MW_CSV_ORDER;
+        if (row->open_ms <= last->open_ms)
+            status = fail_order(row, last, err);
+    }
+    if (status != MW_OK)
+        reader->layout.time = layout.time;
+    return status;
+}
+
+/* A row is bad, as `err` tells: MW_OK when it is to be skipped. */
+static mw_status take_bad(struct reader *reader, mw_csv_fault fault, mw_status status,
+                          struct mw_error *err)
+{
+    mw_fail_within(err, status, "%s:%llu", reader->name, (unsigned long long)reader->line);
+    if (!reader->options->skip_bad)
+        return status;
+    reader->table.bad[fault]++;
+    reader->bad_count++;
+    if (reader->options->on_bad != NULL)
+        reader->options->on_bad(reader->options->user, fault, err);
+    return MW_OK;
+}
 
 static mw_status take_row(struct reader *reader, const char *line, size_t length,
                           struct mw_error *err)
 {
-    if (reader->count == reader->count_max)
-        return mw_fail(err, MW_ELIMIT, "%s: more than %zu rows", reader->path, reader->count_max);
-    if (reader->count == reader->capacity) {
+    struct mw_csv_table *table = &reader->table;
+    if (table->count + reader->bad_count == reader->options->rows_max)
+        return mw_fail(err, MW_ELIMIT, "%s: more than %zu rows", reader->name,
+                       reader->options->rows_max);
+    if (table->count == reader->capacity) {
         reader->capacity = reader->capacity == 0 ? 1024 : reader->capacity * 2;
-        reader->candles =
-            mw_realloc_array(reader->candles, reader->capacity, sizeof(*reader->candles));
+        table->rows = mw_realloc_array(table->rows, reader->capacity, sizeof(*table->rows));
     }
-    struct mw_candle *candle = &reader->candles[reader->count];
-    mw_status status = mw_csv_parse_row(line, length, candle, err);
+    mw_csv_fault fault;
+    struct mw_error own;
+    struct mw_error *reason = err != NULL ? err : &own;
+    mw_status status = read_row(reader, line, length, &table->rows[table->count], &fault, reason);
     if (status != MW_OK)
-        return mw_fail_within(err, status, "%s:%zu", reader->path, reader->line_number);
-    if (reader->count > 0 && candle->open_ms <= candle[-1].open_ms)
-        return mw_fail(err, MW_EHISTORY,
-                       "%s:%zu: column open_time: %lld is not later than the row before (%lld)",
-                       reader->path, reader->line_number, (long long)candle->open_ms,
-                       (long long)candle[-1].open_ms);
-    reader->count++;
+        return take_bad(reader, fault, status, reason);
+    table->count++;
     return MW_OK;
+}
+
+static mw_status take_header(struct reader *reader, const char *line, size_t length,
+                             struct mw_error *err)
+{
+    if (reader->layout.count > 0) /* columns are told by position, and it is passed over */
+        return MW_OK;
+    mw_status status = mw_csv_layout_read_header(&reader->layout, line, length, err);
+    return status == MW_OK ? MW_OK : mw_fail_within(err, status, "%s:1", reader->name);
 }
 
 static mw_status take_line(struct reader *reader, const char *line, size_t length,
                            struct mw_error *err)
 {
-    reader->line_number++;
-    if (reader->line_number > 1)
-        return take_row(reader, line, length, err);
-    if (length != sizeof(header_line) - 1 || memcmp(line, header_line, length) != 0)
-        return mw_fail(err, MW_EHISTORY, "%s:1: '%.*s': want the header %s", reader->path,
-                       shown(length), line, header_line);
-    return MW_OK;
+    size_t mark = sizeof(byte_order_mark) - 1;
+    reader->line++;
+    if (reader->line == 1 && length >= mark && memcmp(line, byte_order_mark, mark) == 0) {
+        line += mark;
+        length -= mark;
+    }
+    if (length > 0 && line[length - 1] == '\r')
+        length--;
+    if (reader->line == 1 && reader->has_header)
+        return take_header(reader, line, length, err);
+    return take_row(reader, line, length, err);
 }
 
 /* Takes the whole lines in `block` and moves what is left to its start. Returns through `kept` how
@@ -152,51 +182,93 @@ static mw_status take_block(struct reader *reader, char *block, size_t length, s
 {
     char *at = block, *end = block + length, *newline;
     while ((newline = memchr(at, '\n', (size_t)(end - at))) != NULL) {
-        mw_status status = take_line(reader, at, (size_t)(newline - at), err);
+        mw_status status =
+            reader->in_long ? MW_OK : take_line(reader, at, (size_t)(newline - at), err);
         if (status != MW_OK)
             return status;
+        reader->in_long = false;
         at = newline + 1;
     }
-    *kept = (size_t)(end - at);
-    if (*kept > MW_CSV_LINE_BYTES_MAX)
-        return mw_fail(err, MW_EHISTORY, "%s:%zu: the line has more than %d bytes", reader->path,
-                       reader->line_number + 1, MW_CSV_LINE_BYTES_MAX);
+    *kept = reader->in_long ? 0 : (size_t)(end - at);
+    if (*kept > MW_CSV_LINE_BYTES_MAX + 4) { /* with CR and byte-order mark; no newline in sight */
+        mw_status status = take_line(reader, at, *kept, err);
+        if (status != MW_OK)
+            return status;
+        reader->in_long = true;
+        *kept = 0;
+    }
     memmove(block, at, *kept);
     return MW_OK;
 }
 
-static mw_status read_lines(struct reader *reader, FILE *file, char *block, struct mw_error *err)
+static mw_status read_lines(struct reader *reader, struct mw_text_reader *file, char *block,
+                            struct mw_error *err)
 {
-    size_t kept = 0, got;
-    errno = 0;
-    while ((got = fread(block + kept, 1, BLOCK_BYTES - kept, file)) > 0) {
-        mw_status status = take_block(reader, block, kept + got, &kept, err);
+    size_t kept = 0, got = 1;
+    while (got > 0) {
+        mw_status status = mw_text_reader_read(file, block + kept, BLOCK_BYTES - kept, &got, err);
+        if (status == MW_OK && got > 0)
+            status = take_block(reader, block, kept + got, &kept, err);
         if (status != MW_OK)
             return status;
     }
-    if (ferror(file))
-        return mw_fail(err, MW_EIO, "%s: %s", reader->path, strerror(errno));
-    if (kept > 0 || reader->line_number == 0) /* a last line without newline; or nothing at all */
+    if (kept > 0) /* a last line without newline */
         return take_line(reader, block, kept, err);
+    if (reader->line == 0)
+        return mw_fail(err, MW_EHISTORY, "%s: there is nothing in it", reader->name);
+    return MW_OK;
+}
+
+/* Sets up what the options say of the columns. */
+static mw_status prepare(struct reader *reader, struct mw_error *err)
+{
+    const struct mw_csv_options *options = reader->options;
+    reader->layout.delimiter = options->delimiter != 0 ? options->delimiter : ',';
+    reader->layout.time = options->time;
+    reader->has_header = !options->no_header;
+    if (options->columns != NULL)
+        return mw_csv_layout_read_list(&reader->layout, options->columns, err);
+    if (options->no_header)
+        return mw_csv_layout_read_list(&reader->layout, usual_columns, err);
+    return MW_OK;
+}
+
+mw_status mw_csv_read(const char *path, const struct mw_csv_options *options,
+                      struct mw_csv_table *table, struct mw_error *err)
+{
+    struct reader reader = {.options = options};
+    mw_status status = prepare(&reader, err);
+    if (status != MW_OK)
+        return status;
+    struct mw_text_reader *file;
+    status = mw_text_reader_open(path, &file, err);
+    if (status != MW_OK)
+        return status;
+    reader.name = mw_text_reader_name(file);
+    char *block = mw_alloc(BLOCK_BYTES);
+    status = read_lines(&reader, file, block, err);
+    mw_free(block);
+    mw_text_reader_close(file);
+    if (status != MW_OK) {
+        mw_free(reader.table.rows);
+        return status;
+    }
+    *table = reader.table;
+    table->rows = mw_realloc_array(table->rows, table->count, sizeof(*table->rows));
+    table->time = reader.layout.time;
     return MW_OK;
 }
 
 mw_status mw_csv_read_file(const char *path, size_t count_max, struct mw_candle **candles,
                            size_t *count, struct mw_error *err)
 {
-    FILE *file = fopen(path, "rb");
-    if (file == NULL)
-        return mw_fail(err, MW_EIO, "%s: %s", path, strerror(errno));
-    char *block = mw_alloc(BLOCK_BYTES);
-    struct reader reader = {.path = path, .count_max = count_max};
-    mw_status status = read_lines(&reader, file, block, err);
-    mw_free(block);
-    fclose(file);
-    if (status != MW_OK) {
-        mw_free(reader.candles);
+    const struct mw_csv_options options = {
+        .time = MW_CSV_TIME_MS, .source = MW_SOURCE_CONTEXT, .rows_max = count_max};
+    struct mw_csv_table table;
+    mw_status status = mw_csv_read(path, &options, &table, err);
+    if (status != MW_OK)
         return status;
-    }
-    *candles = mw_realloc_array(reader.candles, reader.count, sizeof(*reader.candles));
-    *count = reader.count;
+    *candles = table.rows;
+    *count = table.count;
     return MW_OK;
 }

@@ -1,14 +1,24 @@
 /* writer.h - the store thread: brings to disk what has changed in the cache.
  *
+ *     feed --> ring --follower--> store thread --> store
+ *              a put notes a range   takes ranges, reads closed bars and holes, one transaction
+ *
  * It follows each series (series.h): a few times a second it takes the ranges that have changed,
  * reads their closed bars and holes, and writes them in one transaction. There is no queue: a feed
  * never waits for the disk, and what could not be written is still in the rings and is taken again.
  * If the disk is slower than a feed for so long that a ring drops bars which were not written,
- * those are counted as lost, and the store has a hole there.
+ * those are counted as lost, and the store has a hole there. Where bars come so fast that a ring
+ * would turn over between two looks, the next look follows at once.
+ *
+ * What is written is what the ring says: bars with their flags, and holes for the whole of each
+ * stretch. Bars that came from the store are not written again, so they keep the source that they
+ * have there; bars that were made of finer ones are not stored, their buckets are holes. The bar
+ * that forms is not written.
  *
  * A write that fails is logged, counted and tried again with back-off; live data goes on. Rows
  * older than the retention of their timeframe, counted from the newest bar of their series, are
- * deleted a few thousand at a time between writes.
+ * deleted a few thousand at a time between writes: only of series that are added here, since a
+ * store may also hold what a person brought together.
  *
  * It has a thread of its own, not the history thread: strategies wait for holes to be filled, and a
  * disk that is full would hold that up.
@@ -53,12 +63,14 @@ MW_MUST_USE mw_status mw_writer_start(struct mw_writer *writer, struct mw_error 
 /* Writes what is left, for at most MW_STORE_STOP_MS, and joins. Idempotent. */
 void mw_writer_stop(struct mw_writer *writer);
 
-/* Stores `series` from now on, and what is in it already. Does nothing for one that is stored. */
-void mw_writer_add(struct mw_writer *writer, struct mw_series *series);
+/* Stores `series` from now on, and what is in it already. False, and nothing is done, for one that
+ * is stored. */
+bool mw_writer_add(struct mw_writer *writer, struct mw_series *series);
 
 struct mw_writer_status {
-    uint64_t rows, writes, failures;
-    uint64_t lost;    /* bars that a ring dropped before they were written */
+    uint64_t rows; /* given to the store; one that was revised counts again */
+    uint64_t writes, failures;
+    uint64_t lost;    /* live bars that a ring dropped before they were written */
     uint32_t waiting; /* series with something to write */
     uint64_t erased;  /* rows that were too old */
     bool has_error;

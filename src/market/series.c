@@ -13,6 +13,10 @@
  *                                  and ignored
  *   bucket missing, older          insert in order if the ring still reaches there
  *
+ * What the store has fills missing buckets and changes nothing that is there: the store was written
+ * before. What it says of itself is taken as it is; when the venue says the same, live or from its
+ * history, the bar is from there.
+ *
  * Only the newest candle may be forming: one that is inserted before another is closed.
  *
  * A bar whose venue says itself when it closes (FLAGGED), or whose updates were interrupted
@@ -191,8 +195,10 @@ static bool can_follow(const struct mw_candle *old, const struct mw_candle *next
  * lack updates, is in doubt: there is a hole until the venue's word comes. */
 static void doubt(struct mw_series *series, struct mw_candle *candle)
 {
-    if (candle->closed_by == MW_CLOSED_BY_EXCHANGE ||
-        !(candle->flags & (MW_CANDLE_FLAGGED | MW_CANDLE_UNPROVEN)))
+    uint8_t reasons = MW_CANDLE_UNPROVEN; /* the store tells of its doubts itself */
+    if (candle->source != MW_SOURCE_STORE)
+        reasons |= MW_CANDLE_FLAGGED;
+    if (candle->closed_by == MW_CLOSED_BY_EXCHANGE || !(candle->flags & reasons))
         return;
     candle->flags |= MW_CANDLE_UNPROVEN;
     mw_series_open_gap(series, candle->open_ms, candle->open_ms);
@@ -204,6 +210,8 @@ static struct mw_candle confirmed(const struct mw_candle *old, const struct mw_c
     struct mw_candle next = *old;
     next.closed_by = MW_CLOSED_BY_EXCHANGE;
     next.flags &= (uint8_t)~MW_CANDLE_UNPROVEN;
+    if (next.source == MW_SOURCE_STORE)
+        next.source = candle->source;
     if (isnan(next.turnover))
         next.turnover = candle->turnover;
     if (next.trades == 0)
@@ -250,6 +258,8 @@ static mw_put merge(struct mw_series *series, struct mw_span span, uint64_t numb
 {
     struct mw_candle old, next = *candle;
     mw_series_load(series, number, &old);
+    if (candle->source == MW_SOURCE_STORE)
+        return values_equal(&old, candle) ? MW_PUT_SAME : MW_PUT_LATE;
     if (old.state == MW_CANDLE_CLOSED)
         return merge_closed(series, span, number, &old, candle);
     next.flags |= old.flags & MW_CANDLE_FLAGGED; /* a venue that tells does not always say so */

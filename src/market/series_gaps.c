@@ -126,6 +126,8 @@ static void trust(struct mw_series *series, struct mw_span span, int64_t from_ms
             break;
         if (candle.flags & MW_CANDLE_UNPROVEN) {
             candle.flags &= (uint8_t)~MW_CANDLE_UNPROVEN;
+            if (candle.source == MW_SOURCE_STORE)
+                candle.source = MW_SOURCE_BACKFILL;
             mw_series_rewrite(series, span, number, &candle);
         }
     }

@@ -25,6 +25,7 @@
     X(STATE, "state")     /* a feed's state changed: feed, state, error */                         \
     X(REFUSED, "refused") /* a venue refused a request and goes on: feed, state, error */          \
     X(HISTORY, "history") /* a venue's history cannot be asked, or can again: feed, error */       \
+    X(STORE, "store")     /* the store cannot be written, or can again: error */                   \
     X(SIGNAL, "signal")   /* a strategy says something: strategy, text, json */                    \
     X(ERROR, "error")     /* a strategy failed: strategy, error */                                 \
     /* What readers of a series are told, see cursor.h; never queued. All have the key. */         \

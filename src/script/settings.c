@@ -13,6 +13,7 @@
 #include "script/call.h"
 #include "script/settings_check.h"
 #include "script/settings_feed.h"
+#include "script/settings_history.h"
 #include "script/vm.h"
 
 /* The settings as the world sees them, and the vm of their `L`. */
@@ -108,6 +109,7 @@ static const struct mw_key settings_keys[] = {
     {"feeds", mw_setting_feeds, 0, 0, MW_FEEDS_MAX, NULL, MW_SHOW_VALUE},
     {"reconnect", read_reconnect, 0, 0, 0, reconnect_keys, MW_SHOW_VALUE},
     {"cache", mw_setting_table, 0, 0, 0, cache_keys, MW_SHOW_VALUE},
+    {"history", mw_setting_history, 0, 0, 0, NULL, MW_SHOW_VALUE},
     {"strategies", mw_setting_strategies, 0, 0, MW_STRATEGIES_MAX, NULL, MW_SHOW_VALUE},
     {"workers", mw_setting_uint32, SETTINGS(worker_count), 0, MW_WORKERS_MAX, NULL, MW_SHOW_VALUE},
     {"log", mw_setting_table, 0, 0, 0, log_keys, MW_SHOW_VALUE},
@@ -159,6 +161,7 @@ void mw_settings_free(struct mw_settings *settings)
         mw_feed_settings_deinit(&settings->feeds[i]);
     for (uint32_t i = 0; i < settings->strategy_count; i++)
         mw_strategy_settings_deinit(&settings->strategies[i]);
+    mw_history_settings_deinit(&settings->history);
     mw_free(settings->feeds);
     mw_free(settings->strategies);
     mw_free(settings->path);

@@ -24,6 +24,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "history/writer.h"
 #include "market/timeframe.h"
 #include "net/backoff.h"
 
@@ -60,6 +61,8 @@ struct mw_feed_settings {
     int64_t gap_wait_ms;      /* that newer bars wait for a hole to be filled; 0 for not at all */
     bool backfill;            /* ask the venue's history for what is missing */
     char *rest;               /* owns; where that is, instead of the protocol's; NULL for its own */
+    bool store;               /* keep its bars, if there is a store: see mw_feed_settings_stores */
+    bool store_given;         /* somebody said so */
     struct mw_simulator_settings simulator;
 };
 
@@ -67,6 +70,13 @@ struct mw_strategy_settings {
     char *name; /* owns; the file's stem by default; unique */
     char *file; /* owns; resolved against the configuration's folder */
     int params; /* reference in the registry of mw_settings.L to a table, or LUA_NOREF */
+};
+
+/* What is kept of the past. */
+struct mw_history_settings {
+    char *store;                     /* owns; the file, resolved; NULL for none */
+    struct mw_retention *retentions; /* owns; timeframes that are not named are kept */
+    uint32_t retention_count;
 };
 
 struct mw_settings {
@@ -77,9 +87,10 @@ struct mw_settings {
     struct mw_strategy_settings *strategies; /* owns */
     uint32_t strategy_count;
     struct mw_backoff_options reconnect; /* 3 attempts, 1 s doubling to 60 s, jitter 0.2 */
-    uint32_t cache_bars;                 /* MW_SERIES_CANDLES_DEFAULT */
-    uint32_t worker_count;               /* 0: as many as there are cores */
-    mw_log_level log_level;              /* MW_LOG_INFO */
+    struct mw_history_settings history;
+    uint32_t cache_bars;        /* MW_SERIES_CANDLES_DEFAULT */
+    uint32_t worker_count;      /* 0: as many as there are cores */
+    mw_log_level log_level;     /* MW_LOG_INFO */
     struct mw_capture *capture; /* borrows; where feeds record to; NULL, or the command line's */
     lua_State *L;               /* owns; holds the params tables */
 };
@@ -98,5 +109,12 @@ void mw_settings_free(struct mw_settings *settings);
 
 /* Whether the feed's endpoint is the simulator in this process. */
 bool mw_feed_settings_simulates(const struct mw_feed_settings *feed);
+
+/* Whether that has a time of its own, which begins anew with each start. */
+bool mw_feed_settings_has_own_time(const struct mw_feed_settings *feed);
+
+/* Whether the feed's bars are kept where there is a store: unless somebody says otherwise, those
+ * whose time goes on from one start to the next. */
+bool mw_feed_settings_stores(const struct mw_feed_settings *feed);
 
 #endif

@@ -41,7 +41,7 @@ static void hide_controls(char *text)
             *text = '?';
 }
 
-static size_t extend_place_by_name(struct mw_reader *reader, const char *name)
+size_t mw_reader_extend(struct mw_reader *reader, const char *name)
 {
     bool first = reader->place_length == 0 || reader->place[reader->place_length - 1] == ' ';
     size_t mark = extend_place(reader, "%s%.*s", first ? "" : ".", SHOWN_BYTES_MAX, name);
@@ -49,7 +49,7 @@ static size_t extend_place_by_name(struct mw_reader *reader, const char *name)
     return mark;
 }
 
-static void restore_place(struct mw_reader *reader, size_t mark)
+void mw_reader_restore(struct mw_reader *reader, size_t mark)
 {
     reader->place_length = mark;
     reader->place[mark] = '\0';
@@ -153,7 +153,7 @@ bool mw_reader_enter_key(struct mw_reader *reader, const char *name, size_t *mar
 {
     if (!push_field(reader->L, name))
         return false;
-    *mark = extend_place_by_name(reader, name);
+    *mark = mw_reader_extend(reader, name);
     return true;
 }
 
@@ -166,7 +166,7 @@ size_t mw_reader_enter(struct mw_reader *reader, uint32_t position)
 void mw_reader_leave(struct mw_reader *reader, size_t mark)
 {
     lua_pop(reader->L, 1);
-    restore_place(reader, mark);
+    mw_reader_restore(reader, mark);
 }
 
 /* Fails for the key and value on top. A value is shown only next to the name that it was probably
@@ -186,7 +186,7 @@ static mw_status refuse_key(struct mw_reader *reader, const struct mw_key *keys,
                               lua_typename(L, lua_type(L, -2)));
     const char *name = lua_tostring(L, -2);
     const char *nearest = mw_nearest_name(name, names, count);
-    size_t mark = extend_place_by_name(reader, name);
+    size_t mark = mw_reader_extend(reader, name);
     char value[MW_VALUE_TEXT_BYTES];
     mw_status status;
     if (nearest == NULL) {
@@ -199,7 +199,7 @@ static mw_status refuse_key(struct mw_reader *reader, const struct mw_key *keys,
         status = mw_fail(err, MW_ECONFIG, "%s%s%s: no such key, did you mean %s?", reader->place,
                          shown ? " = " : "", shown ? value : "", nearest);
     }
-    restore_place(reader, mark);
+    mw_reader_restore(reader, mark);
     return status;
 }
 

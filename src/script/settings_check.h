@@ -109,7 +109,11 @@ typedef mw_status (*mw_entry_fn)(struct mw_reader *reader, void *user, struct mw
 MW_MUST_USE mw_status mw_reader_each(struct mw_reader *reader, uint32_t count, mw_entry_fn read,
                                      void *user, struct mw_error *err);
 
-/* The same for the value under `name` of the table on top; false, and nothing pushed, when there is
+/* Adds `name` to the place, for a value that was found otherwise, and takes it away again. */
+size_t mw_reader_extend(struct mw_reader *reader, const char *name);
+void mw_reader_restore(struct mw_reader *reader, size_t mark);
+
+/* mw_reader_enter for the value under `name` of the table on top; false, and nothing pushed, when there is
  * none. */
 bool mw_reader_enter_key(struct mw_reader *reader, const char *name, size_t *mark);
 

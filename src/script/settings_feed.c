@@ -274,6 +274,7 @@ static const struct mw_key feed_keys[] = {
     {"gap_wait", mw_setting_ms, FEED(gap_wait_ms), 0, MW_PHASE_MS_MAX, NULL, MW_SHOW_VALUE},
     {"backfill", mw_setting_bool, FEED(backfill), 0, 0, NULL, MW_SHOW_VALUE},
     {"rest", mw_setting_text, FEED(rest), 1, MW_URL_BYTES_MAX, NULL, MW_SHOW_URL},
+    {"store", mw_setting_bool, FEED(store), 0, 0, NULL, MW_SHOW_VALUE},
     {"simulator", mw_setting_table, FEED(simulator), 0, 0, simulator_keys, MW_SHOW_VALUE},
     MW_KEYS_END,
 };
@@ -330,6 +331,19 @@ bool mw_feed_settings_simulates(const struct mw_feed_settings *feed)
     return feed->endpoint_count == 1 && strcmp(feed->endpoints[0], simulator_endpoint) == 0;
 }
 
+bool mw_feed_settings_has_own_time(const struct mw_feed_settings *feed)
+{
+    const struct mw_simulator_settings *simulator = &feed->simulator;
+    bool real = simulator->speed > 0 && simulator->speed <= 1 && simulator->start_ms == 0 &&
+                simulator->replay_file == NULL;
+    return mw_feed_settings_simulates(feed) && !real;
+}
+
+bool mw_feed_settings_stores(const struct mw_feed_settings *feed)
+{
+    return feed->store_given ? feed->store : !mw_feed_settings_has_own_time(feed);
+}
+
 /* Takes the protocol's name for a feed that has none. */
 static mw_status default_name(struct mw_reader *reader, struct mw_feed_settings *feed,
                               struct mw_error *err)
@@ -356,6 +370,7 @@ static mw_status read_feed(struct mw_reader *reader, void *user, struct mw_error
         return status;
     if (feed->protocol == NULL)
         return mw_reader_fail(reader, err, "want a protocol");
+    feed->store_given = mw_reader_has(reader, "store");
     if (mw_reader_has(reader, "endpoint") && mw_reader_has(reader, "endpoints"))
         return mw_reader_fail(reader, err, "want endpoint or endpoints, not both");
     if (mw_reader_has(reader, "simulator") && !mw_feed_settings_simulates(feed))

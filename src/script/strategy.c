@@ -251,6 +251,11 @@ int64_t mw_strategy_bar_time(const struct mw_strategy *strategy)
     return strategy->bar_time_ms;
 }
 
+void *mw_strategy_engine(const struct mw_strategy *strategy)
+{
+    return strategy->engine;
+}
+
 void mw_strategy_signal(struct mw_strategy *strategy, const char *text, const char *json)
 {
     count(&strategy->signals, 1);

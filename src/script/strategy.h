@@ -86,6 +86,8 @@ bool mw_strategy_is_busy(const struct mw_strategy *strategy);
  * What a hook asks for while it handles a bar must not lie after it, however far the feed is ahead.
  * Worker only. */
 int64_t mw_strategy_bar_time(const struct mw_strategy *strategy);
+/* The engine that it was made with, for the bindings. */
+void *mw_strategy_engine(const struct mw_strategy *strategy);
 
 /* Sends a signal of this strategy to whoever listens. Copies. */
 void mw_strategy_signal(struct mw_strategy *strategy, const char *text, const char *json);

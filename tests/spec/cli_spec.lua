@@ -34,7 +34,7 @@ describe("moonwick", function()
   it("shows its commands and exit codes with --help and with help", function()
     local long = result_of "--help"
     assert.equal(0, long.code)
-    for _, name in ipairs { "run", "check", "record", "replay", "simulate", "help" } do
+    for _, name in ipairs { "run", "check", "record", "replay", "history", "simulate", "help" } do
       assert_finds(long.text, "\n  " .. name .. " +%u%l+")
     end
     for code = 0, 3 do assert_finds(long.text, "\n  " .. code .. "  %l+") end
@@ -76,7 +76,7 @@ describe("moonwick", function()
 
   it("says which value was wanted", function()
     for arguments, wanted in pairs {
-      [{ "run", "--for", "10" }] = "%-%-for: duration '10': want .* ms, s, m, h or d",
+      [{ "run", "--for", "10" }] = "%-%-for: duration '10': want .* ms, s, m, h, d, w or y",
       [{ "run", "--for" }] = "%-%-for wants a value: %-%-for DURATION",
       [{ "run", "--log-level=loud" }] = "%-%-log%-level: log level 'loud': want debug, info",
       [{ "run", "a.lua", "b.lua" }] = "'b.lua': one argument too many",

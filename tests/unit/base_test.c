@@ -89,10 +89,15 @@ static void parses_durations(void **state)
     assert_int_equal(ms, 1500);
     assert_int_equal(mw_duration_parse("24h", &ms, NULL), MW_OK);
     assert_int_equal(ms, MW_MS_PER_DAY);
-    static const char *const bad[] = {"", "s", "10", "-1s", "0s", "1w", "4000d", "0.1ms", "1e400s"};
+    assert_int_equal(mw_duration_parse("2y", &ms, NULL), MW_OK);
+    assert_int_equal(ms, INT64_C(730) * MW_MS_PER_DAY);
+    assert_int_equal(mw_duration_parse("1w", &ms, NULL), MW_OK);
+    assert_int_equal(ms, 7 * MW_MS_PER_DAY);
+    static const char *const bad[] = {"",   "s",     "10",  "-1s",   "0s",
+                                      "1M", "4000d", "11y", "0.1ms", "1e400s"};
     for (size_t i = 0; i < MW_COUNT(bad); i++)
         assert_int_equal(mw_duration_parse(bad[i], &ms, NULL), MW_EPARSE);
-    assert_int_equal(ms, MW_MS_PER_DAY);
+    assert_int_equal(ms, 7 * MW_MS_PER_DAY);
 }
 
 static void converts_dates_of_four_centuries_both_ways(void **state)
@@ -162,6 +167,16 @@ static void formats_the_shortest_decimal(void **state)
     (void)state;
     char text[MW_DECIMAL_TEXT_BYTES];
     assert_string_equal(mw_decimal_format(0.1, text), "0.1");
+    assert_string_equal(mw_decimal_format(0, text), "0");
+    assert_string_equal(mw_decimal_format(-0.0, text), "-0");
+    assert_string_equal(mw_decimal_format(-40, text), "-40");
+    assert_string_equal(mw_decimal_format(0.0001, text), "0.0001");
+    assert_string_equal(mw_decimal_format(0.00001, text), "1e-05");
+    assert_string_equal(mw_decimal_format(0.000123456789012345, text), "0.000123456789012345");
+    assert_string_equal(mw_decimal_format(999999999999999, text), "999999999999999");
+    assert_string_equal(mw_decimal_format(1e15, text), "1e+15");
+    assert_string_equal(mw_decimal_format(99999999999999.9, text), "99999999999999.9");
+    assert_string_equal(mw_decimal_format(999999999999999.9, text), "999999999999999.9");
     assert_string_equal(mw_decimal_format(7424.91, text), "7424.91");
     assert_string_equal(mw_decimal_format(0.1 + 0.2, text), "0.30000000000000004");
     assert_string_equal(mw_decimal_format(-2.2250738585072014e-308, text),

@@ -17,6 +17,7 @@
 #include "base/limits.h"
 #include "base/str.h"
 #include "history/csv.h"
+#include "history/csv_parts.h"
 
 #define HEADER "open_time,open,high,low,close,volume\n"
 
@@ -45,12 +46,22 @@ static void write_scratch(const char *text)
     assert_int_equal(fclose(file), 0);
 }
 
+/* A row of the usual columns, with a time in milliseconds. */
+static mw_status parse_row(const char *line, size_t length, struct mw_candle *candle,
+                           struct mw_error *err)
+{
+    struct mw_csv_layout layout = {.delimiter = ',', .time = MW_CSV_TIME_MS};
+    assert_int_equal(mw_csv_layout_read_list(&layout, "time,open,high,low,close,volume", NULL),
+                     MW_OK);
+    return mw_csv_row_parse(&layout, line, length, candle, err);
+}
+
 static void reads_a_row_as_a_closed_candle(void **state)
 {
     (void)state;
     static const char row[] = "1522800000000,7424.91,7424.91,7422,7422.5,7.14319709";
     struct mw_candle candle;
-    assert_int_equal(mw_csv_parse_row(row, strlen(row), &candle, NULL), MW_OK);
+    assert_int_equal(parse_row(row, strlen(row), &candle, NULL), MW_OK);
     assert_int_equal(candle.open_ms, 1522800000000);
     assert_true(candle.open == 7424.91 && candle.high == 7424.91 && candle.low == 7422 &&
                 candle.close == 7422.5 && candle.volume == 7.14319709);
@@ -58,7 +69,6 @@ static void reads_a_row_as_a_closed_candle(void **state)
     assert_int_equal(candle.trades, 0);
     assert_int_equal(candle.state, MW_CANDLE_CLOSED);
     assert_int_equal(candle.closed_by, MW_CLOSED_BY_EXCHANGE);
-    assert_int_equal(candle.source, MW_SOURCE_CONTEXT);
     assert_int_equal(candle.flags, 0);
 }
 
@@ -78,17 +88,14 @@ static void names_the_column_of_a_bad_row_and_leaves_output_alone(void **state)
         {"1,1, 1,1,1,1", "column high: ' 1' is not a decimal"},
         {"1,1,1,nan,1,1", "column low: 'nan' is not a decimal"},
         {"1,1,1,1,0x1,1", "column close: '0x1' is not a decimal"},
-        {"1,1,1,1,1,1\r", "column volume: '1\r' is not a decimal"},
+        {"1,1,1,1,1,1\r", "column volume: '1?' is not a decimal"},
+        {"1,1,1,\x1b[31m,1,1", "column low: '?[31m' is not a decimal"},
         {"1,1,1,1,1,1e999", "column volume: '1e999' is not a decimal"},
-        {"1,1,2,3,1,1", "column high: not a candle (bad_range)"},
-        {"1,0,1,0,1,1", "column high: not a candle (bad_range)"},
-        {"1,1,1,1,1,-1", "column volume: not a candle (negative_volume)"},
     };
     for (size_t i = 0; i < MW_COUNT(cases); i++) {
         struct mw_candle candle = {.open_ms = 42};
         struct mw_error err;
-        assert_int_equal(mw_csv_parse_row(cases[i].row, strlen(cases[i].row), &candle, &err),
-                         MW_EHISTORY);
+        assert_int_equal(parse_row(cases[i].row, strlen(cases[i].row), &candle, &err), MW_EHISTORY);
         assert_int_equal(candle.open_ms, 42);
         if (strncmp(err.message, cases[i].message, strlen(cases[i].message)) != 0)
             fail_msg("'%s': got '%s', want '%s'", cases[i].row, err.message, cases[i].message);
@@ -120,13 +127,25 @@ static void names_file_and_line_of_what_it_refuses(void **state)
         mw_status status;
         const char *message;
     } cases[] = {
-        {"", MW_EHISTORY, ":1: '': want the header open_time,"},
-        {"open_time,open\n", MW_EHISTORY, ":1: 'open_time,open': want the header"},
-        {"\n" HEADER, MW_EHISTORY, ":1: '': want the header"},
+        {"", MW_EHISTORY, ": there is nothing in it"},
+        {"open_time,open\n", MW_EHISTORY, ":1: header 'open_time,open': no column high: want open"},
+        {"\n" HEADER, MW_EHISTORY, ":1: header '': no column open_time: want open_time,open,"},
+        {HEADER "1,1,2,3,1,1", MW_EHISTORY, ":2: column high: not a candle (bad_range)"},
+        {HEADER "1,0,1,0,1,1", MW_EHISTORY, ":2: column high: not a candle (bad_range)"},
+        {HEADER "1,1,1,1,1,-1", MW_EHISTORY, ":2: column volume: not a candle (negative_volume)"},
         {HEADER "1,1,1,1,1,1\n2,1,1,x,1,1\n", MW_EHISTORY, ":3: column low: 'x'"},
         {HEADER "1,1,1,1,1,1\n\n", MW_EHISTORY, ":3: column open is missing"},
-        {HEADER "2,1,1,1,1,1\n2,1,1,1,1,1\n", MW_EHISTORY, ":3: column open_time: 2 is not later"},
-        {HEADER "2,1,1,1,1,1\n1,1,1,1,1,1\n", MW_EHISTORY, ":3: column open_time: 1 is not later"},
+        {HEADER "2,1,1,1,1,1\n2,1,1,1,1,1\n", MW_EHISTORY,
+         ":3: column open_time: 1970-01-01T00:00:00.002Z "
+         "is there twice, the second time with the "
+         "same values"},
+        {HEADER "2,1,1,1,1,1\n2,1,1,1,1,2\n", MW_EHISTORY,
+         ":3: column open_time: 1970-01-01T00:00:00.002Z "
+         "is there twice, the second time with other "
+         "values"},
+        {HEADER "2,1,1,1,1,1\n1,1,1,1,1,1\n", MW_EHISTORY,
+         ":3: column open_time: 1970-01-01T00:00:00.001Z is not later "
+         "than the row before (1970-01-01T00:00:00.002Z)"},
         {HEADER "1,1,1,1,1,1\n2,1,1,1,1,1\n3,1,1,1,1,1", MW_ELIMIT, ": more than 2 rows"},
     };
     for (size_t i = 0; i < MW_COUNT(cases); i++) {
@@ -175,12 +194,11 @@ static void bounds_the_length_of_a_line(void **state)
     memset(line, '0', sizeof(line));
     static const char start[] = "1,1,1,1,1,";
     memcpy(line, start, sizeof(start) - 1);
-    assert_int_equal(mw_csv_parse_row(line, 10 + MW_DECIMAL_BYTES_MAX, &candle, NULL), MW_OK);
-    assert_int_equal(mw_csv_parse_row(line, 10 + MW_DECIMAL_BYTES_MAX + 1, &candle, NULL),
-                     MW_EHISTORY);
-    assert_int_equal(mw_csv_parse_row(line, MW_CSV_LINE_BYTES_MAX, &candle, &err), MW_EHISTORY);
+    assert_int_equal(parse_row(line, 10 + MW_DECIMAL_BYTES_MAX, &candle, NULL), MW_OK);
+    assert_int_equal(parse_row(line, 10 + MW_DECIMAL_BYTES_MAX + 1, &candle, NULL), MW_EHISTORY);
+    assert_int_equal(parse_row(line, MW_CSV_LINE_BYTES_MAX, &candle, &err), MW_EHISTORY);
     assert_non_null(strstr(err.message, "is not a decimal"));
-    assert_int_equal(mw_csv_parse_row(line, MW_CSV_LINE_BYTES_MAX + 1, &candle, &err), MW_EHISTORY);
+    assert_int_equal(parse_row(line, MW_CSV_LINE_BYTES_MAX + 1, &candle, &err), MW_EHISTORY);
     assert_non_null(strstr(err.message, "the line has more than 4096 bytes"));
 
     struct mw_str text = MW_STR_INIT(1 << 20);

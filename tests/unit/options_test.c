@@ -157,9 +157,9 @@ static void says_which_value_is_missing_or_wrong(void **state)
     assert_string_equal(REFUSAL("--for"), "--for wants a value: --for DURATION");
     assert_string_equal(REFUSAL("--for", "--quiet"), "--for wants a value: --for DURATION");
     assert_string_equal(REFUSAL("--for", "10"),
-                        "--for: duration '10': want a positive number and ms, s, m, h or d");
+                        "--for: duration '10': want a positive number and ms, s, m, h, d, w or y");
     assert_string_equal(REFUSAL("--for="),
-                        "--for: duration '': want a positive number and ms, s, m, h or d");
+                        "--for: duration '': want a positive number and ms, s, m, h, d, w or y");
     assert_string_equal(REFUSAL("--quiet=1"), "--quiet takes no value");
     assert_string_equal(REFUSAL("--symbols=A,,B"),
                         "--symbols: 'A,,B': want names with a comma between");

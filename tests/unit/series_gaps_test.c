@@ -68,6 +68,14 @@ static mw_put put_history(struct mw_series *series, int64_t index, double volume
     return put(series, closed(bar(at(index), 100, volume, 0), MW_SOURCE_BACKFILL));
 }
 
+static mw_put put_stored(struct mw_series *series, int64_t index, double volume, uint8_t flags)
+{
+    struct mw_candle candle = closed(bar(at(index), 100, volume, flags), MW_SOURCE_STORE);
+    if (flags & (MW_CANDLE_UNPROVEN | MW_CANDLE_FLAGGED))
+        candle.closed_by = MW_CLOSED_BY_SUCCESSOR;
+    return put(series, candle);
+}
+
 /* Expects these holes, given as pairs of minutes that end with -1. */
 static void expect_gaps(struct mw_series *series, const int64_t *pairs)
 {
@@ -140,6 +148,48 @@ static void the_venues_word_ends_doubt_and_no_other(void **state)
     expect_gaps(series, (int64_t[]){-1});
     assert_int_equal(row(series, 3).flags, MW_CANDLE_FLAGGED);
     assert_int_equal(row(series, 3).closed_by, MW_CLOSED_BY_CLOCK);
+    mw_series_free(series);
+}
+
+static void the_store_fills_what_is_missing_and_changes_nothing(void **state)
+{
+    (void)state;
+    struct mw_series *series = minutes(10);
+    put_closed(series, 10, 1);
+    put_forming(series, 11, 1, 0);
+    assert_int_equal(put_stored(series, 10, 2, 0), MW_PUT_LATE);
+    assert_int_equal(put_stored(series, 10, 1, 0), MW_PUT_SAME);
+    assert_int_equal(put_stored(series, 11, 2, 0), MW_PUT_LATE); /* not what forms, either */
+    assert_int_equal(row(series, 10).source, MW_SOURCE_LIVE);
+    assert_int_equal(row(series, 11).state, MW_CANDLE_FORMING);
+    put_history(series, 9, 1);
+    assert_int_equal(put_stored(series, 9, 2, 0), MW_PUT_LATE);
+    assert_int_equal(put_stored(series, 8, 2, 0), MW_PUT_INSERTED);
+    assert_int_equal(put_stored(series, 8, 3, 0), MW_PUT_LATE);
+    expect_gaps(series, (int64_t[]){-1});
+    assert_int_equal(mw_series_revision_count(series), 0);
+    assert_int_equal(mw_series_first_live_ms(series), at(10));
+    mw_series_free(series);
+}
+
+static void what_the_store_doubts_is_in_doubt_until_the_venue_speaks(void **state)
+{
+    (void)state;
+    struct mw_series *series = minutes(10);
+    put_stored(series, 1, 1, MW_CANDLE_FLAGGED); /* has been proven since: the store is sure */
+    put_stored(series, 2, 1, MW_CANDLE_UNPROVEN);
+    put_stored(series, 3, 1, MW_CANDLE_UNPROVEN);
+    put_stored(series, 4, 1, 0);
+    expect_gaps(series, (int64_t[]){2, 3, -1});
+    assert_int_equal(put_history(series, 2, 1), MW_PUT_SAME);
+    assert_int_equal(row(series, 2).source, MW_SOURCE_BACKFILL); /* whose word it is now */
+    assert_int_equal(row(series, 2).flags, 0);
+    mw_series_prove(series, at(1), at(4));
+    assert_int_equal(row(series, 3).source, MW_SOURCE_BACKFILL);
+    assert_int_equal(row(series, 1).source, MW_SOURCE_STORE); /* nobody had asked about it */
+    expect_gaps(series, (int64_t[]){-1});
+    assert_int_equal(put_closed(series, 4, 2), MW_PUT_REVISED);
+    assert_int_equal(row(series, 4).source, MW_SOURCE_LIVE);
     mw_series_free(series);
 }
 
@@ -360,6 +410,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_bar_out_of_step_leaves_a_hole_that_bars_fill),
         cmocka_unit_test(the_venues_word_ends_doubt_and_no_other),
+        cmocka_unit_test(the_store_fills_what_is_missing_and_changes_nothing),
+        cmocka_unit_test(what_the_store_doubts_is_in_doubt_until_the_venue_speaks),
         cmocka_unit_test(an_interruption_is_over_with_the_next_update_of_the_same_bar),
         cmocka_unit_test(updates_out_of_order_leave_doubt_unless_a_newer_one_comes),
         cmocka_unit_test(a_bar_stays_flagged),

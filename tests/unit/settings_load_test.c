@@ -58,15 +58,17 @@ static void paths_are_seen_from_the_folder_of_the_file(void **state)
     write_config(&folder, "#!lua\nlocal file = 'strategies/a.lua'\n"
                           "return { strategies = { file, '/b.lua' }, feeds = { { "
                           "protocol = 'p.lua', ca_file = 'ca.pem', endpoint = 'simulator', "
-                          "simulator = { replay = '../bars.csv' } } } }");
+                          "simulator = { replay = '../bars.csv' } } }, "
+                          "history = { store = 'data/kept.db' } }");
     struct mw_settings *settings = NULL;
     assert_int_equal(mw_settings_load_file(folder.file, &settings, NULL), MW_OK);
     assert_string_equal(settings->path, folder.file);
     assert_string_equal(settings->folder, folder.path);
     const char *const paths[] = {settings->strategies[0].file, settings->feeds[0].protocol,
                                  settings->feeds[0].ca_file,
-                                 settings->feeds[0].simulator.replay_file};
-    static const char *const ends[] = {"/strategies/a.lua", "/p.lua", "/ca.pem", "/../bars.csv"};
+                                 settings->feeds[0].simulator.replay_file, settings->history.store};
+    static const char *const ends[] = {"/strategies/a.lua", "/p.lua", "/ca.pem", "/../bars.csv",
+                                       "/data/kept.db"};
     for (size_t i = 0; i < MW_COUNT(paths); i++) {
         assert_memory_equal(paths[i], folder.path, strlen(folder.path));
         assert_string_equal(paths[i] + strlen(folder.path), ends[i]);

@@ -36,6 +36,8 @@ static void an_empty_table_gives_the_defaults(void **state)
     assert_int_equal(settings->cache_bars, MW_SERIES_CANDLES_DEFAULT);
     assert_int_equal(settings->worker_count, 0);
     assert_int_equal(settings->log_level, MW_LOG_INFO);
+    assert_null(settings->history.store);
+    assert_int_equal(settings->history.retention_count, 0);
     assert_non_null(settings->L);
     mw_settings_free(settings);
     mw_settings_free(NULL);
@@ -325,7 +327,7 @@ static void an_unknown_key_names_the_nearest(void **state)
          "config: feeds[1].symbol = \"BTCUSDT\": no such key, did you mean symbols?"},
         {"return { feed = {} }", "config: feed: no such key, did you mean feeds?"},
         {"return { reconect = 1 }", "config: reconect = 1: no such key, did you mean reconnect?"},
-        {"return { history = { store = 'x' } }", "config: history: no such key"},
+        {"return { backtest = { from = 1 } }", "config: backtest: no such key"},
         {"return { on_signal = print }", "config: on_signal: no such key"},
         {"return { cache = { bar = 1 } }",
          "config: cache.bar = 1: no such key, did you mean bars?"},

@@ -1,0 +1,204 @@
+/* history_series.c - options, lists of series, and the choice of one. */
+#include "cli/history_series.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/decimal.h"
+
+mw_status mw_option_read_timeframe(const char *text, void *target, struct mw_error *err)
+{
+    return mw_timeframe_parse(text, target, err);
+}
+
+mw_status mw_option_read_csv_time(const char *text, void *target, struct mw_error *err)
+{
+    return mw_csv_time_parse(text, target, err);
+}
+
+mw_status mw_option_read_delimiter(const char *text, void *target, struct mw_error *err)
+{
+    bool is_tab = strcmp(text, "tab") == 0 || strcmp(text, "\\t") == 0;
+    if (!is_tab && (strlen(text) != 1 || strchr(",;|\t", text[0]) == NULL))
+        return mw_fail(err, MW_EINVAL, "'%.20s': want ',', ';', '|' or tab", text);
+    *(char *)target = is_tab ? '\t' : text[0];
+    return MW_OK;
+}
+
+mw_status mw_option_read_time(const char *text, void *target, struct mw_error *err)
+{
+    if (mw_integer_parse(text, strlen(text), target))
+        return MW_OK;
+    return mw_time_parse(text, target, err);
+}
+
+static bool add_series(void *user, const struct mw_store_series *series)
+{
+    struct mw_series_list *list = user;
+    if ((list->count & (list->count + 1)) == 0) /* 1, 3, 7, ... are full */
+        list->items = mw_realloc_array(list->items, list->count * 2 + 1, sizeof(*list->items));
+    list->items[list->count++] = *series;
+    return true;
+}
+
+mw_status mw_series_list_read(struct mw_store *store, struct mw_series_list *list,
+                              struct mw_error *err)
+{
+    struct mw_series_list read = {0};
+    mw_status status = mw_store_each(store, add_series, &read, err);
+    if (status != MW_OK) {
+        mw_series_list_deinit(&read);
+        return status;
+    }
+    *list = read;
+    return MW_OK;
+}
+
+void mw_series_list_deinit(struct mw_series_list *list)
+{
+    mw_free(list->items);
+    *list = (struct mw_series_list){0};
+}
+
+static mw_status read_name(const char *option, const char *text, char *name, size_t bytes_max,
+                           struct mw_error *err)
+{
+    size_t length = strlen(text);
+    if (length == 0 || length > bytes_max)
+        return mw_fail(err, MW_EINVAL, "--%s: '%.40s': want 1 to %zu bytes", option, text,
+                       bytes_max);
+    for (size_t i = 0; i < length; i++)
+        if ((unsigned char)text[i] <= ' ' || text[i] == '\x7f')
+            return mw_fail(err, MW_EINVAL, "--%s: a name has no blanks or control characters",
+                           option);
+    memcpy(name, text, length + 1);
+    return MW_OK;
+}
+
+mw_status mw_series_choice_read(const char *symbol, struct mw_timeframe timeframe,
+                                struct mw_series_key *key, struct mw_error *err)
+{
+    if (symbol == NULL)
+        return mw_fail(err, MW_EINVAL, "want --symbol SYMBOL");
+    if (timeframe.count == 0)
+        return mw_fail(err, MW_EINVAL, "want --timeframe LENGTH, like 1m");
+    key->timeframe = timeframe;
+    return read_name("symbol", symbol, key->symbol, MW_SYMBOL_BYTES_MAX, err);
+}
+
+/* Adds "a, b, c" of the feeds in `list`, which is in their order. */
+static void add_feeds(struct mw_str *text, const struct mw_series_list *list)
+{
+    const char *last = NULL;
+    for (uint32_t i = 0; i < list->count; i++) {
+        const char *feed = list->items[i].key.feed;
+        if (last == NULL || strcmp(last, feed) != 0)
+            mw_str_addf(text, "%s%s", last == NULL ? "" : ", ", feed);
+        last = feed;
+    }
+}
+
+static bool matches(const struct mw_series_key *candidate, const char *feed, bool must_exist,
+                    const struct mw_series_key *key)
+{
+    if (feed != NULL && strcmp(candidate->feed, feed) != 0)
+        return false;
+    return !must_exist || (strcmp(candidate->symbol, key->symbol) == 0 &&
+                           mw_timeframe_equal(candidate->timeframe, key->timeframe));
+}
+
+/* Nothing in `list` matches, or more than one feed does. */
+static mw_status fail_choice(const struct mw_series_list *list, const char *found, bool must_exist,
+                             const struct mw_series_key *key, struct mw_error *err)
+{
+    struct mw_str feeds = MW_STR_INIT(200);
+    char timeframe[MW_TIMEFRAME_BYTES_MAX];
+    add_feeds(&feeds, list);
+    const char *names = feeds.data != NULL ? feeds.data : "none";
+    mw_status status;
+    mw_timeframe_format(key->timeframe, timeframe);
+    if (found == NULL && must_exist)
+        status =
+            mw_fail(err, MW_EINVAL, "there is no series %s %s%s%s\ntry 'moonwick history list'",
+                    key->symbol, timeframe, key->feed[0] != '\0' ? " of feed " : "", key->feed);
+    else if (found == NULL)
+        status = mw_fail(err, MW_EINVAL, "want --feed NAME: the feed's name in the configuration");
+    else
+        status = mw_fail(err, MW_EINVAL, "want --feed NAME: the store has several (%s)", names);
+    mw_str_deinit(&feeds);
+    return status;
+}
+
+mw_status mw_series_choice_find(struct mw_store *store, const char *feed, bool must_exist,
+                                struct mw_series_key *key, struct mw_error *err)
+{
+    key->feed[0] = '\0';
+    if (feed != NULL) {
+        mw_status status = read_name("feed", feed, key->feed, MW_FEED_NAME_BYTES_MAX, err);
+        if (status != MW_OK || !must_exist)
+            return status;
+    }
+    struct mw_series_list list = {0};
+    mw_status status = store != NULL ? mw_series_list_read(store, &list, err) : MW_OK;
+    if (status != MW_OK)
+        return status;
+    const char *found = NULL;
+    bool is_one = true;
+    for (uint32_t i = 0; i < list.count; i++) {
+        const struct mw_series_key *candidate = &list.items[i].key;
+        if (!matches(candidate, feed, must_exist, key))
+            continue;
+        is_one = is_one && (found == NULL || strcmp(found, candidate->feed) == 0);
+        found = candidate->feed;
+    }
+    if (found == NULL || !is_one)
+        status = fail_choice(&list, found, must_exist, key, err);
+    else
+        memcpy(key->feed, found, strlen(found) + 1);
+    mw_series_list_deinit(&list);
+    return status;
+}
+
+char *mw_series_text(const struct mw_series_key *key, char *text)
+{
+    char timeframe[MW_TIMEFRAME_BYTES_MAX];
+    snprintf(text, MW_SERIES_TEXT_BYTES, "%s %s %s", key->feed, key->symbol,
+             mw_timeframe_format(key->timeframe, timeframe));
+    for (char *at = text; *at != '\0'; at++)
+        if ((unsigned char)*at < ' ' || *at == '\x7f')
+            *at = '?';
+    return text;
+}
+
+static void add_string(struct mw_str *out, const char *name, const char *text)
+{
+    mw_str_addf(out, ",\"%s\":\"", name);
+    for (; *text != '\0'; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (c < 0x20 || c == 0x7f || c == '"' || c == '\\')
+            mw_str_addf(out, "\\u%04x", c);
+        else
+            mw_str_add(out, text, 1);
+    }
+    mw_str_adds(out, "\"");
+}
+
+void mw_series_add_json(struct mw_str *out, const struct mw_series_key *key)
+{
+    char timeframe[MW_TIMEFRAME_BYTES_MAX];
+    add_string(out, "feed", key->feed);
+    add_string(out, "symbol", key->symbol);
+    add_string(out, "timeframe", mw_timeframe_format(key->timeframe, timeframe));
+}
+
+int mw_seconds_digits(double seconds)
+{
+    return seconds < 1 ? 3 : 1;
+}
+
+const char *mw_plural(uint64_t count)
+{
+    return count == 1 ? "" : "s";
+}

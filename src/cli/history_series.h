@@ -1,0 +1,62 @@
+/* history_series.h - what the sub-commands of `moonwick history` share: stores, series, readers.
+ *
+ * The feed of a series is its name in the configuration; who asks get_price finds it by that. It
+ * need not be told where the store leaves one choice.
+ *
+ * Threads: main thread only.
+ */
+#ifndef MW_CLI_HISTORY_SERIES_H
+#define MW_CLI_HISTORY_SERIES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "base/str.h"
+#include "cli/options.h"
+#include "history/csv.h"
+#include "history/store.h"
+
+#define MW_HISTORY_STORE_DEFAULT "moonwick.db"
+
+/* Readers of options: struct mw_timeframe, mw_csv_time, a char, and int64_t from milliseconds or
+ * ISO 8601. */
+mw_status mw_option_read_timeframe(const char *text, void *target, struct mw_error *err);
+mw_status mw_option_read_csv_time(const char *text, void *target, struct mw_error *err);
+mw_status mw_option_read_delimiter(const char *text, void *target, struct mw_error *err);
+mw_status mw_option_read_time(const char *text, void *target, struct mw_error *err);
+
+/* All series of a store. */
+struct mw_series_list {
+    struct mw_store_series *items; /* owns */
+    uint32_t count;
+};
+
+MW_MUST_USE mw_status mw_series_list_read(struct mw_store *store, struct mw_series_list *list,
+                                          struct mw_error *err);
+void mw_series_list_deinit(struct mw_series_list *list);
+
+/* Fills a key but for the feed. Errors: MW_EINVAL for what was not given or is too long. */
+MW_MUST_USE mw_status mw_series_choice_read(const char *symbol, struct mw_timeframe timeframe,
+                                            struct mw_series_key *key, struct mw_error *err);
+/* Fills the feed of `key`: `feed`, or for NULL the only one that the store has; with `must_exist`
+ * the only one that has such a series, which must be there. Errors: MW_EINVAL saying what there is,
+ * those of reading. */
+MW_MUST_USE mw_status mw_series_choice_find(struct mw_store *store, const char *feed,
+                                            bool must_exist, struct mw_series_key *key,
+                                            struct mw_error *err);
+
+/* "demo BTCUSDT 1m", with '?' for what a terminal would obey. Returns `text`. */
+enum { MW_SERIES_TEXT_BYTES = MW_FEED_NAME_BYTES_MAX + MW_SYMBOL_BYTES_MAX + 20 };
+char *mw_series_text(const struct mw_series_key *key, char *text);
+
+/* Adds ',"feed":...,"symbol":...,"timeframe":...', as replays do. */
+void mw_series_add_json(struct mw_str *out, const struct mw_series_key *key);
+
+/* Digits after the point for a span of time: "1.9 s", "0.004 s". */
+int mw_seconds_digits(double seconds);
+
+/* "" for 1, else "s". */
+const char *mw_plural(uint64_t count);
+
+#endif
