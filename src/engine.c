@@ -32,6 +32,8 @@ mw_status mw_engine_open(struct mw_settings *settings, const struct mw_bindings 
     mw_log_set_level(settings->log_level);
 
     mw_status status = mw_engine_open_store(engine, err);
+    if (engine->store != NULL)
+        mw_prices_set_store(engine->prices, engine->store);
     for (uint32_t i = 0; i < settings->feed_count && status == MW_OK; i++)
         status = mw_engine_open_feed(engine, i, err);
     if (status != MW_OK)

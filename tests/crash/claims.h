@@ -1,8 +1,8 @@
 /* claims.h - what victims have told to be stored, bucket by bucket, and whether a store keeps it.
  *
- * The simulator has a bar for every bucket. So within what is told of a series each bucket has a
- * row or lies in a hole, and a row that is in no hole has the simulator's prices, to the last
- * digit. The same goes for a store that a kill has left, and it has every row that was told.
+ * The simulator has a bar for every bucket. So within what a store knows of a series each bucket
+ * has a row or lies in a hole, and a row that is in no hole has the simulator's prices, to the last
+ * digit. What was told to be known, and in no hole, is there with its row.
  *
  * Threads: the owner's.
  */

@@ -2,6 +2,7 @@
  *
  *     crash_run                          50 rounds on one store, with a seed from the clock
  *     crash_run --rounds 500 --seed 7    more, with the kills of this seed
+ *     crash_run --protocol binance       the other venue, which is slower to give its history
  *     crash_run --mutation torn          with a writer that is wrong, which has to be seen
  *     crash_run --keep                   leaves its folder behind
  *
@@ -23,8 +24,6 @@ enum {
     ROUNDS = 50,
     KILL_MS = 1000,  /* a kill comes within this time */
     STARTUP_MS = 60, /* some within this one */
-    SPEED = 6000,    /* 100 bars of a minute a second and symbol */
-    BARS = 1000,     /* of a ring: ten seconds */
     PATIENCE_MS = 15000,
     DAYS_BACK = 300, /* so that simulated time never comes up to the wall clock */
     LOG_LINES = 30,
@@ -32,10 +31,21 @@ enum {
     ROUNDS_MAX = 100000,
 };
 
+/* A venue at its pace. */
+struct pace {
+    const char *protocol;
+    uint32_t speed; /* simulated seconds a second */
+    uint32_t bars;  /* of a ring; a ring of minutes holds six seconds, or ten */
+};
+
+/* As many bars as a venue's history gives back in time, at the rate that it allows. */
+static const struct pace paces[] = {{"wealthdata", 30000, 3000}, {"binance", 6000, 1000}};
+
 struct run {
-    const char *program, *protocol;
+    const char *program;
+    struct pace pace;
     uint64_t seed;
-    uint32_t rounds, speed;
+    uint32_t rounds;
     mutation mutation;
     bool keep;
     struct stage stage;
@@ -63,8 +73,8 @@ static void write_config(struct run *run, const char *url)
             "  reconnect = { attempts = math.huge, base = 0.02, cap = 0.2, settle = 0.1 },\n"
             "  feeds = { { name = '%s', protocol = '%s', endpoint = '%s',\n"
             "    rest = 'http://%s', gap_wait = '500ms',\n    symbols = {",
-            run->stage.bars, stage_path(&run->stage, "store.db", path), CLAIMS_FEED, run->protocol,
-            url, host);
+            run->stage.bars, stage_path(&run->stage, "store.db", path), CLAIMS_FEED,
+            run->pace.protocol, url, host);
     for (size_t i = 0; i < TRUTH_SYMBOLS_MAX; i++)
         fprintf(file, " '%s',", truth_symbols[i]);
     fprintf(file, " },\n    timeframes = {");
@@ -179,13 +189,14 @@ static int run_rounds(struct run *run)
     struct truth truth;
     struct venue venue = {.pid = 0};
     struct mw_error err;
-    run->protocol = run->seed % 2 == 0 ? "wealthdata" : "binance";
     run->random.state = mw_random_mix(run->seed);
     run->whole_ms = mw_alloc((run->rounds + 1) * sizeof(*run->whole_ms));
     snprintf(stage->folder, sizeof(stage->folder), "/tmp/moonwick_crash_XXXXXX");
     MW_CHECK(mkdtemp(stage->folder) != NULL);
     stage->seed = run->seed;
     stage->mutation = run->mutation;
+    stage->program = run->program;
+    stage->bars = run->pace.bars;
     truth_init(&truth, run->seed);
     stage->claims =
         claims_new(&truth, timeframes, MW_COUNT(timeframes),
@@ -196,11 +207,11 @@ static int run_rounds(struct run *run)
         snprintf(symbols + strlen(symbols), sizeof(symbols) - strlen(symbols), "%s%s",
                  i > 0 ? "," : "", truth_symbols[i]);
     const struct venue_options options = {.program = run->program,
-                                          .protocol = run->protocol,
+                                          .protocol = run->pace.protocol,
                                           .symbols = symbols,
                                           .timeframes = timeframe_list,
                                           .seed = run->seed,
-                                          .speed = run->speed,
+                                          .speed = run->pace.speed,
                                           .start_ms = start_ms};
     if (venue_start(&venue, &options, &err) == MW_OK) {
         write_config(run, venue.url);
@@ -227,7 +238,8 @@ static int run_rounds(struct run *run)
 static int fail_usage(const char *program)
 {
     fprintf(stderr,
-            "usage: %s [--rounds N] [--seed N] [--speed N] [--bars N] [--patience MS]\n"
+            "usage: %s [--rounds N] [--seed N] [--protocol NAME] [--speed N] [--bars N] "
+            "[--patience MS]\n"
             "    [--mutation KIND] [--program MOONWICK] [--keep]\nmutations are:",
             program);
     for (int kind = 0; kind < MUTATION_COUNT; kind++)
@@ -236,13 +248,22 @@ static int fail_usage(const char *program)
     return 2;
 }
 
+/* Empty for a venue that is not there. */
+static struct pace find_pace(const char *protocol)
+{
+    for (size_t i = 0; i < MW_COUNT(paces); i++)
+        if (strcmp(paces[i].protocol, protocol) == 0)
+            return paces[i];
+    return (struct pace){.protocol = NULL};
+}
+
 int main(int argc, char **argv)
 {
     struct run run = {.program = MW_CRASH_PROGRAM,
                       .seed = (uint64_t)mw_clock_wall_ms(),
                       .rounds = ROUNDS,
-                      .speed = SPEED,
-                      .stage = {.bars = BARS, .patience_ms = PATIENCE_MS}};
+                      .pace = paces[0],
+                      .stage = {.patience_ms = PATIENCE_MS}};
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--keep") == 0) {
             run.keep = true;
@@ -256,11 +277,13 @@ int main(int argc, char **argv)
         else if (strcmp(name, "--seed") == 0)
             run.seed = strtoull(value, NULL, 10);
         else if (strcmp(name, "--speed") == 0)
-            run.speed = (uint32_t)strtoul(value, NULL, 10);
+            run.pace.speed = (uint32_t)strtoul(value, NULL, 10);
         else if (strcmp(name, "--bars") == 0)
-            run.stage.bars = (uint32_t)strtoul(value, NULL, 10);
+            run.pace.bars = (uint32_t)strtoul(value, NULL, 10);
         else if (strcmp(name, "--patience") == 0)
             run.stage.patience_ms = strtol(value, NULL, 10);
+        else if (strcmp(name, "--protocol") == 0)
+            run.pace = find_pace(value);
         else if (strcmp(name, "--mutation") == 0)
             run.mutation = mutation_find(value);
         else if (strcmp(name, "--program") == 0)
@@ -268,8 +291,8 @@ int main(int argc, char **argv)
         else
             return fail_usage(argv[0]);
     }
-    if (run.rounds < 1 || run.rounds > ROUNDS_MAX || run.speed < 1 || run.stage.bars < 2 ||
-        run.mutation == MUTATION_COUNT)
+    if (run.rounds < 1 || run.rounds > ROUNDS_MAX || run.pace.protocol == NULL ||
+        run.pace.speed < 1 || run.pace.bars < 2 || run.mutation == MUTATION_COUNT)
         return fail_usage(argv[0]);
     return run_rounds(&run);
 }

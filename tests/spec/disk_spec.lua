@@ -24,9 +24,10 @@ describe("a store", function()
 
   before_each(function()
     path = spec.tmpdir() .. "/store.db"
+    local _, url = live.simulate { "--symbols", table.concat(SYMBOLS, ","), "--speed", "600x" }
     engine = live.open {
       history = { store = path }, cache = { bars = 1000 },
-      feeds = { live.feed { simulator = { speed = "600x" }, symbols = SYMBOLS, backfill = false } },
+      feeds = { live.feed { endpoint = url, symbols = SYMBOLS, backfill = false } },
     }
     told = {}
     engine:on("bar", function(bar)
@@ -135,19 +136,22 @@ describe("a store", function()
   end)
 
   it("says in the log of the program that it fails, and that it works again", function()
-    local store, config = spec.tmpdir() .. "/store.db", spec.file("config.lua", [[
+    local config = spec.file("config.lua", [[
       return {
-        history = { store = os.getenv "STORE" },
-        feeds = { { name = "demo", protocol = "wealthdata", endpoint = "simulator",
+        history = { store = "store.db" },
+        feeds = { { name = "demo", protocol = "wealthdata", endpoint = "simulator", store = true,
                     simulator = { speed = "600x" }, symbols = { "BTCUSDT" },
                     timeframes = { "1m" }, backfill = false } },
       }]])
-    -- Blocks of 512 bytes: room for the schema and some seconds.
-    local child = spec.process({ "sh", "-c", "ulimit -f 400; trap '' XFSZ; exec \"$@\"", "sh",
-      spec.program, "run", config }, { "STORE=" .. store })
-    child:expect(" store ", 20)
+    -- Blocks of 512 bytes: room for the schema and a moment.
+    local child = spec.process { "sh", "-c", "ulimit -S -f 400; trap '' XFSZ; exec \"$@\"", "sh",
+      spec.program, "run", "--log-level", "info", config }
+    child:expect(" store  .*store.db", 20)
     for _ = 1, 20 do child:expect(" bar ", 5) end
+    assert.matches("store: .*it is tried again", child:errors())
+    live.run { "prlimit", "--pid", tostring(child:pid()), "--fsize=unlimited:" }
+    child:expect(" store  .*works again", 20)
+    assert.matches("store: works again", child:errors(), 1, true)
     assert.equal(0, child:stop())
-    assert.matches("store", child:errors(), 1, true)
   end)
 end)

@@ -74,9 +74,9 @@ describe("a warm start", function()
     local before = fill(url, "1h", COUNT + 1)
     server:stop()
 
+    local called = spec.now()
     local engine <close> = live.open { history = { store = path }, cache = { bars = COUNT + 1 },
                                        feeds = { feed(url, { "1h" }) } }
-    local called = spec.now()
     assert(engine:start())
     local started = spec.now()
     local bars = engine:get_price("BTCUSDT", options)
@@ -90,9 +90,7 @@ describe("a warm start", function()
     assert.is_true((answered - started) * 1000 <= FAST_MS * SLACK,
       ("get_price took %.1f ms"):format((answered - started) * 1000))
     assert.is_true((answered - called) * 1000 <= FAST_MS * SLACK,
-      ("start and get_price took %.1f ms"):format((answered - called) * 1000))
-    print(("\nwarm start of %d bars: start %.1f ms, get_price %.1f ms"):format(COUNT,
-      (started - called) * 1000, (answered - started) * 1000))
+      ("open, start and get_price took %.1f ms"):format((answered - called) * 1000))
   end)
 
   it("gets from the venue what it missed, and goes on live", function()
@@ -126,7 +124,8 @@ describe("a warm start", function()
     local COUNT, HOURS = 400, 5
     local options = { count = COUNT, frequency = "1m" }
     local now = wall_ms()
-    local server, url = simulate { "--timeframes", "1m", "--start", now - HOURS * HOUR_MS }
+    local server, url = simulate { "--timeframes", "1m", "--start",
+      ("%d"):format(now - HOURS * HOUR_MS) }
     local before = fill(url, "1m", COUNT + 1)
     server:stop()
 
@@ -136,7 +135,7 @@ describe("a warm start", function()
     assert.same({ store = COUNT }, sources(bars)) -- old bars, and it says so
     assert.equal(before[-1].time, bars[-1].time)
 
-    simulate({ "--timeframes", "1m", "--start", now }, url:match(":(%d+)/"))
+    simulate({ "--timeframes", "1m", "--start", ("%d"):format(now) }, url:match(":(%d+)/"))
     assert.truthy(live.wait(engine, function()
       bars = engine:get_price("BTCUSDT", options)
       -- Nothing is complete before it reaches up to now.
