@@ -24,7 +24,7 @@ enum {
     ROUNDS = 50,
     KILL_MS = 1000,  /* a kill comes within this time */
     STARTUP_MS = 60, /* some within this one */
-    PATIENCE_MS = 15000,
+    PATIENCE_MS = 30000,
     DAYS_BACK = 300, /* so that simulated time never comes up to the wall clock */
     LOG_LINES = 30,
     LINE_BYTES = 1024,
@@ -35,11 +35,11 @@ enum {
 struct pace {
     const char *protocol;
     uint32_t speed; /* simulated seconds a second */
-    uint32_t bars;  /* of a ring; a ring of minutes holds six seconds, or ten */
+    uint32_t bars;  /* of a ring; a ring of minutes holds ten seconds */
 };
 
 /* As many bars as a venue's history gives back in time, at the rate that it allows. */
-static const struct pace paces[] = {{"wealthdata", 30000, 3000}, {"binance", 6000, 1000}};
+static const struct pace paces[] = {{"wealthdata", 12000, 2000}, {"binance", 6000, 1000}};
 
 struct run {
     const char *program;
@@ -238,9 +238,8 @@ static int run_rounds(struct run *run)
 static int fail_usage(const char *program)
 {
     fprintf(stderr,
-            "usage: %s [--rounds N] [--seed N] [--protocol NAME] [--speed N] [--bars N] "
-            "[--patience MS]\n"
-            "    [--mutation KIND] [--program MOONWICK] [--keep]\nmutations are:",
+            "usage: %s [--rounds N] [--seed N] [--protocol NAME] [--speed N] [--bars N]\n"
+            "    [--patience MS] [--mutation KIND] [--program MOONWICK] [--keep]\nmutations are:",
             program);
     for (int kind = 0; kind < MUTATION_COUNT; kind++)
         fprintf(stderr, " %s", mutation_text((mutation)kind));

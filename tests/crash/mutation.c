@@ -6,7 +6,7 @@
 
 #include "base/check.h"
 
-enum { PAUSE_MS = 20, FORGED_EVERY = 100 };
+enum { PAUSE_MS = 100, FORGED_EVERY = 100 };
 
 /* Calls from other files to mw_writer_new go to the wrap, and those to the real go to it. */
 struct mw_writer *
