@@ -27,6 +27,9 @@ return {
     -- },
   },
 
+  -- Keep bars from one start to the next. Not those of the demo above, whose past begins anew.
+  -- history = { store = "moonwick.db", retention = { ["1s"] = "7d", ["1m"] = "2y" } },
+
   strategies = {
     { file = "strategies/sma_cross.lua", params = { fast = 3, slow = 9 } },
   },

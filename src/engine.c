@@ -32,8 +32,8 @@ mw_status mw_engine_open(struct mw_settings *settings, const struct mw_bindings 
     mw_log_set_level(settings->log_level);
 
     mw_status status = mw_engine_open_store(engine, err);
-    if (engine->store != NULL)
-        mw_prices_set_store(engine->prices, engine->store);
+    if (status == MW_OK)
+        status = mw_engine_read_files(engine, err);
     for (uint32_t i = 0; i < settings->feed_count && status == MW_OK; i++)
         status = mw_engine_open_feed(engine, i, err);
     if (status != MW_OK)
@@ -51,12 +51,12 @@ void mw_engine_free(struct mw_engine *engine)
     for (uint32_t i = 0; i < engine->settings->feed_count; i++)
         mw_feed_free(engine->feeds[i]);
     mw_backfill_free(engine->backfill);
+    mw_prices_free(engine->prices);
     mw_engine_close_store(engine);
     mw_bar_reader_free(engine->reader);
     mw_event_queue_deinit(&engine->events);
     mw_wake_deinit(&engine->wake);
     pthread_mutex_destroy(&engine->lock);
-    mw_prices_free(engine->prices);
     mw_cache_free(engine->cache);
     mw_settings_free(engine->settings);
     mw_free(engine->feeds);

@@ -1,10 +1,12 @@
-/* engine_history.c - the store of an engine: opening it, filling rings from it, writing to it. */
+/* engine_history.c - an engine's store (opening it, filling rings from it) and files of candles. */
 #include "engine_parts.h"
 
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/clock.h"
+#include "history/csv.h"
 #include "history/restore.h"
 
 static void on_store(void *user, const struct mw_error *err)
@@ -27,6 +29,7 @@ mw_status mw_engine_open_store(struct mw_engine *engine, struct mw_error *err)
     mw_status status = mw_store_open(&options, &engine->store, err);
     if (status != MW_OK)
         return mw_fail_within(err, status, "history.store");
+    mw_prices_set_store(engine->prices, engine->store);
     engine->writer =
         mw_writer_new(&(struct mw_writer_options){.store = engine->store,
                                                   .retentions = history->retentions,
@@ -42,6 +45,26 @@ void mw_engine_close_store(struct mw_engine *engine)
     engine->writer = NULL;
     mw_store_close(engine->store);
     engine->store = NULL;
+}
+
+mw_status mw_engine_read_files(struct mw_engine *engine, struct mw_error *err)
+{
+    const struct mw_history_settings *history = &engine->settings->history;
+    for (uint32_t i = 0; i < history->file_count; i++) {
+        const struct mw_candle_file *file = &history->files[i];
+        struct mw_candle *rows = NULL;
+        size_t count = 0;
+        mw_status status = mw_csv_read_file(file->path, MW_CONTEXT_ROWS_MAX, &rows, &count, err);
+        if (status == MW_OK) {
+            status = mw_prices_add_context(engine->prices, &file->key, rows, (uint32_t)count,
+                                           file->whole, err);
+            if (status != MW_OK)
+                mw_fail_within(err, status, "%s", file->path);
+        }
+        if (status != MW_OK)
+            return mw_fail_within(err, status, "history.files[%u]", i + 1);
+    }
+    return MW_OK;
 }
 
 static const struct mw_feed_settings *settings_of(const struct mw_engine *engine, const char *feed)

@@ -2,7 +2,7 @@
  *
  *     engine.c          making it, and what its owner polls and looks at
  *     engine_feed.c     feeds, their histories and their series
- *     engine_history.c  the store
+ *     engine_history.c  the store, and candles that files have
  *     engine_start.c    strategies, workers and simulators; starting and stopping everything
  *
  * Threads: as the fields and functions say.
@@ -75,6 +75,9 @@ MW_MUST_USE mw_status mw_engine_add_series(struct mw_engine *engine, const char 
 
 /* Opens the store of the settings, if they name one, before feeds are made; closes it. */
 MW_MUST_USE mw_status mw_engine_open_store(struct mw_engine *engine, struct mw_error *err);
+/* Hands the candles of files that the settings name to `prices`. Errors: those of mw_csv_read_file
+ * and mw_prices_add_context. */
+MW_MUST_USE mw_status mw_engine_read_files(struct mw_engine *engine, struct mw_error *err);
 void mw_engine_close_store(struct mw_engine *engine);
 /* Fills the ring of a series that has just been subscribed from the store, and keeps it there from
  * now on, if its feed is kept. Does nothing when that was done before. To be called before its

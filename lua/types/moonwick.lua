@@ -135,6 +135,7 @@ local _error = {}
 ---| "state"
 ---| "refused"
 ---| "history"
+---| "store"
 ---| "signal"
 ---| "error"
 ---| "lagged"
@@ -146,9 +147,9 @@ local _error = {}
 ---@class moonwick.event
 ---@field kind moonwick.event_kind
 ---@field time integer wall clock, ms since 1970 UTC
----@field feed string? all but signal and error
+---@field feed string? all but store, signal and error
 ---@field state moonwick.feed_state? state, refused
----@field error moonwick.error? refused, error; state and history where there is a reason
+---@field error moonwick.error? refused, error; state, history and store where there is a reason
 ---@field strategy string? signal, error, and what a strategy is told of a series
 ---@field symbol string? lagged, gap, backfilled, revised
 ---@field frequency string? lagged, gap, backfilled, revised
@@ -173,12 +174,13 @@ local _event = {}
 ---@field count? integer 1..1048576: the newest bars; not together with start
 ---@field start? integer|string first open time: ms, or ISO 8601 in UTC
 ---@field finish? integer|string last open time, inclusive; default: now
----@field frequency? string a subscribed bar length; default "1m"
+---@field frequency? string a bar length, also one that finer bars make; default "1m"
 ---@field forming? boolean whether the bar that forms is wanted too; default false
 ---@field fields? string[] the columns wanted; default all
 local _price_options = {}
 
----Asks the cache. Never blocks; what is missing shows in `complete` and `reason`.
+---Asks the cache, then the store, then files of candles. Never blocks on a venue; what is missing
+---shows in `complete` and `reason`.
 ---@param symbol string "BTCUSDT", or "feed:BTCUSDT" where several feeds have it
 ---@param options? moonwick.price_options
 ---@return moonwick.frame
@@ -191,6 +193,13 @@ function get_price(symbol, options) end
 ---@field params table the script's parameters with the configured ones over them
 ---@field state table the strategy's own; empty at the start
 local context = {}
+
+---The newest `count` bars, as get_price with these two options.
+---@param symbol string
+---@param count integer 1..1048576
+---@param frequency? string default "1m"
+---@return moonwick.frame
+function context:history(symbol, count, frequency) end
 
 ---Says something to whoever listens: an event "signal". A table of named texts, numbers and
 ---booleans, or one text; at most 4096 bytes as JSON.
@@ -303,6 +312,7 @@ local _gap = {}
 
 ---@class moonwick.status
 ---@field running boolean
+---@field store moonwick.store_status? nil where nothing is kept
 ---@field feeds table<string, moonwick.feed_status> by name
 ---@field series moonwick.series_status[] in the order in which they were added
 ---@field strategies table<string, moonwick.strategy_status> by name
@@ -338,6 +348,19 @@ local _feed_status = {}
 ---@field waiting integer series with something to ask for
 ---@field error moonwick.error? the last failure, until a request succeeds again
 local _history_status = {}
+
+---What is kept on disk.
+---@class moonwick.store_status
+---@field path string
+---@field bytes integer of the file and its log
+---@field rows integer bars written; one that was revised counts again
+---@field writes integer transactions
+---@field failures integer writes that failed, and are tried again
+---@field lost integer live bars that were dropped from the cache before they could be written
+---@field erased integer bars that were too old
+---@field waiting integer series with something to write
+---@field error moonwick.error? the last failure, until a write succeeds again
+local _store_status = {}
 
 ---@class moonwick.series_status
 ---@field feed string

@@ -15,6 +15,7 @@
 #include "bind/bind.h"
 #include "bind/bind_frame.h"
 #include "history/prices.h"
+#include "market/derive.h"
 
 /* What was asked for. */
 struct query {
@@ -170,6 +171,23 @@ static struct mw_series *find_series(lua_State *L, struct mw_engine *engine, con
     return series;
 }
 
+/* The same for one that can be made of a series of the cache: from now on it is. */
+static struct mw_series *derive_series(lua_State *L, struct mw_engine *engine, const char *symbol,
+                                       struct mw_timeframe timeframe)
+{
+    struct mw_series *source = NULL, *series = NULL;
+    struct mw_cache *cache = mw_engine_cache(engine);
+    char feed[MW_FEED_NAME_BYTES_MAX + 1];
+    uint32_t found = mw_derive_find_source(cache, NULL, symbol, timeframe, &source);
+    const char *name = found == 0 ? split_symbol(symbol, feed) : NULL;
+    if (name != NULL)
+        found = mw_derive_find_source(cache, feed, name, timeframe, &source);
+    if (found > 1)
+        refuse_several(L, symbol, mw_series_key(source)->feed);
+    return found == 1 && mw_derive(cache, source, timeframe, &series, NULL) == MW_OK ? series
+                                                                                     : NULL;
+}
+
 /* The same for what only the store and the contexts have. */
 static bool find_past(lua_State *L, struct mw_prices *prices, const char *symbol,
                       struct mw_timeframe timeframe, struct mw_series_key *key)
@@ -194,6 +212,8 @@ static struct mw_series *resolve_series(lua_State *L, struct mw_engine *engine, 
     if (mw_timeframe_parse(lua_tostring(L, -1), timeframe, &err) != MW_OK)
         luaL_error(L, "get_price: frequency: %s", err.message);
     struct mw_series *series = find_series(L, engine, lua_tostring(L, symbol), *timeframe);
+    if (series == NULL)
+        series = derive_series(L, engine, lua_tostring(L, symbol), *timeframe);
     if (series == NULL)
         return NULL;
     lua_pushvalue(L, symbol);

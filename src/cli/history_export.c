@@ -109,7 +109,7 @@ static mw_status look(struct job *job, uint32_t count, bool *done, struct mw_err
 
 static mw_status write_batch(struct job *job, uint32_t count, bool *done, struct mw_error *err)
 {
-    (void)done;
+    *done = false;
     for (uint32_t i = 0; i < count; i++)
         MW_CHECK(mw_csv_add_row(&job->text, &job->format, &job->rows[i]));
     mw_status status = mw_text_writer_write(job->writer, job->text.data, job->text.length, err);

@@ -366,8 +366,8 @@ static mw_status choose(struct import *import, struct mw_error *err)
     const struct mw_store_options store = {
         .path = options->store, .read_only = true, .must_exist = true};
     struct mw_store *look = NULL;
-    if (options->feed == NULL)
-        status = mw_store_open(&store, &look, NULL);
+    if (options->feed == NULL && mw_store_open(&store, &look, NULL) != MW_OK)
+        look = NULL; /* there is none yet, and no feed in it */
     status = mw_series_choice_find(look, options->feed, false, &import->key, err);
     mw_store_close(look);
     return status;

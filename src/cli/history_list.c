@@ -83,6 +83,14 @@ static void print_text(const struct mw_store_series *series, const struct mw_sto
     printf("\n");
 }
 
+static void print_total(struct mw_store *store, uint64_t series, uint64_t rows)
+{
+    double bytes = (double)mw_store_bytes(store);
+    bool is_large = bytes >= 1 << 20;
+    printf("%" PRIu64 " series, %" PRIu64 " row%s, %.1f %s on disk\n", series, rows,
+           mw_plural(rows), bytes / (is_large ? 1 << 20 : 1 << 10), is_large ? "MiB" : "KiB");
+}
+
 static mw_status print_list(const struct list_options *options, struct mw_store *store,
                             const struct mw_series_list *list, struct mw_error *err)
 {
@@ -114,8 +122,7 @@ static mw_status print_list(const struct list_options *options, struct mw_store 
                "}\n",
                shown, rows, mw_store_bytes(store));
     else
-        printf("%" PRIu64 " series, %" PRIu64 " row%s, %.1f MiB on disk\n", shown, rows,
-               mw_plural(rows), (double)mw_store_bytes(store) / (1 << 20));
+        print_total(store, shown, rows);
     return MW_OK;
 }
 

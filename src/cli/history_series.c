@@ -23,7 +23,7 @@ mw_status mw_option_read_delimiter(const char *text, void *target, struct mw_err
     bool is_tab = strcmp(text, "tab") == 0 || strcmp(text, "\\t") == 0;
     if (!is_tab && (strlen(text) != 1 || strchr(",;|\t", text[0]) == NULL))
         return mw_fail(err, MW_EINVAL, "'%.20s': want ',', ';', '|' or tab", text);
-    *(char *)target = is_tab ? '\t' : text[0];
+    memcpy(target, is_tab ? "\t" : text, 1);
     return MW_OK;
 }
 

@@ -72,15 +72,20 @@ static void print_span(const struct findings *found)
 
 /* --- stores ----------------------------------------------------------------------------------- */
 
+/* The holes of a series, walked through beside its rows. */
+struct holes {
+    struct mw_gap *list; /* owns */
+    uint32_t count, at;
+};
+
 /* Where a row lies that is in a hole, too. */
-static mw_status check_holes(const struct mw_series_key *key, const struct mw_candle *rows,
-                             uint32_t count, const struct mw_gap *holes, uint32_t hole_count,
-                             uint32_t *at, struct mw_error *err)
+static mw_status check_holes(const struct mw_series_key *key, struct holes *holes,
+                             const struct mw_candle *rows, uint32_t count, struct mw_error *err)
 {
     for (uint32_t i = 0; i < count; i++) {
-        while (*at < hole_count && holes[*at].to_ms < rows[i].open_ms)
-            (*at)++;
-        if (*at < hole_count && holes[*at].from_ms <= rows[i].open_ms) {
+        while (holes->at < holes->count && holes->list[holes->at].to_ms < rows[i].open_ms)
+            holes->at++;
+        if (holes->at < holes->count && holes->list[holes->at].from_ms <= rows[i].open_ms) {
             char time[MW_TIME_TEXT_BYTES], name[MW_SERIES_TEXT_BYTES];
             return mw_fail(err, MW_EHISTORY, "%s: the bar of %s lies in a hole",
                            mw_series_text(key, name), mw_time_format(rows[i].open_ms, time));
@@ -90,18 +95,18 @@ static mw_status check_holes(const struct mw_series_key *key, const struct mw_ca
 }
 
 static mw_status read_holes(struct mw_store *store, const struct mw_series_key *key,
-                            struct mw_gap **holes, uint32_t *count, struct mw_error *err)
+                            struct holes *holes, struct mw_error *err)
 {
     uint32_t room;
     mw_status status =
         mw_store_read_holes(store, key, MW_CANDLE_OPEN_MS_MIN, INT64_MAX, NULL, 0, &room, err);
     if (status != MW_OK)
         return status;
-    *holes = mw_realloc_array(NULL, (size_t)room + 1, sizeof(**holes));
-    status =
-        mw_store_read_holes(store, key, MW_CANDLE_OPEN_MS_MIN, INT64_MAX, *holes, room, count, err);
-    if (*count > room) /* somebody writes meanwhile; what is there is looked at */
-        *count = room;
+    holes->list = mw_realloc_array(NULL, (size_t)room + 1, sizeof(*holes->list));
+    status = mw_store_read_holes(store, key, MW_CANDLE_OPEN_MS_MIN, INT64_MAX, holes->list, room,
+                                 &holes->count, err);
+    if (holes->count > room) /* somebody writes meanwhile; what is there is looked at */
+        holes->count = room;
     return status;
 }
 
@@ -112,24 +117,25 @@ static void look_at_series(struct mw_store *store, const struct mw_store_series 
 {
     const struct mw_series_key *key = &series->key;
     struct mw_error *err = &found->wrong;
-    struct mw_gap *holes = NULL;
-    uint32_t hole_count = 0, at = 0, got = BATCH_ROWS;
-    mw_status status = read_holes(store, key, &holes, &hole_count, err);
+    struct holes holes = {0};
+    uint32_t got = BATCH_ROWS;
+    mw_status status = read_holes(store, key, &holes, err);
     for (int64_t from_ms = series->first_ms; status == MW_OK && got == BATCH_ROWS;) {
         status =
             mw_store_read_from(store, key, from_ms, series->last_ms, BATCH_ROWS, rows, &got, err);
         if (status != MW_OK || got == 0)
             break;
-        status = check_holes(key, rows, got, holes, hole_count, &at, err);
+        status = check_holes(key, &holes, rows, got, err);
         from_ms = rows[got - 1].open_ms + 1;
         found->rows += got;
     }
-    for (uint32_t i = 0; i < hole_count; i++)
-        found->missing += mw_timeframe_buckets(key->timeframe, holes[i].from_ms, holes[i].to_ms);
-    found->holes = hole_count;
+    for (uint32_t i = 0; i < holes.count; i++)
+        found->missing +=
+            mw_timeframe_buckets(key->timeframe, holes.list[i].from_ms, holes.list[i].to_ms);
+    found->holes = holes.count;
     uint64_t all = mw_timeframe_buckets(key->timeframe, series->first_ms, series->last_ms);
     found->quiet = all > found->rows + found->missing ? all - found->rows - found->missing : 0;
-    mw_free(holes);
+    mw_free(holes.list);
 }
 
 static bool verify_series(const struct verify_options *options, struct mw_store *store,
@@ -138,6 +144,10 @@ static bool verify_series(const struct verify_options *options, struct mw_store 
     struct findings found = {.first_ms = series->first_ms, .last_ms = series->last_ms};
     char name[MW_SERIES_TEXT_BYTES];
     look_at_series(store, series, rows, &found);
+    if (found.wrong.status != MW_OK) { /* not by somebody who wrote between two looks at it? */
+        found = (struct findings){.first_ms = series->first_ms, .last_ms = series->last_ms};
+        look_at_series(store, series, rows, &found);
+    }
     printf("%s: ", mw_series_text(&series->key, name));
     if (found.wrong.status != MW_OK) {
         printf("WRONG: %s\n", found.wrong.message);

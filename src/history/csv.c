@@ -223,7 +223,9 @@ static mw_status read_lines(struct reader *reader, struct mw_text_reader *file, 
 static mw_status prepare(struct reader *reader, struct mw_error *err)
 {
     const struct mw_csv_options *options = reader->options;
-    reader->layout.delimiter = options->delimiter != 0 ? options->delimiter : ',';
+    reader->layout.delimiter = ',';
+    if (options->delimiter != 0)
+        reader->layout.delimiter = options->delimiter;
     reader->layout.time = options->time;
     reader->has_header = !options->no_header;
     if (options->columns != NULL)

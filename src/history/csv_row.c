@@ -55,8 +55,10 @@ const char *mw_csv_column_text(mw_csv_column column)
 char *mw_csv_show(const char *text, size_t length, char *shown)
 {
     size_t count = length < MW_CSV_SHOWN_BYTES - 1 ? length : MW_CSV_SHOWN_BYTES - 1;
+    memcpy(shown, text, count);
     for (size_t i = 0; i < count; i++)
-        shown[i] = (unsigned char)text[i] >= ' ' && text[i] != '\x7f' ? text[i] : '?';
+        if ((unsigned char)shown[i] < ' ' || shown[i] == '\x7f')
+            shown[i] = '?';
     shown[count] = '\0';
     return shown;
 }

@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "history/prices_parts.h"
+#include "market/derive.h"
 
 /* One try at an answer. */
 struct attempt {
@@ -31,12 +32,6 @@ int64_t mw_price_first_ms(const struct mw_price_query *query, struct mw_timefram
         return query->start_ms;
     int64_t first_ms = mw_timeframe_floor(timeframe, query->start_ms);
     return first_ms < query->start_ms ? mw_timeframe_next(timeframe, first_ms) : first_ms;
-}
-
-struct mw_series *mw_price_source(const struct mw_series *series)
-{
-    (void)series;
-    return NULL;
 }
 
 bool mw_price_is_doubted(const struct mw_series *series)
@@ -232,7 +227,7 @@ static bool suffices(const struct attempt *attempt, const char *reason)
     if (query->count > 0 ? attempt->count < query->count : !query->has_start && attempt->count == 0)
         return false;
     return reason == NULL || strcmp(reason, "gap") != 0 || attempt->count == 0 ||
-           mw_price_source(attempt->series) == NULL;
+           mw_derive_source(attempt->series) == NULL;
 }
 
 /* False when others have to be asked. */

@@ -160,7 +160,7 @@ struct mw_made mw_finer_read(struct mw_prices *prices, struct mw_finer *finer,
         uint64_t buckets =
             mw_timeframe_buckets(finer->key.timeframe, piece.from_ms,
                                  mw_timeframe_floor(finer->key.timeframe, piece.end_ms - 1));
-        if (buckets > MW_PRICE_ROWS_MAX || spent >= MW_PRICE_ROWS_MAX)
+        if (spent + buckets > MW_PRICE_ROWS_MAX)
             break;
         piece.count = (uint32_t)buckets;
         unknown.count = 0;

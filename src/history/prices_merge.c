@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "history/prices_parts.h"
+#include "market/derive.h"
 
 enum { KEEP_ROWS_MAX = 65536 }; /* of a buffer, between answers */
 
@@ -201,7 +202,7 @@ static void read_past(struct draft *draft)
  * series is made of, or else the coarsest there is. */
 static void find_past(struct draft *draft)
 {
-    struct mw_series *source = draft->series != NULL ? mw_price_source(draft->series) : NULL;
+    struct mw_series *source = draft->series != NULL ? mw_derive_source(draft->series) : NULL;
     struct mw_series_key key;
     draft->finer = (struct mw_finer){.from_ms = INT64_MAX, .end_ms = INT64_MIN};
     mw_past_find(draft->prices, draft->key, &draft->own);

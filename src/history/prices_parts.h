@@ -163,8 +163,6 @@ void mw_prices_merge(struct mw_prices *prices, struct mw_series *series,
 /* prices.c */
 enum { MW_PRICE_TRIES_MAX = 8 }; /* while holes come and go, before an answer has a gap */
 
-/* What a derived series is made of; NULL for others. */
-struct mw_series *mw_price_source(const struct mw_series *series);
 /* The first bucket that opens at the query's start or later. */
 int64_t mw_price_first_ms(const struct mw_price_query *query, struct mw_timeframe timeframe);
 /* Whether the feed was interrupted while the newest bar formed and nothing has come of it since: it

@@ -131,8 +131,9 @@ static mw_status read_holes(struct mw_prices *prices, const struct mw_past *past
     do {
         room = count > room ? count : room;
         gaps = mw_realloc_array(gaps, room, sizeof(*gaps));
-        status = mw_store_read_holes(prices->store, past->key, from_ms, end_ms - 1, gaps, room,
-                                     &count, err);
+        const struct mw_store_query query = {
+            .key = past->key, .from_ms = from_ms, .until_ms = end_ms - 1, .count = room};
+        status = mw_store_read_missing(prices->store, &query, gaps, &count, err);
     } while (status == MW_OK && count > room);
     holes->count = 0;
     for (uint32_t i = 0; status == MW_OK && i < count; i++)
@@ -153,11 +154,16 @@ static mw_status read_stored(struct mw_prices *prices, const struct mw_past *pas
     int64_t reach_ms = range->count < (end_ms - from_ms) / length_ms && !range->is_window
                            ? end_ms - range->count * length_ms
                            : from_ms;
+    const struct mw_store_query query = {.key = past->key,
+                                         .from_ms = from_ms,
+                                         .until_ms = end_ms - 1,
+                                         .count = range->count,
+                                         .newest = true};
     *got = 0;
     for (int looks = 0; looks < LOOKS_MAX; looks++) {
         mw_status status = read_holes(prices, past, reach_ms, end_ms, holes, err);
         if (status == MW_OK)
-            status = mw_store_read_last(prices->store, past->key, from_ms, end_ms - 1, range->count,
+            status = mw_store_read_rows(prices->store, &query,
                                         mw_price_buffer_reserve(buffer, range->count), got, err);
         if (status != MW_OK)
             return status;

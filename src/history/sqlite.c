@@ -48,6 +48,10 @@ static mw_status fail(struct mw_sqlite *db, int code, struct mw_error *err)
     mw_status status = status_of(code);
     if (status == MW_ETIMEOUT)
         return mw_fail(err, status, "%s: another process has been writing for too long", db->path);
+    int reason = sqlite3_system_errno(db->handle);
+    if (status == MW_EIO && reason != 0)
+        return mw_fail(err, status, "%s: %s (%s)", db->path, sqlite3_errmsg(db->handle),
+                       strerror(reason));
     return mw_fail(err, status, "%s: %s", db->path, sqlite3_errmsg(db->handle));
 }
 
@@ -133,9 +137,9 @@ mw_status mw_sqlite_run(struct mw_sqlite *db, const char *sql, struct mw_error *
 
 mw_status mw_sqlite_ask(struct mw_sqlite *db, const char *sql, int64_t *value, struct mw_error *err)
 {
-    struct mw_statement *statement;
+    struct mw_statement *statement = NULL;
     mw_status status = mw_statement_new(db, sql, &statement, err);
-    if (status != MW_OK)
+    if (statement == NULL)
         return status;
     bool row;
     status = mw_statement_step(statement, &row, err);
@@ -148,9 +152,9 @@ mw_status mw_sqlite_ask(struct mw_sqlite *db, const char *sql, int64_t *value, s
 mw_status mw_sqlite_ask_text(struct mw_sqlite *db, const char *sql, char *text, size_t room,
                              struct mw_error *err)
 {
-    struct mw_statement *statement;
+    struct mw_statement *statement = NULL;
     mw_status status = mw_statement_new(db, sql, &statement, err);
-    if (status != MW_OK)
+    if (statement == NULL)
         return status;
     bool row;
     status = mw_statement_step(statement, &row, err);

@@ -34,18 +34,18 @@ static const char *const sql_texts[] = {
     [MW_SQL_SERIES_MOVE] = "UPDATE series SET first_ms = ?2, last_ms = ?3 WHERE id = ?1",
     [MW_SQL_SERIES_DROP] = "DELETE FROM series WHERE id = ?1",
     [MW_SQL_SERIES_EACH] = "SELECT feed, symbol, timeframe, first_ms, last_ms FROM series",
-    [MW_SQL_ROWS_FROM] = "SELECT open_ms, open, high, low, close, volume, turnover, trades,"
-                         " closed_by, source, flags FROM candles WHERE series = ?1"
-                         " AND open_ms BETWEEN ?2 AND ?3 ORDER BY open_ms LIMIT ?4",
-    [MW_SQL_ROWS_LAST] = "SELECT open_ms, open, high, low, close, volume, turnover, trades,"
-                         " closed_by, source, flags FROM candles WHERE series = ?1"
-                         " AND open_ms BETWEEN ?2 AND ?3 ORDER BY open_ms DESC LIMIT ?4",
-    [MW_SQL_ROW_PUT] = "INSERT OR REPLACE INTO candles (open_ms, open, high, low, close, volume,"
-                       " turnover, trades, closed_by, source, flags, series)"
-                       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-    [MW_SQL_ROWS_ERASE] = "DELETE FROM candles WHERE series = ?1 AND open_ms BETWEEN ?2 AND ?3",
-    [MW_SQL_ROW_NTH] = "SELECT open_ms FROM candles WHERE series = ?1 AND open_ms < ?2"
-                       " ORDER BY open_ms LIMIT 1 OFFSET ?3",
+    [MW_SQL_ROWS_FROM] = "SELECT key, open, high, low, close, volume, turnover, trades, closed_by,"
+                         " source, flags FROM candles WHERE key BETWEEN ?1 AND ?2"
+                         " ORDER BY key LIMIT ?3",
+    [MW_SQL_ROWS_LAST] = "SELECT key, open, high, low, close, volume, turnover, trades, closed_by,"
+                         " source, flags FROM candles WHERE key BETWEEN ?1 AND ?2"
+                         " ORDER BY key DESC LIMIT ?3",
+    [MW_SQL_ROW_PUT] = "INSERT OR REPLACE INTO candles (key, open, high, low, close, volume,"
+                       " turnover, trades, closed_by, source, flags)"
+                       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    [MW_SQL_ROWS_ERASE] = "DELETE FROM candles WHERE key BETWEEN ?1 AND ?2",
+    [MW_SQL_ROW_NTH] = "SELECT key FROM candles WHERE key BETWEEN ?1 AND ?2"
+                       " ORDER BY key LIMIT 1 OFFSET ?3",
     [MW_SQL_HOLES_READ] =
         "SELECT from_ms, to_ms, given_up FROM holes WHERE series = ?1 AND from_ms <= ?3"
         " AND from_ms >= ifnull((SELECT max(from_ms) FROM holes WHERE series = ?1"
@@ -53,8 +53,8 @@ static const char *const sql_texts[] = {
     [MW_SQL_HOLES_ERASE] = "DELETE FROM holes WHERE series = ?1 AND from_ms BETWEEN ?2 AND ?3",
     [MW_SQL_HOLE_PUT] = "INSERT INTO holes (series, from_ms, to_ms, given_up)"
                         " VALUES (?1, ?2, ?3, ?4)",
-    [MW_SQL_COUNT_SOURCES] = "SELECT source, count(*) FROM candles WHERE series = ?1"
-                             " GROUP BY source",
+    [MW_SQL_COUNT_SOURCES] = "SELECT source, count(*) FROM candles"
+                             " WHERE key BETWEEN ?1 AND ?2 GROUP BY source",
 };
 
 /* --- connections ----------------------------------------------------------------------------- */

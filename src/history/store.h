@@ -15,6 +15,12 @@
  * of the machine but for the last of them (WAL, synchronous = NORMAL). Several processes may have
  * the same file open.
  *
+ * A row that is there is never made worse, whoever writes (store_write.c): not by a bar that was
+ * closed with less certainty or has seen less volume, not by a venue's history where the venue said
+ * it live, not by what was read from this store. Only a person's import goes over everything.
+ *
+ * What is read is held against what a candle is: values that a damaged file makes up are an error.
+ *
  * A store is SQLite; nothing of that shows here. Its connections are kept in a pool: one that
  * writes, and one for each thread that reads at the same time.
  *
@@ -36,13 +42,15 @@ struct mw_store; /* opaque */
 
 struct mw_store_options {
     const char *path;
-    bool read_only; /* the file must be there, and nothing in it changes */
+    /* The file must be there, and nothing in it changes; no files are made beside it. Others may
+     * write it meanwhile. */
+    bool read_only;
     bool must_exist;
 };
 
 /* Opens the file, makes it if it is not there, and brings its schema up to date. Errors, all with
  * the path: MW_EIO, MW_EHISTORY for a file that is no store, is damaged, or was written by a newer
- * version. */
+ * version (or, for reading only, by an older one), MW_ETIMEOUT. */
 MW_MUST_USE mw_status mw_store_open(const struct mw_store_options *options, struct mw_store **out,
                                     struct mw_error *err);
 /* NULL is fine. */
@@ -58,32 +66,38 @@ struct mw_store_part {
     uint32_t row_count;
     const struct mw_gap *holes; /* within the stretch, oldest first */
     uint32_t hole_count;
-    bool keep; /* rows that are there stay as they are; else these take their place */
+    bool keep; /* rows that are there stay as they are; else these may take their place */
 };
 
 /* What a write did. */
 struct mw_stored {
     uint64_t rows;      /* new */
-    uint64_t replaced;  /* had other values */
-    uint64_t differing; /* were kept although these have other values */
+    uint64_t replaced;  /* had other values, or lack turnover or trades */
+    uint64_t differing; /* stayed although these have other values */
 };
 
-/* Writes all parts in one transaction; series are added as they are met. Holes of each stretch are
+/* Writes all parts in one transaction, of at most some MW_STORE_ROWS_MAX rows; series are added as
+ * they are met. Rows with the same values are not written again. Holes of each stretch are
  * replaced by those given, also with `keep`. Rows that are there and not given stay. What lies
  * between the stretch and what was known before becomes a hole. `stored` may be NULL. Errors:
- * MW_EHISTORY, MW_EIO (the disk is full or fails), MW_ETIMEOUT (somebody else writes for too long);
- * nothing is written then. */
+ * MW_EHISTORY (the file is damaged, or a row is no candle of its timeframe), MW_EIO (the disk is
+ * full or fails), MW_ETIMEOUT (somebody else writes for too long); nothing is written then. */
 MW_MUST_USE mw_status mw_store_write(struct mw_store *store, const struct mw_store_part *parts,
                                      uint32_t part_count, struct mw_stored *stored,
                                      struct mw_error *err);
 
-/* Deletes up to `count_max` of the oldest rows before before_ms, and moves the beginning of what is
- * known. Returns through `erased` how many there were. Errors as of a write. */
+/* Deletes up to `count_max` (not 0) of the oldest rows before before_ms, and moves the beginning of
+ * what is known: to after the last of them, or when that were all to the first bucket from
+ * before_ms on. A series of which nothing is known any more goes too. Returns through `erased` how
+ * many rows there were. Errors as of a write. */
 MW_MUST_USE mw_status mw_store_erase_before(struct mw_store *store, const struct mw_series_key *key,
                                             int64_t before_ms, uint32_t count_max, uint32_t *erased,
                                             struct mw_error *err);
 
 /* --- reading --------------------------------------------------------------------------------- */
+
+/* Errors of all of these: MW_EHISTORY for a damaged file, MW_EIO, MW_ETIMEOUT where it is locked,
+ * or where another process began to write a file that nobody had open. */
 
 /* One series of a store. */
 struct mw_store_series {
@@ -91,12 +105,13 @@ struct mw_store_series {
     int64_t first_ms, last_ms; /* open times of the first and the last bucket that is known */
 };
 
-/* False in `*found` when there is no such series. Errors: MW_EHISTORY, MW_EIO. */
+/* False in `*found` when there is no such series. */
 MW_MUST_USE mw_status mw_store_find(struct mw_store *store, const struct mw_series_key *key,
                                     struct mw_store_series *series, bool *found,
                                     struct mw_error *err);
 
-/* Calls `each` with every series, by feed, symbol and length, until it returns false. */
+/* Calls `each` with every series, by feed, symbol and length, until it returns false. It may use
+ * the store. */
 MW_MUST_USE mw_status mw_store_each(struct mw_store *store,
                                     bool (*each)(void *user, const struct mw_store_series *series),
                                     void *user, struct mw_error *err);
@@ -109,30 +124,52 @@ struct mw_store_counts {
 MW_MUST_USE mw_status mw_store_count(struct mw_store *store, const struct mw_series_key *key,
                                      struct mw_store_counts *counts, struct mw_error *err);
 
-/* Copies the newest `count` rows with from_ms <= open_ms <= until_ms, oldest first, into `out`,
- * which holds `count`: source MW_SOURCE_STORE. `*got` is how many there were; 0 for a series that
- * is not there. */
-MW_MUST_USE mw_status mw_store_read_last(struct mw_store *store, const struct mw_series_key *key,
-                                         int64_t from_ms, int64_t until_ms, uint32_t count,
+/* What is read of a series: the first `count` of what lies between two times, or the last. */
+struct mw_store_query {
+    const struct mw_series_key *key;
+    int64_t from_ms, until_ms; /* inclusive */
+    uint32_t count;            /* room for so many in `out` */
+    bool newest;               /* the last, not the first; of rows only */
+};
+
+/* Copies rows with from_ms <= open_ms <= until_ms, oldest first: source MW_SOURCE_STORE. `*got` is
+ * how many there were; 0 for a series that is not there. On failure it is not said what `out`
+ * holds. */
+MW_MUST_USE mw_status mw_store_read_rows(struct mw_store *store, const struct mw_store_query *query,
                                          struct mw_candle *out, uint32_t *got,
                                          struct mw_error *err);
+/* Copies holes that reach into from_ms..until_ms, oldest first, whole. `*count` is how many there
+ * are. What lies outside of first..last is in no hole, and not known either. */
+MW_MUST_USE mw_status mw_store_read_missing(struct mw_store *store,
+                                            const struct mw_store_query *query, struct mw_gap *out,
+                                            uint32_t *count, struct mw_error *err);
 
-/* The same for the oldest `count` rows. */
-MW_MUST_USE mw_status mw_store_read_from(struct mw_store *store, const struct mw_series_key *key,
-                                         int64_t from_ms, int64_t until_ms, uint32_t count,
-                                         struct mw_candle *out, uint32_t *got,
-                                         struct mw_error *err);
-
-/* Copies up to `room` holes that reach into from_ms..to_ms, oldest first, whole. `*count` is how
- * many there are. What lies outside of first..last is in no hole, and not known either. */
-MW_MUST_USE mw_status mw_store_read_holes(struct mw_store *store, const struct mw_series_key *key,
-                                          int64_t from_ms, int64_t to_ms, struct mw_gap *out,
-                                          uint32_t room, uint32_t *count, struct mw_error *err);
+/* The same for callers that are not yet changed to mw_store_query; these go with the last one. */
+#define mw_store_read_last(store, series_key, from, until, room, out, got, err)                    \
+    mw_store_read_rows((store),                                                                    \
+                       &(struct mw_store_query){.key = (series_key),                               \
+                                                .from_ms = (from),                                 \
+                                                .until_ms = (until),                               \
+                                                .count = (room),                                   \
+                                                .newest = true},                                   \
+                       (out), (got), (err))
+#define mw_store_read_from(store, series_key, from, until, room, out, got, err)                    \
+    mw_store_read_rows(                                                                            \
+        (store),                                                                                   \
+        &(struct mw_store_query){                                                                  \
+            .key = (series_key), .from_ms = (from), .until_ms = (until), .count = (room)},         \
+        (out), (got), (err))
+#define mw_store_read_holes(store, series_key, from, to, out, room, hole_count, err)               \
+    mw_store_read_missing(                                                                         \
+        (store),                                                                                   \
+        &(struct mw_store_query){                                                                  \
+            .key = (series_key), .from_ms = (from), .until_ms = (to), .count = (room)},            \
+        (out), (hole_count), (err))
 
 /* --- health ---------------------------------------------------------------------------------- */
 
-/* Reads the whole file and checks what SQLite can check of it. Errors: MW_EHISTORY with the first
- * thing that is wrong. */
+/* Reads the whole file: its pages, each row and hole, and that they lie within what is known.
+ * Errors: MW_EHISTORY with the first thing that is wrong. */
 MW_MUST_USE mw_status mw_store_check(struct mw_store *store, struct mw_error *err);
 
 /* Bytes of the file and its log; 0 when that cannot be told. */

@@ -15,6 +15,11 @@
 /* The last millisecond of the year 9999: the arithmetic on buckets ends there. */
 #define MW_STORE_OPEN_MS_MAX 253402300799999
 
+/* A row's key is its series and its open time in one number: the seconds since the year 1 are the
+ * lower bits. Rows of a series lie together, in order, in a tree of the cheapest kind. */
+enum { MW_STORE_KEY_BITS = 39 };
+#define MW_STORE_ID_MAX ((INT64_C(1) << (63 - MW_STORE_KEY_BITS)) - 1)
+
 /* Statements that connections keep ready. */
 typedef enum mw_store_sql {
     MW_SQL_BEGIN,
@@ -24,15 +29,15 @@ typedef enum mw_store_sql {
     MW_SQL_SERIES_MOVE,   /* id, first, last */
     MW_SQL_SERIES_DROP,   /* id */
     MW_SQL_SERIES_EACH,   /* : feed, symbol, timeframe, first, last */
-    MW_SQL_ROWS_FROM,     /* id, from, until, count: columns of a candle, oldest first */
+    MW_SQL_ROWS_FROM,     /* first key, last, count: columns of a candle, oldest first */
     MW_SQL_ROWS_LAST,     /* the same, newest first */
-    MW_SQL_ROW_PUT,       /* columns of a candle, id */
-    MW_SQL_ROWS_ERASE,    /* id, from, until */
-    MW_SQL_ROW_NTH,       /* id, before, n from 0: open_ms */
+    MW_SQL_ROW_PUT,       /* columns of a candle */
+    MW_SQL_ROWS_ERASE,    /* first key, last */
+    MW_SQL_ROW_NTH,       /* first key, last, n from 0: key */
     MW_SQL_HOLES_READ,    /* id, from, to: from, to, given_up */
     MW_SQL_HOLES_ERASE,   /* id, from, to: those that begin there */
     MW_SQL_HOLE_PUT,      /* id, from, to, given_up */
-    MW_SQL_COUNT_SOURCES, /* id: source, rows */
+    MW_SQL_COUNT_SOURCES, /* first key, last: source, rows */
     MW_SQL_COUNT
 } mw_store_sql;
 
@@ -92,7 +97,13 @@ MW_MUST_USE mw_status mw_store_check_owner(struct mw_sqlite *db, struct mw_error
  * whether they are. */
 MW_MUST_USE mw_status mw_store_prepare(struct mw_sqlite *db, bool read_only, struct mw_error *err);
 
-/* store_read.c: on a connection. */
+/* store_read.c: the first key of a series at or after from_ms, the last at or before until_ms, and
+ * the time in a key. */
+int64_t mw_store_key_from(int64_t id, int64_t from_ms);
+int64_t mw_store_key_until(int64_t id, int64_t until_ms);
+int64_t mw_store_key_open_ms(int64_t key);
+
+/* On a connection. */
 bool mw_store_is_bucket(struct mw_timeframe timeframe, int64_t open_ms);
 mw_status mw_store_fail_damaged(struct mw_store_connection *connection,
                                 const struct mw_series_key *key, int64_t time_ms, const char *what,

@@ -43,6 +43,33 @@ bool mw_store_is_bucket(struct mw_timeframe timeframe, int64_t open_ms)
     return is_time(open_ms) && mw_timeframe_floor(timeframe, open_ms) == open_ms;
 }
 
+static int64_t clamp(int64_t value, int64_t least, int64_t most)
+{
+    return value < least ? least : value > most ? most : value;
+}
+
+int64_t mw_store_key_from(int64_t id, int64_t from_ms)
+{
+    from_ms = clamp(from_ms, MW_CANDLE_OPEN_MS_MIN, MW_STORE_OPEN_MS_MAX + 1);
+    int64_t seconds = (from_ms - MW_CANDLE_OPEN_MS_MIN + MW_MS_PER_SECOND - 1) / MW_MS_PER_SECOND;
+    return id << MW_STORE_KEY_BITS | seconds;
+}
+
+int64_t mw_store_key_until(int64_t id, int64_t until_ms)
+{
+    int64_t first = id << MW_STORE_KEY_BITS;
+    if (until_ms < MW_CANDLE_OPEN_MS_MIN)
+        return first - 1; /* before any */
+    until_ms = clamp(until_ms, MW_CANDLE_OPEN_MS_MIN, MW_STORE_OPEN_MS_MAX);
+    return first | (until_ms - MW_CANDLE_OPEN_MS_MIN) / MW_MS_PER_SECOND;
+}
+
+int64_t mw_store_key_open_ms(int64_t key)
+{
+    int64_t seconds = key & ((INT64_C(1) << MW_STORE_KEY_BITS) - 1);
+    return MW_CANDLE_OPEN_MS_MIN + seconds * MW_MS_PER_SECOND;
+}
+
 mw_status mw_store_find_row(struct mw_store_connection *connection, const struct mw_series_key *key,
                             struct mw_store_row *out, struct mw_error *err)
 {
@@ -66,7 +93,8 @@ mw_status mw_store_find_row(struct mw_store_connection *connection, const struct
                                       .last_ms = mw_statement_int(find, 2)};
     mw_statement_reset(find);
     if (row &&
-        (!mw_store_is_bucket(key->timeframe, found.first_ms) ||
+        (found.id < 1 || found.id > MW_STORE_ID_MAX ||
+         !mw_store_is_bucket(key->timeframe, found.first_ms) ||
          !mw_store_is_bucket(key->timeframe, found.last_ms) || found.first_ms > found.last_ms))
         return mw_store_fail_damaged(connection, key, found.first_ms,
                                      "what is known begins or ends wrong", err);
@@ -86,7 +114,7 @@ static const char *read_candle(struct mw_statement *rows, struct mw_timeframe ti
                                struct mw_candle *candle)
 {
     int64_t excess = 0;
-    candle->open_ms = mw_statement_int(rows, 0);
+    candle->open_ms = mw_store_key_open_ms(mw_statement_int(rows, 0));
     candle->open = mw_statement_double(rows, 1);
     candle->high = mw_statement_double(rows, 2);
     candle->low = mw_statement_double(rows, 3);
@@ -116,10 +144,9 @@ mw_status mw_store_read_window(struct mw_store_connection *connection,
         connection, window->newest ? MW_SQL_ROWS_LAST : MW_SQL_ROWS_FROM, &rows, err);
     if (status != MW_OK)
         return status;
-    mw_statement_bind(rows, 1, window->id);
-    mw_statement_bind(rows, 2, window->from_ms);
-    mw_statement_bind(rows, 3, window->until_ms);
-    mw_statement_bind(rows, 4, window->count);
+    mw_statement_bind(rows, 1, mw_store_key_from(window->id, window->from_ms));
+    mw_statement_bind(rows, 2, mw_store_key_until(window->id, window->until_ms));
+    mw_statement_bind(rows, 3, window->count);
     uint32_t count = 0;
     bool row;
     while ((status = mw_statement_step(rows, &row, err)) == MW_OK && row) {
@@ -144,8 +171,8 @@ mw_status mw_store_read_window(struct mw_store_connection *connection,
     return MW_OK;
 }
 
-static mw_status read_rows(struct mw_store *store, struct mw_store_window *window,
-                           struct mw_candle *out, uint32_t *got, struct mw_error *err)
+mw_status mw_store_read_rows(struct mw_store *store, const struct mw_store_query *query,
+                             struct mw_candle *out, uint32_t *got, struct mw_error *err)
 {
     struct mw_store_connection *connection;
     mw_status status = mw_store_take_reader(store, &connection, err);
@@ -153,10 +180,15 @@ static mw_status read_rows(struct mw_store *store, struct mw_store_window *windo
         return status;
     struct mw_store_row row = {0};
     uint32_t count = 0;
-    status = mw_store_find_row(connection, window->key, &row, err);
-    window->id = row.id;
-    if (status == MW_OK && row.id != 0 && window->count > 0)
-        status = mw_store_read_window(connection, window, out, &count, err);
+    status = mw_store_find_row(connection, query->key, &row, err);
+    struct mw_store_window window = {.key = query->key,
+                                     .id = row.id,
+                                     .from_ms = query->from_ms,
+                                     .until_ms = query->until_ms,
+                                     .count = query->count,
+                                     .newest = query->newest};
+    if (status == MW_OK && row.id != 0 && query->count > 0)
+        status = mw_store_read_window(connection, &window, out, &count, err);
     status = mw_store_give_reader(connection, status, err);
     if (status != MW_OK)
         return status;
@@ -164,24 +196,6 @@ static mw_status read_rows(struct mw_store *store, struct mw_store_window *windo
         out[i].source = MW_SOURCE_STORE;
     *got = count;
     return MW_OK;
-}
-
-mw_status mw_store_read_last(struct mw_store *store, const struct mw_series_key *key,
-                             int64_t from_ms, int64_t until_ms, uint32_t count,
-                             struct mw_candle *out, uint32_t *got, struct mw_error *err)
-{
-    struct mw_store_window window = {
-        .key = key, .from_ms = from_ms, .until_ms = until_ms, .count = count, .newest = true};
-    return read_rows(store, &window, out, got, err);
-}
-
-mw_status mw_store_read_from(struct mw_store *store, const struct mw_series_key *key,
-                             int64_t from_ms, int64_t until_ms, uint32_t count,
-                             struct mw_candle *out, uint32_t *got, struct mw_error *err)
-{
-    struct mw_store_window window = {
-        .key = key, .from_ms = from_ms, .until_ms = until_ms, .count = count};
-    return read_rows(store, &window, out, got, err);
 }
 
 /* --- holes ----------------------------------------------------------------------------------- */
@@ -225,9 +239,8 @@ mw_status mw_store_read_gaps(struct mw_store_connection *connection,
     return status;
 }
 
-mw_status mw_store_read_holes(struct mw_store *store, const struct mw_series_key *key,
-                              int64_t from_ms, int64_t to_ms, struct mw_gap *out, uint32_t room,
-                              uint32_t *count, struct mw_error *err)
+mw_status mw_store_read_missing(struct mw_store *store, const struct mw_store_query *query,
+                                struct mw_gap *out, uint32_t *count, struct mw_error *err)
 {
     struct mw_store_connection *connection;
     mw_status status = mw_store_take_reader(store, &connection, err);
@@ -235,15 +248,17 @@ mw_status mw_store_read_holes(struct mw_store *store, const struct mw_series_key
         return status;
     struct mw_gaps gaps = {0};
     struct mw_store_row row = {0};
-    status = mw_store_find_row(connection, key, &row, err);
+    status = mw_store_find_row(connection, query->key, &row, err);
     if (status == MW_OK && row.id != 0) {
-        struct mw_store_window window = {
-            .key = key, .id = row.id, .from_ms = from_ms, .until_ms = to_ms};
+        struct mw_store_window window = {.key = query->key,
+                                         .id = row.id,
+                                         .from_ms = query->from_ms,
+                                         .until_ms = query->until_ms};
         status = mw_store_read_gaps(connection, &window, &gaps, err);
     }
     status = mw_store_give_reader(connection, status, err);
     if (status == MW_OK) {
-        for (uint32_t i = 0; i < gaps.count && i < room; i++)
+        for (uint32_t i = 0; i < gaps.count && i < query->count; i++)
             out[i] = gaps.list[i];
         *count = gaps.count;
     }

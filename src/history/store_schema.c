@@ -12,27 +12,38 @@
 /* "MWST" in the file's header says whose it is. */
 enum { APPLICATION_ID = 0x4d575354 };
 
+/* What follows writes out MW_STORE_KEY_BITS: 2^39 - 1 is 549755813887, and the year 1 begins at
+ * -62135596800 seconds. */
+static_assert(MW_STORE_KEY_BITS == 39, "the SQL below says so");
+
 /* Version 1: what there is. Columns of numbers have no type, so that SQLite keeps the doubles as
  * they are and does not make integers of them. */
 static const char tables_1[] =
     "CREATE TABLE series (id INTEGER PRIMARY KEY, feed TEXT NOT NULL, symbol TEXT NOT NULL,"
     " timeframe TEXT NOT NULL, UNIQUE (feed, symbol, timeframe));"
-    "CREATE TABLE candles (series INTEGER NOT NULL, open_ms INTEGER NOT NULL, open, high, low,"
-    " close, volume, turnover, trades INTEGER NOT NULL, closed_by INTEGER NOT NULL,"
-    " source INTEGER NOT NULL, flags INTEGER NOT NULL, PRIMARY KEY (series, open_ms))"
-    " WITHOUT ROWID;";
+    "CREATE TABLE candles (key INTEGER PRIMARY KEY, open, high, low, close, volume, turnover,"
+    " trades INTEGER NOT NULL, closed_by INTEGER NOT NULL, source INTEGER NOT NULL,"
+    " flags INTEGER NOT NULL);";
 
-/* Version 2: what is known. Of a file of version 1 it is known that its rows are there; what lies
- * between them may be missing. */
+/* Version 2: what is known, and a view for people. Of a file of version 1 it is known that its rows
+ * are there; what lies between them may be missing. */
 static const char tables_2[] =
     "ALTER TABLE series ADD COLUMN first_ms INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE series ADD COLUMN last_ms INTEGER NOT NULL DEFAULT 0;"
     "CREATE TABLE holes (series INTEGER NOT NULL, from_ms INTEGER NOT NULL,"
     " to_ms INTEGER NOT NULL, given_up INTEGER NOT NULL, PRIMARY KEY (series, from_ms))"
     " WITHOUT ROWID;"
-    "DELETE FROM series WHERE NOT EXISTS (SELECT 1 FROM candles WHERE series = series.id);"
-    "UPDATE series SET first_ms = (SELECT min(open_ms) FROM candles WHERE series = series.id),"
-    " last_ms = (SELECT max(open_ms) FROM candles WHERE series = series.id);";
+    "CREATE VIEW bars AS SELECT feed, symbol, timeframe,"
+    " (key & 549755813887) * 1000 - 62135596800000 AS open_ms,"
+    " datetime((key & 549755813887) - 62135596800, 'unixepoch') AS open_time,"
+    " open, high, low, close, volume, turnover, trades, closed_by, source, flags"
+    " FROM series CROSS JOIN candles ON key BETWEEN id << 39 AND (id << 39) + 549755813887;"
+    "DELETE FROM series WHERE NOT EXISTS (SELECT 1 FROM candles"
+    " WHERE key BETWEEN id << 39 AND (id << 39) + 549755813887);"
+    "UPDATE series SET (first_ms, last_ms) = (SELECT"
+    " (min(key) & 549755813887) * 1000 - 62135596800000,"
+    " (max(key) & 549755813887) * 1000 - 62135596800000"
+    " FROM candles WHERE key BETWEEN id << 39 AND (id << 39) + 549755813887);";
 
 static mw_status make_tables_1(struct mw_sqlite *db, struct mw_error *err)
 {
@@ -48,7 +59,7 @@ static mw_status open_holes(struct mw_sqlite *db, struct mw_statement *rows,
     struct mw_timeframe timeframe = {0};
     mw_status status;
     while ((status = mw_statement_step(rows, &row, err)) == MW_OK && row) {
-        int64_t open_ms = mw_statement_int(rows, 1);
+        int64_t open_ms = mw_store_key_open_ms(mw_statement_int(rows, 1));
         if (mw_statement_int(rows, 0) != series) {
             series = mw_statement_int(rows, 0);
             const char *text = mw_statement_text(rows, 2);
@@ -77,10 +88,11 @@ static mw_status make_tables_2(struct mw_sqlite *db, struct mw_error *err)
     if (status != MW_OK)
         return status;
     struct mw_statement *rows = NULL, *put = NULL;
-    status = mw_statement_new(db,
-                              "SELECT c.series, c.open_ms, s.timeframe FROM candles c JOIN series s"
-                              " ON s.id = c.series ORDER BY c.series, c.open_ms",
-                              &rows, err);
+    status =
+        mw_statement_new(db,
+                         "SELECT id, key, timeframe FROM series CROSS JOIN candles ON key BETWEEN"
+                         " id << 39 AND (id << 39) + 549755813887 ORDER BY id, key",
+                         &rows, err);
     if (status == MW_OK)
         status = mw_statement_new(db, "INSERT INTO holes VALUES (?1, ?2, ?3, 0)", &put, err);
     if (status == MW_OK)
@@ -93,7 +105,7 @@ static mw_status make_tables_2(struct mw_sqlite *db, struct mw_error *err)
 static mw_status (*const steps[])(struct mw_sqlite *db, struct mw_error *err) = {make_tables_1,
                                                                                  make_tables_2};
 
-/* Whose file it is and which steps have been taken; 0 for an empty one. */
+/* Whose file it is, and which steps have been taken; 0 for an empty one. */
 static mw_status look(struct mw_sqlite *db, int64_t *version, struct mw_error *err)
 {
     int64_t application, tables;
@@ -116,10 +128,20 @@ static mw_status look(struct mw_sqlite *db, int64_t *version, struct mw_error *e
     return MW_OK;
 }
 
+/* The same in a transaction: another process may be about to make the tables. */
+static mw_status look_at_once(struct mw_sqlite *db, int64_t *version, struct mw_error *err)
+{
+    mw_status status = mw_sqlite_run(db, "BEGIN", err);
+    if (status == MW_OK)
+        status = look(db, version, err);
+    mw_sqlite_roll_back(db);
+    return status;
+}
+
 mw_status mw_store_check_owner(struct mw_sqlite *db, struct mw_error *err)
 {
     int64_t version;
-    return look(db, &version, err);
+    return look_at_once(db, &version, err);
 }
 
 static mw_status take_steps(struct mw_sqlite *db, struct mw_error *err)
@@ -140,7 +162,7 @@ static mw_status take_steps(struct mw_sqlite *db, struct mw_error *err)
 mw_status mw_store_prepare(struct mw_sqlite *db, bool read_only, struct mw_error *err)
 {
     int64_t version;
-    mw_status status = look(db, &version, err);
+    mw_status status = look_at_once(db, &version, err);
     if (status != MW_OK || version == (int64_t)MW_COUNT(steps))
         return status;
     if (read_only && version == 0)

@@ -121,7 +121,8 @@ static mw_status count_rows(struct mw_store_connection *connection, int64_t id,
     mw_status status = mw_store_statement(connection, MW_SQL_COUNT_SOURCES, &sources, err);
     if (status != MW_OK)
         return status;
-    mw_statement_bind(sources, 1, id);
+    mw_statement_bind(sources, 1, mw_store_key_from(id, INT64_MIN));
+    mw_statement_bind(sources, 2, mw_store_key_until(id, INT64_MAX));
     bool row;
     while ((status = mw_statement_step(sources, &row, err)) == MW_OK && row) {
         int64_t source = mw_statement_int(sources, 0);
@@ -196,15 +197,15 @@ static mw_status find_cut(struct erasure *erasure, struct mw_error *err)
     mw_status status = mw_store_statement(erasure->connection, MW_SQL_ROW_NTH, &nth, err);
     if (status != MW_OK)
         return status;
-    mw_statement_bind(nth, 1, erasure->row.id);
-    mw_statement_bind(nth, 2, cut_ms);
+    mw_statement_bind(nth, 1, mw_store_key_from(erasure->row.id, INT64_MIN));
+    mw_statement_bind(nth, 2, mw_store_key_until(erasure->row.id, cut_ms - 1));
     mw_statement_bind(nth, 3, (int64_t)erasure->count_max - 1);
     bool row;
     status = mw_statement_step(nth, &row, err);
     if (status != MW_OK)
         return status;
     if (row) {
-        int64_t open_ms = mw_statement_int(nth, 0);
+        int64_t open_ms = mw_store_key_open_ms(mw_statement_int(nth, 0));
         mw_statement_reset(nth);
         if (!mw_store_is_bucket(timeframe, open_ms))
             return mw_store_fail_damaged(erasure->connection, erasure->key, open_ms, "off_grid",
@@ -215,16 +216,18 @@ static mw_status find_cut(struct erasure *erasure, struct mw_error *err)
     return MW_OK;
 }
 
-static mw_status erase_range(struct erasure *erasure, mw_store_sql sql, int64_t from_ms,
-                             int64_t to_ms, struct mw_error *err)
+static mw_status erase_between(struct erasure *erasure, mw_store_sql sql, int64_t first,
+                               int64_t last, struct mw_error *err)
 {
     struct mw_statement *statement;
     mw_status status = mw_store_statement(erasure->connection, sql, &statement, err);
     if (status != MW_OK)
         return status;
-    mw_statement_bind(statement, 1, erasure->row.id);
-    mw_statement_bind(statement, 2, from_ms);
-    mw_statement_bind(statement, 3, to_ms);
+    int index = 0;
+    if (sql == MW_SQL_HOLES_ERASE)
+        mw_statement_bind(statement, ++index, erasure->row.id);
+    mw_statement_bind(statement, ++index, first);
+    mw_statement_bind(statement, ++index, last);
     return mw_statement_run(statement, err);
 }
 
@@ -238,7 +241,7 @@ static mw_status cut_holes(struct erasure *erasure, struct mw_error *err)
     struct mw_gaps gaps = {0};
     mw_status status = mw_store_read_gaps(erasure->connection, &window, &gaps, err);
     if (status == MW_OK)
-        status = erase_range(erasure, MW_SQL_HOLES_ERASE, INT64_MIN, erasure->cut_ms, err);
+        status = erase_between(erasure, MW_SQL_HOLES_ERASE, INT64_MIN, erasure->cut_ms, err);
     struct mw_statement *put;
     if (status == MW_OK)
         status = mw_store_statement(erasure->connection, MW_SQL_HOLE_PUT, &put, err);
@@ -258,7 +261,9 @@ static mw_status erase(struct erasure *erasure, uint32_t *erased, struct mw_erro
     mw_status status = find_cut(erasure, err);
     if (status != MW_OK || erasure->cut_ms <= erasure->row.first_ms)
         return status;
-    status = erase_range(erasure, MW_SQL_ROWS_ERASE, INT64_MIN, erasure->cut_ms - 1, err);
+    status =
+        erase_between(erasure, MW_SQL_ROWS_ERASE, mw_store_key_from(erasure->row.id, INT64_MIN),
+                      mw_store_key_until(erasure->row.id, erasure->cut_ms - 1), err);
     if (status != MW_OK)
         return status;
     *erased = (uint32_t)mw_sqlite_change_count(erasure->connection->db);
@@ -359,8 +364,8 @@ static mw_status check_all(struct mw_store_connection *connection, struct list *
             mw_fail(err, MW_EHISTORY, "%s: the store is damaged: %s", mw_sqlite_path(db), text);
     if (status == MW_OK)
         status = mw_sqlite_ask(db,
-                               "SELECT (SELECT count(*) FROM (SELECT DISTINCT series FROM candles)"
-                               " WHERE series NOT IN (SELECT id FROM series))"
+                               "SELECT (SELECT count(*) FROM candles"
+                               " WHERE key >> 39 NOT IN (SELECT id FROM series))"
                                " + (SELECT count(*) FROM holes"
                                " WHERE series NOT IN (SELECT id FROM series))",
                                &orphans, err);

@@ -107,7 +107,7 @@ static mw_status put_row(struct job *job, const struct mw_candle *candle, struct
     mw_status status = mw_store_statement(job->connection, MW_SQL_ROW_PUT, &put, err);
     if (status != MW_OK)
         return status;
-    mw_statement_bind(put, 1, candle->open_ms);
+    mw_statement_bind(put, 1, mw_store_key_from(job->row.id, candle->open_ms));
     mw_statement_bind_double(put, 2, candle->open);
     mw_statement_bind_double(put, 3, candle->high);
     mw_statement_bind_double(put, 4, candle->low);
@@ -118,7 +118,6 @@ static mw_status put_row(struct job *job, const struct mw_candle *candle, struct
     mw_statement_bind(put, 9, candle->closed_by);
     mw_statement_bind(put, 10, candle->source);
     mw_statement_bind(put, 11, candle->flags);
-    mw_statement_bind(put, 12, job->row.id);
     return mw_statement_run(put, err);
 }
 
@@ -314,6 +313,9 @@ static mw_status add_series(struct job *job, struct mw_error *err)
                                      .first_ms = job->part->from_ms,
                                      .last_ms = job->part->to_ms};
     mw_statement_reset(add);
+    if (job->row.id > MW_STORE_ID_MAX)
+        return mw_fail(err, MW_EHISTORY, "%s: the store has more than %lld series",
+                       mw_sqlite_path(job->connection->db), (long long)MW_STORE_ID_MAX);
     return MW_OK;
 }
 

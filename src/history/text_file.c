@@ -19,7 +19,8 @@
 
 enum {
     BLOCK_BYTES = 64 << 10,
-    GZIP_WINDOW = 15 + 16, /* zlib's way to ask for gzip and its checksum */
+    INFLATE_BYTES_MAX = 1 << 20, /* at once */
+    GZIP_WINDOW = 15 + 16,       /* zlib's way to ask for gzip and its checksum */
 };
 
 static const unsigned char gzip_magic[] = {0x1f, 0x8b};
@@ -156,7 +157,7 @@ static mw_status read_gzip(struct mw_text_reader *reader, char *bytes, size_t si
 {
     z_stream *stream = &reader->stream;
     stream->next_out = (unsigned char *)bytes;
-    stream->avail_out = size < BLOCK_BYTES * 16 ? (unsigned)size : BLOCK_BYTES * 16;
+    stream->avail_out = size < INFLATE_BYTES_MAX ? (unsigned)size : INFLATE_BYTES_MAX;
     unsigned room = stream->avail_out;
     while (stream->avail_out == room) {
         bool is_end = false;

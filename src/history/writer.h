@@ -50,7 +50,7 @@ struct mw_writer_options {
     int64_t batch_ms; /* between two writes; 0 for MW_STORE_BATCH_MS */
     /* A stretch of a series is in the store, with all that was known of it. NULL for nobody. */
     void (*on_stored)(void *user, const struct mw_store_part *part);
-    /* The store fails (`err`), or works again (NULL). NULL for nobody. */
+    /* The store fails (`err`, an MW_EHISTORY), or works again (NULL). NULL for nobody. */
     void (*on_store)(void *user, const struct mw_error *err);
     void *user; /* both are called from the store thread */
 };
@@ -60,7 +60,8 @@ void mw_writer_free(struct mw_writer *writer);
 
 /* Errors: MW_ELIMIT. */
 MW_MUST_USE mw_status mw_writer_start(struct mw_writer *writer, struct mw_error *err);
-/* Writes what is left, for at most MW_STORE_STOP_MS, and joins. Idempotent. */
+/* Writes what is left, for at most MW_STORE_STOP_MS, and joins. A write that waits for another
+ * process to let go of the file is waited for, MW_STORE_BUSY_MS. Idempotent. */
 void mw_writer_stop(struct mw_writer *writer);
 
 /* Stores `series` from now on, and what is in it already. False, and nothing is done, for one that

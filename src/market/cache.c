@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/map.h"
+#include "market/derive.h"
 
 enum { MARK_WORDS = MW_SERIES_MAX / 64 };
 
@@ -25,6 +26,7 @@ struct mw_watcher {
 
 struct mw_cache {
     uint32_t bars;
+    pthread_mutex_t derive_lock;
     pthread_mutex_t lock; /* covers the two maps, the links of series, and the adding of series */
     struct mw_map by_key; /* "feed\0symbol\0timeframe" to series */
     struct mw_map by_symbol; /* "symbol\0timeframe" to the first series, linked by note.next */
@@ -43,6 +45,7 @@ struct mw_cache *mw_cache_new(uint32_t bars)
     struct mw_cache *cache = mw_alloc_zero(sizeof(*cache));
     cache->bars = bars;
     pthread_mutex_init(&cache->lock, NULL);
+    pthread_mutex_init(&cache->derive_lock, NULL);
     cache->series = mw_alloc_zero(MW_SERIES_MAX * sizeof(struct mw_series *));
     return cache;
 }
@@ -51,6 +54,8 @@ void mw_cache_free(struct mw_cache *cache)
 {
     if (cache == NULL)
         return;
+    for (uint32_t i = 0; i < atomic_load(&cache->series_count); i++)
+        mw_derive_free(cache->series[i]);
     for (uint32_t i = 0; i < atomic_load(&cache->series_count); i++)
         mw_series_free(cache->series[i]);
     for (uint32_t i = 0; i < MW_WATCHERS_MAX; i++) {
@@ -62,8 +67,14 @@ void mw_cache_free(struct mw_cache *cache)
     mw_map_deinit(&cache->by_key);
     mw_map_deinit(&cache->by_symbol);
     pthread_mutex_destroy(&cache->lock);
+    pthread_mutex_destroy(&cache->derive_lock);
     mw_free(cache->series);
     mw_free(cache);
+}
+
+pthread_mutex_t *mw_cache_derive_lock(struct mw_cache *cache)
+{
+    return &cache->derive_lock;
 }
 
 uint32_t mw_cache_bars(const struct mw_cache *cache)
@@ -174,7 +185,7 @@ void mw_cache_on_gap(struct mw_cache *cache, void (*on_gap)(void *user, struct m
     cache->gap_user = user;
 }
 
-void mw_cache_touch(struct mw_cache *cache, struct mw_series *series)
+static void mark_watchers(struct mw_cache *cache, struct mw_series *series)
 {
     struct mw_series_note *note = mw_series_note(series);
     uint64_t bits = atomic_load_explicit(&note->watchers, memory_order_acquire);
@@ -184,6 +195,12 @@ void mw_cache_touch(struct mw_cache *cache, struct mw_series *series)
     }
 }
 
+void mw_cache_touch(struct mw_cache *cache, struct mw_series *series)
+{
+    mark_watchers(cache, series);
+    mw_derive_update(cache, series);
+}
+
 mw_put mw_cache_put(struct mw_cache *cache, struct mw_series *series,
                     const struct mw_candle *candle, int64_t now_ms, mw_fault *fault)
 {
@@ -191,7 +208,9 @@ mw_put mw_cache_put(struct mw_cache *cache, struct mw_series *series,
     mw_put put = mw_series_put(series, candle, now_ms, fault);
     bool holes = mw_series_gap_version(series) != version;
     if (put <= MW_PUT_REVISED || holes)
-        mw_cache_touch(cache, series);
+        mark_watchers(cache, series);
+    if (put <= MW_PUT_SAME || holes) /* what closed a bar may be known better, which is no news */
+        mw_derive_update(cache, series);
     if (holes && cache->on_gap != NULL)
         cache->on_gap(cache->gap_user, series);
     return put;

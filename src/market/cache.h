@@ -16,6 +16,8 @@
 #ifndef MW_MARKET_CACHE_H
 #define MW_MARKET_CACHE_H
 
+#include <pthread.h>
+
 #include "market/series.h"
 
 struct mw_cache;   /* opaque */
@@ -40,12 +42,16 @@ uint32_t mw_cache_series_count(const struct mw_cache *cache);
 /* The series with number `index` in the order they were added; index < mw_cache_series_count. */
 struct mw_series *mw_cache_series_get(const struct mw_cache *cache, uint32_t index);
 
-/* Calls `on_gap(user, series)` from whichever thread puts when the holes of a series have changed;
- * it must not block. Set before anything is put; NULL for nobody. */
+/* The lock that covers which series are made of which: taken before `lock`, never to put or read. */
+pthread_mutex_t *mw_cache_derive_lock(struct mw_cache *cache);
+
+/* Calls `on_gap(user, series)` from whichever thread puts when the holes of a series that a
+ * feed sends have changed; it must not block. Set before anything is put; NULL for nobody. */
 void mw_cache_on_gap(struct mw_cache *cache, void (*on_gap)(void *user, struct mw_series *series),
                      void *user);
 
-/* Marks `series` for its watchers: something besides a put changed (holes, health). */
+/* Marks `series` for its watchers: something besides a put changed (holes, health). What is made of
+ * it (derive.h) follows. */
 void mw_cache_touch(struct mw_cache *cache, struct mw_series *series);
 
 /* mw_series_put, and marks the series for its watchers when something changed. */

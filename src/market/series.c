@@ -164,7 +164,7 @@ void mw_series_load(const struct mw_series *series, uint64_t number, struct mw_c
 
 /* --- writers --------------------------------------------------------------------------------- */
 
-static bool values_equal(const struct mw_candle *a, const struct mw_candle *b)
+bool mw_series_values_equal(const struct mw_candle *a, const struct mw_candle *b)
 {
     bool turnover_equal = a->turnover == b->turnover || isnan(a->turnover) || isnan(b->turnover);
     bool trades_equal = a->trades == b->trades || a->trades == 0 || b->trades == 0;
@@ -224,8 +224,9 @@ static mw_put merge_closed(struct mw_series *series, struct mw_span span, uint64
                            const struct mw_candle *old, const struct mw_candle *candle)
 {
     struct mw_candle next = *candle;
-    bool same = values_equal(old, &next);
-    bool certain = old->closed_by == MW_CLOSED_BY_EXCHANGE;
+    bool same = mw_series_values_equal(old, &next);
+    /* A bar made of others may be closed by the exchange and lack some of them. */
+    bool certain = old->closed_by == MW_CLOSED_BY_EXCHANGE && !(old->flags & MW_CANDLE_UNPROVEN);
     if (next.state == MW_CANDLE_FORMING) {
         /* The last update was late; it says more than the clock or the successor knew. */
         if (same || certain || (old->flags & MW_CANDLE_FLAGGED) || !can_follow(old, &next))
@@ -259,13 +260,14 @@ static mw_put merge(struct mw_series *series, struct mw_span span, uint64_t numb
     struct mw_candle old, next = *candle;
     mw_series_load(series, number, &old);
     if (candle->source == MW_SOURCE_STORE)
-        return values_equal(&old, candle) ? MW_PUT_SAME : MW_PUT_LATE;
+        return mw_series_values_equal(&old, candle) ? MW_PUT_SAME : MW_PUT_LATE;
     if (old.state == MW_CANDLE_CLOSED)
         return merge_closed(series, span, number, &old, candle);
     next.flags |= old.flags & MW_CANDLE_FLAGGED; /* a venue that tells does not always say so */
     if (next.closed_by != MW_CLOSED_BY_EXCHANGE && !can_follow(&old, &next))
         next.flags |= MW_CANDLE_UNPROVEN; /* out of order, unless a newer one comes */
-    if (next.state == MW_CANDLE_FORMING && old.flags == next.flags && values_equal(&old, &next))
+    if (next.state == MW_CANDLE_FORMING && old.flags == next.flags &&
+        mw_series_values_equal(&old, &next))
         return MW_PUT_SAME;
     if (next.state == MW_CANDLE_CLOSED)
         doubt(series, &next);
@@ -303,6 +305,21 @@ static void drop_oldest(struct mw_series *series, struct mw_span span)
                           memory_order_release);
 }
 
+void mw_series_push(struct mw_series *series, struct mw_span span, const struct mw_candle *candle)
+{
+    bool full = span.count == series->capacity;
+    if (full)
+        drop_oldest(series, span);
+    slot_store(slot_of(series, span.total), candle);
+    span.total++;
+    span.count += !full;
+    span_store(series, span);
+    if (candle->state == MW_CANDLE_CLOSED)
+        mw_series_note_change(series, candle->open_ms, candle->open_ms);
+    if (full)
+        mw_series_forget_gaps(series);
+}
+
 static void append(struct mw_series *series, struct mw_span span, const struct mw_candle *candle)
 {
     struct mw_candle next = *candle;
@@ -312,20 +329,29 @@ static void append(struct mw_series *series, struct mw_span span, const struct m
     }
     if (next.state == MW_CANDLE_CLOSED)
         doubt(series, &next);
-    bool full = span.count == series->capacity;
-    if (full)
-        drop_oldest(series, span);
-    slot_store(slot_of(series, span.total), &next);
-    span.total++;
-    span.count += !full;
-    span_store(series, span);
-    if (next.state == MW_CANDLE_CLOSED)
-        mw_series_note_change(series, next.open_ms, next.open_ms);
-    if (full)
-        mw_series_forget_gaps(series);
+    mw_series_push(series, span, &next);
 }
 
-/* Puts `candle` before number `before`; everything older moves down by one. */
+void mw_series_squeeze(struct mw_series *series, struct mw_span span, uint64_t before,
+                       const struct mw_candle *candle)
+{
+    bool full = span.count == series->capacity; /* then the oldest goes */
+    if (full)
+        drop_oldest(series, span);
+    seq_begin(&series->repair_seq);
+    for (uint64_t number = span.total - span.count + full; number < before; number++) {
+        struct mw_candle moved;
+        slot_load(slot_of(series, number), &moved);
+        slot_store(slot_of(series, number - 1), &moved);
+    }
+    slot_store(slot_of(series, before - 1), candle);
+    span.count += !full;
+    span_store(series, span);
+    seq_end(&series->repair_seq);
+    mw_series_note_change(series, candle->open_ms, candle->open_ms);
+}
+
+/* Puts `candle` before number `before`. */
 static void insert(struct mw_series *series, struct mw_span span, uint64_t before,
                    const struct mw_candle *candle)
 {
@@ -340,20 +366,8 @@ static void insert(struct mw_series *series, struct mw_span span, uint64_t befor
     else if (mw_gaps_find(&series->gaps, next.open_ms, next.open_ms) == NULL)
         mw_series_note_revision(series, next.open_ms); /* it was known to be quiet */
     doubt(series, &next);
-    bool full = span.count == series->capacity; /* then the oldest goes */
-    if (full)
-        drop_oldest(series, span);
-    seq_begin(&series->repair_seq);
-    for (uint64_t number = span.total - span.count + full; number < before; number++) {
-        struct mw_candle moved;
-        slot_load(slot_of(series, number), &moved);
-        slot_store(slot_of(series, number - 1), &moved);
-    }
-    slot_store(slot_of(series, before - 1), &next);
-    span.count += !full;
-    span_store(series, span);
-    seq_end(&series->repair_seq);
-    mw_series_note_change(series, next.open_ms, next.open_ms);
+    bool full = span.count == series->capacity;
+    mw_series_squeeze(series, span, before, &next);
     if (!(next.flags & MW_CANDLE_UNPROVEN))
         mw_series_close_gap(series, next.open_ms, next.open_ms);
     mw_series_renew_gaps(series); /* also when the holes are what they were */

@@ -85,12 +85,19 @@ struct mw_series_note {
     _Atomic int64_t gap_wait_ms; /* 0 where nobody fills holes */
     struct mw_series *next;      /* guarded by the cache's lock */
     _Atomic uint64_t watchers;
+    /* derive.h: */
+    _Atomic(struct mw_series *) source;          /* that this one is made of, NULL for none */
+    _Atomic(struct mw_derivation *) derivations; /* a list of what is made of this one */
+    struct mw_derivation *derivation;            /* owns; what makes, or made, this one; guarded by
+                                                     the cache's lock for deriving */
 };
 struct mw_series_note *mw_series_note(struct mw_series *series);
 
-/* Set by its feed; MW_SERIES_IDLE at first. */
+/* Set by its feed; MW_SERIES_IDLE at first. That of a derived series is its source's. */
 void mw_series_set_health(struct mw_series *series, mw_series_health health);
 mw_series_health mw_series_get_health(const struct mw_series *series);
+/* How long readers wait for a hole of it; a derived series' are filled when its source's are. */
+int64_t mw_series_gap_wait_ms(const struct mw_series *series);
 
 /* Open time of the first bar that came live, or INT64_MAX before one has: what is older is history
  * and was never anybody's to be told as it closed. */
@@ -138,6 +145,27 @@ void mw_series_prove(struct mw_series *series, int64_t from_ms, int64_t to_ms);
 
 /* Nobody can fill the holes in from_ms..to_ms: they stay, and readers do not wait for them. */
 void mw_series_give_up(struct mw_series *series, int64_t from_ms, int64_t to_ms);
+
+/* --- derived bars (derive.h) ----------------------------------------------------------------- */
+
+/* What is known of a bucket of a derived series besides its bar. */
+typedef enum mw_hole {
+    MW_HOLE_NONE,     /* it is whole: without a bar it was quiet */
+    MW_HOLE_GIVEN_UP, /* it is not, and stays so */
+    MW_HOLE_OPEN,
+} mw_hole;
+
+/* Sets what is known of the buckets from_ms..to_ms (open times), whatever it was. */
+void mw_series_set_hole(struct mw_series *series, int64_t from_ms, int64_t to_ms, mw_hole hole);
+
+/* Puts a bar that is made of others (MW_SOURCE_RESAMPLED), which is right as it is, with what is
+ * known of its bucket: replaces what is there; a closed bar with other values is REVISED. With
+ * `patient` a closed bar in an open hole stays as it is until the hole is not open any more. */
+mw_put mw_series_put_derived(struct mw_series *series, const struct mw_candle *candle, mw_hole hole,
+                             bool patient);
+
+/* Says which bar is the first that closes live; once. */
+void mw_series_set_first_live(struct mw_series *series, int64_t open_ms);
 
 /* --- revisions ------------------------------------------------------------------------------- */
 

@@ -8,9 +8,23 @@ void mw_series_set_health(struct mw_series *series, mw_series_health health)
     atomic_store_explicit(&series->note.health, (int)health, memory_order_release);
 }
 
+/* The series whose feed keeps this one up to date. */
+static const struct mw_series *origin_of(const struct mw_series *series)
+{
+    const struct mw_series *source =
+        atomic_load_explicit(&series->note.source, memory_order_acquire);
+    return source != NULL ? source : series;
+}
+
 mw_series_health mw_series_get_health(const struct mw_series *series)
 {
-    return (mw_series_health)atomic_load_explicit(&series->note.health, memory_order_acquire);
+    return (mw_series_health)atomic_load_explicit(&origin_of(series)->note.health,
+                                                  memory_order_acquire);
+}
+
+int64_t mw_series_gap_wait_ms(const struct mw_series *series)
+{
+    return atomic_load_explicit(&origin_of(series)->note.gap_wait_ms, memory_order_relaxed);
 }
 
 int64_t mw_series_first_live_ms(const struct mw_series *series)

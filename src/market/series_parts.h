@@ -2,6 +2,7 @@
  *
  *     series.c         the ring: what may replace what, and the readers without locks
  *     series_gaps.c    holes, revisions, health
+ *     series_derived.c bars that are made of others
  *     series_follow.c  what has changed, for each follower
  *
  * Threads: `lock` covers everything that is not atomic, and all writing.
@@ -61,6 +62,16 @@ void mw_series_free_followers(struct mw_series *series);
 /* Replaces the candle with this number. `lock` is held. */
 void mw_series_rewrite(struct mw_series *series, struct mw_span span, uint64_t number,
                        const struct mw_candle *candle);
+
+/* Adds a bar after the newest, and one before number `before`, for which everything older moves down
+ * by one; nothing is made of what lies between bars. A full ring drops its oldest, which after the
+ * latter is left to be told to mw_series_forget_gaps. `lock` is held. */
+void mw_series_push(struct mw_series *series, struct mw_span span, const struct mw_candle *candle);
+void mw_series_squeeze(struct mw_series *series, struct mw_span span, uint64_t before,
+                       const struct mw_candle *candle);
+
+/* Whether nothing differs of what both tell. */
+bool mw_series_values_equal(const struct mw_candle *a, const struct mw_candle *b);
 
 /* Opens, closes and forgets holes, and publishes that. `lock` is held. A hole is opened before the
  * rows around it are published, and closed after. */

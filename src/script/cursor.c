@@ -326,8 +326,7 @@ static mw_cursor_kind meet_hole(struct mw_cursor *cursor, int64_t now_ms,
     int64_t next_ms = cursor->rows[cursor->row_at].open_ms;
     int64_t from_ms =
         hole->from_ms > cursor->after_ms ? hole->from_ms : bucket_after(cursor, cursor->after_ms);
-    int64_t wait_ms =
-        atomic_load_explicit(&mw_series_note(cursor->series)->gap_wait_ms, memory_order_relaxed);
+    int64_t wait_ms = mw_series_gap_wait_ms(cursor->series);
     if (!hole->given_up && wait_ms > 0) {
         news->until_ms = held_since(cursor, from_ms, now_ms) + wait_ms;
         if (now_ms < news->until_ms && !is_pressed(cursor)) {

@@ -72,8 +72,17 @@ struct mw_strategy_settings {
     int params; /* reference in the registry of mw_settings.L to a table, or LUA_NOREF */
 };
 
+/* Candles that a file has. */
+struct mw_candle_file {
+    char *path;               /* owns; resolved */
+    struct mw_series_key key; /* the feed may be empty: of whichever has the symbol */
+    bool whole;               /* a bucket that is absent had no trades */
+};
+
 /* What is kept of the past. */
 struct mw_history_settings {
+    struct mw_candle_file *files; /* owns */
+    uint32_t file_count;
     char *store;                     /* owns; the file, resolved; NULL for none */
     struct mw_retention *retentions; /* owns; timeframes that are not named are kept */
     uint32_t retention_count;

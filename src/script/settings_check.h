@@ -113,8 +113,8 @@ MW_MUST_USE mw_status mw_reader_each(struct mw_reader *reader, uint32_t count, m
 size_t mw_reader_extend(struct mw_reader *reader, const char *name);
 void mw_reader_restore(struct mw_reader *reader, size_t mark);
 
-/* mw_reader_enter for the value under `name` of the table on top; false, and nothing pushed, when there is
- * none. */
+/* mw_reader_enter for the value under `name` of the table on top; false, and nothing pushed, when
+ * there is none. */
 bool mw_reader_enter_key(struct mw_reader *reader, const char *name, size_t *mark);
 
 /* The text on top, borrowed until it is popped: least..most bytes, none of them a control

@@ -1,4 +1,4 @@
-/* csv_bench.c - reading and writing of a million rows of CSV, and a bare scan of the same bytes. */
+/* csv_bench.c - a million rows of CSV read, written and stored, and a bare scan of the bytes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,12 +10,14 @@
 #include "base/random.h"
 #include "bench.h"
 #include "history/csv.h"
+#include "history/store.h"
 
 enum { ROWS = 1000000, QUICK_ROWS = 1000, RUNS = 7, FILE_BYTES_MAX = 256 << 20 };
 
 static const int64_t first_open_ms = 1483228800000; /* 2017-01-01 */
 
-static char path[] = "/tmp/csv_bench_XXXXXX";
+static char folder[] = "/tmp/csv_bench_XXXXXX";
+static char path[64], store_path[64];
 
 static double rounded(double value, double steps)
 {
@@ -91,10 +93,43 @@ static double read_file(size_t count)
     return seconds;
 }
 
+/* All that an import does: a file is read, then written in batches to a store that is new. */
+static double import_file(size_t count)
+{
+    static const struct mw_series_key key = {"bench", "BTCUSDT", {1, 'm'}};
+    const struct mw_csv_options options = {
+        .timeframe = key.timeframe, .source = MW_SOURCE_IMPORT, .rows_max = MW_CSV_ROWS_MAX};
+    struct mw_csv_table table;
+    struct mw_store *store;
+    struct mw_error err;
+    int64_t start_ns = mw_clock_monotonic_ns();
+    bench_require(mw_csv_read(path, &options, &table, &err), &err);
+    bench_require(mw_store_open(&(struct mw_store_options){.path = store_path}, &store, &err),
+                  &err);
+    for (size_t at = 0; at < count; at += MW_STORE_ROWS_MAX) {
+        size_t left = count - at;
+        uint32_t rows = left < MW_STORE_ROWS_MAX ? (uint32_t)left : MW_STORE_ROWS_MAX;
+        const struct mw_store_part part = {.key = &key,
+                                           .from_ms = table.rows[at].open_ms,
+                                           .to_ms = table.rows[at + rows - 1].open_ms,
+                                           .rows = &table.rows[at],
+                                           .row_count = rows,
+                                           .keep = true};
+        bench_require(mw_store_write(store, &part, 1, NULL, &err), &err);
+    }
+    mw_store_close(store);
+    mw_free(table.rows);
+    double seconds = seconds_since(start_ns);
+    unlink(store_path);
+    return seconds;
+}
+
 static void write_file(const struct mw_str *text)
 {
-    int fd = mkstemp(path);
-    FILE *file = fd >= 0 ? fdopen(fd, "wb") : NULL;
+    MW_CHECK(mkdtemp(folder) != NULL);
+    snprintf(path, sizeof(path), "%s/a.csv", folder);
+    snprintf(store_path, sizeof(store_path), "%s/a.db", folder);
+    FILE *file = fopen(path, "wb");
     MW_CHECK(file != NULL && fwrite(text->data, 1, text->length, file) == text->length);
     MW_CHECK(fclose(file) == 0);
 }
@@ -109,7 +144,7 @@ int main(int argc, char **argv)
     format_rows(&text, rows, count);
     write_file(&text);
 
-    double scans[RUNS], reads[RUNS], writes[RUNS];
+    double scans[RUNS], reads[RUNS], writes[RUNS], imports[RUNS];
     for (size_t i = 0; i < runs; i++) {
         scans[i] = scan(&text, count + 1);
         reads[i] = read_file(count);
@@ -117,11 +152,14 @@ int main(int argc, char **argv)
         int64_t start_ns = mw_clock_monotonic_ns();
         format_rows(&text, rows, count);
         writes[i] = seconds_since(start_ns);
+        imports[i] = import_file(count);
     }
     print_rate("csv_scan", scans, runs, count);
     print_rate("csv_parse", reads, runs, count);
     print_rate("csv_format", writes, runs, count);
+    print_rate("csv_import", imports, runs, count);
     unlink(path);
+    rmdir(folder);
     mw_str_deinit(&text);
     mw_free(rows);
     return 0;

@@ -6,6 +6,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <lauxlib.h>
 #include <lua.h>
@@ -18,7 +19,7 @@
 #include "bind/bind_moonwick.h"
 #include "script/vm.h"
 
-enum { BARS = 1000, GARBAGE_CALLS = 50 };
+enum { BARS = 1000, GARBAGE_CALLS = 50, BATCH = 10080, WEEKS = 104 };
 
 static const int64_t first_open_ms = 1577836800000; /* 2020-01-01 */
 
@@ -54,6 +55,13 @@ static const struct {
      "  if fast[-1] > slow[-1] and fast[-2] <= slow[-2] then crossings = crossings + 1 end\n"
      "end end"},
 };
+
+static const char stored_20[] =
+    "local options = { count = 20 }\n"
+    "return function(n) for _ = 1, n do get_price('BTCUSDT', options) end end";
+static const char stored_5000[] =
+    "assert(get_price('BTCUSDT', { count = 5000 }).complete)\n"
+    "return function(n) for _ = 1, n do get_price('BTCUSDT', { count = 5000 }) end end";
 
 /* get_price(symbol, options) -> frame, as strategies have it while handle_bar runs with the newest
  * bar. Upvalues: engine, memo */
@@ -100,6 +108,29 @@ static void fill(struct mw_cache *cache)
     }
 }
 
+/* Two years of minutes before those of the cache, a week at a time. */
+static void fill_store(struct mw_store *store)
+{
+    static struct mw_candle rows[BATCH];
+    const struct mw_series_key key = {"bench", "BTCUSDT", {1, 'm'}};
+    struct mw_store_part part = {.key = &key, .rows = rows, .row_count = BATCH};
+    struct mw_error err;
+    for (int64_t week = bench_is_quick() ? 1 : WEEKS; week > 0; week--) {
+        part.from_ms = first_open_ms - week * BATCH * MW_MS_PER_MINUTE;
+        part.to_ms = part.from_ms + (BATCH - 1) * (int64_t)MW_MS_PER_MINUTE;
+        for (int64_t i = 0; i < BATCH; i++)
+            rows[i] = (struct mw_candle){.open_ms = part.from_ms + i * MW_MS_PER_MINUTE,
+                                         .open = 64000.25,
+                                         .high = 64100.5,
+                                         .low = 63900,
+                                         .close = 64000 + (double)(i % 41),
+                                         .volume = 0.38518,
+                                         .state = MW_CANDLE_CLOSED,
+                                         .closed_by = MW_CLOSED_BY_EXCHANGE};
+        bench_require(mw_store_write(store, &part, 1, NULL, &err), &err);
+    }
+}
+
 /* The function is at the top. */
 static void call(void *user, uint64_t count)
 {
@@ -138,6 +169,32 @@ static void run(lua_State *L, size_t index)
     lua_pop(L, 1);
 }
 
+/* What the ring has when there is a store, too; and what it reads on for. */
+static void run_store(lua_State *L, struct mw_engine *engine)
+{
+    static const char *const ends[] = {"", "-wal", "-shm"};
+    char folder[] = "/tmp/mw-bench-XXXXXX", path[64], name[80];
+    struct mw_store *store;
+    struct mw_error err;
+    MW_CHECK(mkdtemp(folder) != NULL);
+    snprintf(path, sizeof(path), "%s/candles.db", folder);
+    const struct mw_store_options options = {.path = path};
+    bench_require(mw_store_open(&options, &store, &err), &err);
+    fill_store(store);
+    mw_prices_set_store(mw_engine_prices(engine), store);
+    MW_CHECK(luaL_dostring(L, stored_20) == LUA_OK);
+    bench_print("lua_get_price_20_of_store", bench_time(call, L), "ns");
+    MW_CHECK(luaL_dostring(L, stored_5000) == LUA_OK);
+    bench_print("lua_get_price_store_5000", bench_time(call, L) / 1000, "us");
+    mw_prices_set_store(mw_engine_prices(engine), NULL);
+    mw_store_close(store);
+    for (size_t i = 0; i < MW_COUNT(ends); i++) {
+        snprintf(name, sizeof(name), "%s%s", path, ends[i]);
+        remove(name);
+    }
+    rmdir(folder);
+}
+
 int main(int argc, char **argv)
 {
     bench_begin(argc, argv);
@@ -154,6 +211,7 @@ int main(int argc, char **argv)
     lua_setglobal(L, "get_price");
     for (size_t i = 0; i < MW_COUNT(cases); i++)
         run(L, i);
+    run_store(L, engine);
     mw_vm_free(vm);
     mw_engine_free(engine);
     return 0;

@@ -59,6 +59,7 @@ static void make_rows(struct state *state, struct mw_candle *rows, uint32_t coun
     }
 }
 
+/* Rows of one series; there is at least one. */
 static struct mw_store_part part_of(const struct mw_series_key *key, const struct mw_candle *rows,
                                     uint32_t count)
 {
@@ -110,8 +111,13 @@ static void read_last(void *user, uint64_t count)
     for (uint64_t i = 0; i < count; i++) {
         uint32_t got;
         struct mw_error err;
-        require(mw_store_read_last(state->store, &long_key, INT64_MIN, INT64_MAX, LAST, state->out,
-                                   &got, &err),
+        require(mw_store_read_rows(state->store,
+                                   &(struct mw_store_query){.key = &long_key,
+                                                            .from_ms = INT64_MIN,
+                                                            .until_ms = INT64_MAX,
+                                                            .count = LAST,
+                                                            .newest = true},
+                                   state->out, &got, &err),
                 &err);
         MW_CHECK(got == LAST);
         bench_keep(state->out);
@@ -147,8 +153,13 @@ static double read_many(struct state *state)
         struct mw_series_key key = key_of(i);
         uint32_t got;
         struct mw_error err;
-        require(mw_store_read_last(state->store, &key, INT64_MIN, INT64_MAX, BARS, state->out, &got,
-                                   &err),
+        require(mw_store_read_rows(state->store,
+                                   &(struct mw_store_query){.key = &key,
+                                                            .from_ms = INT64_MIN,
+                                                            .until_ms = INT64_MAX,
+                                                            .count = BARS,
+                                                            .newest = true},
+                                   state->out, &got, &err),
                 &err);
         MW_CHECK(got == BARS);
         bench_keep(state->out);
@@ -193,7 +204,8 @@ int main(int argc, char **argv)
     bench_begin(argc, argv);
     static struct state state = {.folder = "/tmp/mw-bench-XXXXXX", .price = 60000};
     state.random.state = BENCH_SEED;
-    MW_CHECK(mkdtemp(state.folder) != NULL);
+    if (mkdtemp(state.folder) == NULL)
+        return 1;
     snprintf(state.path, sizeof(state.path), "%s/bench.db", state.folder);
     state.row_count = bench_is_quick() ? ROWS_QUICK : ROWS;
     state.rows = mw_alloc(state.row_count * sizeof(*state.rows));

@@ -28,6 +28,7 @@ struct state {
     /* Of get_price: */
     struct mw_prices *prices;
     struct mw_series *series;
+    struct mw_price_buffer buffer; /* owns */
     struct mw_candle out[COUNT];
 };
 
@@ -109,21 +110,29 @@ static double start_engine(const struct state *state)
     return ms;
 }
 
-static struct mw_candle *room(void *user, uint32_t count)
+static struct mw_candle *rows_of(void *user, uint32_t count)
 {
     struct state *state = user;
     MW_CHECK(count <= COUNT);
     return state->out;
 }
 
+static struct mw_price_buffer *buffer_of(void *user)
+{
+    struct state *state = user;
+    return &state->buffer;
+}
+
 static void ask(void *user, uint64_t count)
 {
     struct state *state = user;
-    const struct mw_price_query query = {.count = COUNT, .now_ms = INT64_MAX};
+    const struct mw_price_query query = {
+        .count = COUNT, .start_ms = INT64_MIN, .finish_ms = INT64_MAX, .now_ms = INT64_MAX};
+    const struct mw_price_room room = {.rows = rows_of, .buffer = buffer_of, .user = state};
     for (uint64_t i = 0; i < count; i++) {
         struct mw_price_answer answer;
-        mw_prices_answer(state->prices, state->series, mw_series_key(state->series), &query, room,
-                         state, &answer);
+        mw_prices_answer(state->prices, state->series, mw_series_key(state->series), &query, &room,
+                         &answer);
         MW_CHECK(answer.count == COUNT);
     }
 }
@@ -139,6 +148,7 @@ static double time_prices(struct state *state)
     state->series = mw_cache_series_get(mw_engine_cache(engine), 0);
     double us = bench_time(ask, state) / 1e3;
     mw_engine_free(engine);
+    mw_price_buffer_deinit(&state->buffer);
     return us;
 }
 

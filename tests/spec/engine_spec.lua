@@ -350,6 +350,42 @@ describe("status", function()
     assert.is_true(quiet.memory_bytes > 10000)
   end)
 
+  it("tells of the store, and finds its bars again", function()
+    local path = spec.file("kept.db", "")
+    local _, url = live.simulate { "--replay", live.csv(rows), "--symbols", "BTCUSD",
+      "--timeframes", "1m", "--speed", "max" }
+    local function options()
+      return { feeds = { live.feed { endpoint = url, backfill = false } },
+        history = { store = path, retention = { ["1m"] = "1y" } } }
+    end
+    do
+      local engine <close> = live.start(options())
+      live.wait_bar(engine, rows[ROWS].open_time)
+      assert(live.wait(engine, function() return engine:status().store.rows == ROWS end))
+      local store = engine:status().store
+      assert.equal(path, store.path)
+      assert.is_true(store.bytes > 0 and store.writes > 0)
+      assert.same({ 0, 0, 0, 0 }, { store.failures, store.lost, store.erased, store.waiting })
+      assert.is_nil(store.error)
+    end
+    local engine <close> = live.open(options())
+    local bars = engine:get_price("BTCUSD", { count = ROWS })
+    assert.equal(ROWS, #bars)
+    assert.equal("store", bars[1].source)
+    assert.equal(tonumber(rows[1].open_time), bars[1].time)
+    assert.equal(tonumber(rows[ROWS].close), bars[-1].close)
+    local without <close> = live.open { feeds = { replaying() } }
+    assert.is_nil(without:status().store)
+  end)
+
+  it("says what is wrong with a store", function()
+    local path = spec.file("no_store.db", ("this is a text, no store\n"):rep(40))
+    local engine, err = moonwick.open { feeds = { replaying() }, history = { store = path } }
+    assert.is_nil(engine)
+    assert.equal("HistoryError", err.kind)
+    assert.matches(path, err.message, 1, true)
+  end)
+
   it("tells what is not started", function()
     local engine <close> = live.open { feeds = { replaying() }, strategies = { "later.lua" } }
     local status = engine:status()

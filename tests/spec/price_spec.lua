@@ -139,8 +139,8 @@ describe("get_price", function()
       local bars = engine:get_price(symbol)
       assert.same({ 0, false, "unsubscribed" }, { #bars, bars.complete, bars.reason })
     end
-    local bars = engine:get_price("BTCUSD", { frequency = "5m" })
-    assert.same({ 0, false, "unsubscribed", "5m" },
+    local bars = engine:get_price("BTCUSD", { frequency = "5s" })
+    assert.same({ 0, false, "unsubscribed", "5s" },
       { #bars, bars.complete, bars.reason, bars.frequency })
     assert.equal(5, #engine:get_price("demo:BTCUSD", { count = 5 }))
   end)

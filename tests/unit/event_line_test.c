@@ -137,6 +137,18 @@ static void shows_gaps_and_what_became_of_them(void **state)
                         "h 64118.5 l 64116 c 64117.99 v 0.40567  revised  unproven\n");
 }
 
+static void shows_what_becomes_of_the_store(void **state)
+{
+    (void)state;
+    struct mw_event event = {.kind = MW_EVENT_STORE, .has_error = true};
+    snprintf(event.error.message, sizeof(event.error.message), "a.db: disk full");
+    assert_string_equal(line_of(&event, NULL, false),
+                        "00:00:00.000 store              a.db: disk full\n");
+    event.has_error = false;
+    assert_string_equal(line_of(&event, NULL, false),
+                        "00:00:00.000 store              works again\n");
+}
+
 static void masks_controls_from_outside(void **state)
 {
     (void)state;
@@ -180,6 +192,7 @@ int main(void)
         cmocka_unit_test(shows_what_strategies_say),
         cmocka_unit_test(shows_lag_of_strategies_and_of_the_reader),
         cmocka_unit_test(shows_gaps_and_what_became_of_them),
+        cmocka_unit_test(shows_what_becomes_of_the_store),
         cmocka_unit_test(masks_controls_from_outside),
         cmocka_unit_test(colours_by_urgency),
         cmocka_unit_test(holds_the_longest_signal),

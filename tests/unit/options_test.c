@@ -203,12 +203,40 @@ static void writes_the_help_from_the_table(void **state)
     mw_str_deinit(&text);
 }
 
+static void gives_all_further_arguments_to_the_one_that_takes_many(void **state)
+{
+    (void)state;
+    struct many_options {
+        const char *first;
+        struct mw_text_list rest;
+    } options = {0};
+    static const struct mw_option list[] = {
+        {NULL, "FIRST", "one", mw_option_read_text, offsetof(struct many_options, first)},
+        {NULL, "FILE...", "the rest", mw_option_read_each, offsetof(struct many_options, rest)},
+    };
+    const struct mw_option_set set = {.name = "many", .options = list, .option_count = 2};
+    char name[] = "many", a[] = "a", b[] = "b,c", c[] = "-", empty[] = "";
+    char *argv[] = {name, a, b, c, a, NULL}, *wrong[] = {name, a, b, empty, NULL};
+    bool help = false;
+    struct mw_error err;
+    assert_int_equal(mw_options_parse(&set, 5, argv, &options, &help, &err), MW_OK);
+    assert_string_equal(options.first, "a");
+    assert_int_equal(options.rest.count, 3);
+    assert_string_equal(options.rest.items[0], "b,c");
+    assert_string_equal(options.rest.items[2], "a");
+    mw_text_list_deinit(&options.rest);
+    assert_int_equal(mw_options_parse(&set, 4, wrong, &options, &help, &err), MW_EINVAL);
+    assert_string_equal(err.message, "FILE...: want something, not an empty text");
+    mw_text_list_deinit(&options.rest);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_every_kind_in_any_order),
         cmocka_unit_test(leaves_alone_what_is_not_given),
         cmocka_unit_test(takes_the_last_of_repeated_options_and_adds_to_lists),
+        cmocka_unit_test(gives_all_further_arguments_to_the_one_that_takes_many),
         cmocka_unit_test(ends_options_at_two_dashes),
         cmocka_unit_test(asks_for_help_before_looking_further),
         cmocka_unit_test(names_the_nearest_of_unknown_options),

@@ -156,15 +156,27 @@ static uint32_t try_series(struct mw_store *store, const struct mw_series_key *k
     uint32_t failures = 0, got = 0, erased;
     struct mw_error err;
     struct mw_gap holes[8];
-    mw_status status = mw_store_read_last(store, key, INT64_MIN, INT64_MAX, ROWS, out, &got, &err);
+    mw_status status = mw_store_read_rows(
+        store,
+        &(struct mw_store_query){
+            .key = key, .from_ms = INT64_MIN, .until_ms = INT64_MAX, .count = ROWS, .newest = true},
+        out, &got, &err);
     note(status, &err, &failures);
     for (uint32_t i = 0; status == MW_OK && i < got; i++) {
         assert_int_equal(mw_candle_check(&out[i], key->timeframe, INT64_MAX / 2), MW_FAULT_NONE);
         assert_true(i == 0 || out[i - 1].open_ms < out[i].open_ms);
     }
-    note(mw_store_read_from(store, key, 60000, INT64_MAX, 30, out, &got, &err), &err, &failures);
-    note(mw_store_read_holes(store, key, INT64_MIN, INT64_MAX, holes, 8, &got, &err), &err,
-         &failures);
+    note(mw_store_read_rows(store,
+                            &(struct mw_store_query){
+                                .key = key, .from_ms = 60000, .until_ms = INT64_MAX, .count = 30},
+                            out, &got, &err),
+         &err, &failures);
+    note(mw_store_read_missing(
+             store,
+             &(struct mw_store_query){
+                 .key = key, .from_ms = INT64_MIN, .until_ms = INT64_MAX, .count = 8},
+             holes, &got, &err),
+         &err, &failures);
     struct mw_store_counts counts;
     note(mw_store_count(store, key, &counts, &err), &err, &failures);
     if (read_only)
@@ -228,13 +240,13 @@ static void a_value_that_makes_no_sense_is_named(void **state)
     static const struct {
         const char *sql, *what;
     } cases[] = {
-        {"UPDATE candles SET high = 0 WHERE series = 1 AND open_ms = 0", "1970-01-01T00:00:00Z"},
-        {"UPDATE candles SET close = 'much' WHERE series = 1 AND open_ms = 60000", "not_finite"},
-        {"UPDATE candles SET open_ms = 1 WHERE series = 1 AND open_ms = 0", "off_grid"},
-        {"UPDATE candles SET source = 99 WHERE series = 1 AND open_ms = 0", "provenance"},
-        {"UPDATE candles SET closed_by = 0 WHERE series = 1 AND open_ms = 0", "provenance"},
-        {"UPDATE candles SET trades = -1 WHERE series = 1 AND open_ms = 0", "provenance"},
-        {"UPDATE candles SET series = 77 WHERE series = 1 AND open_ms = 0", "no series"},
+        {"UPDATE candles SET high = 0 WHERE key = 611891410688", "1970-01-01T00:00:00Z"},
+        {"UPDATE candles SET close = 'much' WHERE key = 611891410748", "not_finite"},
+        {"UPDATE candles SET key = key + 1 WHERE key = 611891410688", "off_grid"},
+        {"UPDATE candles SET source = 99 WHERE key = 611891410688", "provenance"},
+        {"UPDATE candles SET closed_by = 0 WHERE key = 611891410688", "provenance"},
+        {"UPDATE candles SET trades = -1 WHERE key = 611891410688", "provenance"},
+        {"UPDATE candles SET key = key + (76 << 39) WHERE key = 611891410688", "no series"},
         {"UPDATE series SET last_ms = first_ms WHERE id = 1", "outside of what is known"},
         {"UPDATE series SET last_ms = 1 WHERE id = 1", "begins or ends"},
         {"UPDATE series SET symbol = '' WHERE id = 1", "without a name"},
@@ -391,8 +403,13 @@ static void read_once(struct scene *scene)
     struct mw_candle out[BLOCK + 1];
     uint32_t got = 0;
     struct mw_error err;
-    bool right = mw_store_read_last(scene->store, &keys[0], INT64_MIN, INT64_MAX, BLOCK + 1, out,
-                                    &got, &err) == MW_OK &&
+    bool right = mw_store_read_rows(scene->store,
+                                    &(struct mw_store_query){.key = &keys[0],
+                                                             .from_ms = INT64_MIN,
+                                                             .until_ms = INT64_MAX,
+                                                             .count = BLOCK + 1,
+                                                             .newest = true},
+                                    out, &got, &err) == MW_OK &&
                  got == BLOCK;
     for (uint32_t i = 0; right && i < got; i++)
         right = out[i].close == out[0].close;

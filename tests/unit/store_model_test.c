@@ -160,8 +160,12 @@ static void compare_rows(struct mw_random *random, struct mw_store *store,
     bool newest = below(random, 2) == 0;
     struct mw_candle out[BUCKETS + 5];
     struct mw_error err;
-    mw_status status = (newest ? mw_store_read_last : mw_store_read_from)(
-        store, &model->key, model->opens[from], model->opens[until], count, out, &got, &err);
+    struct mw_store_query query = {.key = &model->key,
+                                   .from_ms = model->opens[from],
+                                   .until_ms = model->opens[until],
+                                   .count = count,
+                                   .newest = newest};
+    mw_status status = mw_store_read_rows(store, &query, out, &got, &err);
     if (status != MW_OK)
         fail_msg("%s", err.message);
     for (uint32_t i = from; i <= until; i++)
@@ -196,8 +200,11 @@ static void compare_holes(struct mw_store *store, const struct model *model, uin
         want[want_count - 1].to_ms = model->opens[i];
     }
     struct mw_error err;
-    if (mw_store_read_holes(store, &model->key, INT64_MIN, INT64_MAX, got, BUCKETS, &got_count,
-                            &err) != MW_OK)
+    if (mw_store_read_missing(
+            store,
+            &(struct mw_store_query){
+                .key = &model->key, .from_ms = INT64_MIN, .until_ms = INT64_MAX, .count = BUCKETS},
+            got, &got_count, &err) != MW_OK)
         fail_msg("%s", err.message);
     assert_int_equal(got_count, want_count);
     for (uint32_t i = 0; i < want_count; i++) {

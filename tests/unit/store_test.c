@@ -58,7 +58,13 @@ static uint32_t read_all(struct mw_store *store, struct mw_candle *out, uint32_t
 {
     uint32_t got = 0;
     struct mw_error err;
-    if (mw_store_read_last(store, &key, INT64_MIN, INT64_MAX, room, out, &got, &err) != MW_OK)
+    if (mw_store_read_rows(store,
+                           &(struct mw_store_query){.key = &key,
+                                                    .from_ms = INT64_MIN,
+                                                    .until_ms = INT64_MAX,
+                                                    .count = room,
+                                                    .newest = true},
+                           out, &got, &err) != MW_OK)
         fail_msg("%s", err.message);
     return got;
 }
@@ -131,7 +137,12 @@ static void names_times_and_lengths_at_their_limits_are_kept(void **state)
     write_part(store, &part, NULL);
     uint32_t got;
     struct mw_error err;
-    assert_int_equal(mw_store_read_from(store, &longest, INT64_MIN, INT64_MAX, 3, out, &got, &err),
+    assert_int_equal(mw_store_read_rows(store,
+                                        &(struct mw_store_query){.key = &longest,
+                                                                 .from_ms = INT64_MIN,
+                                                                 .until_ms = INT64_MAX,
+                                                                 .count = 3},
+                                        out, &got, &err),
                      MW_OK);
     assert_int_equal(got, 2);
     store_assert_same(&out[1], &rows[1]);
@@ -172,7 +183,13 @@ static void nothing_is_asked_for_and_nothing_comes(void **state)
     write_row(store, &row, false);
     uint32_t got = 9;
     struct mw_error err;
-    assert_int_equal(mw_store_read_last(store, &key, INT64_MIN, INT64_MAX, 0, NULL, &got, &err),
+    assert_int_equal(mw_store_read_rows(store,
+                                        &(struct mw_store_query){.key = &key,
+                                                                 .from_ms = INT64_MIN,
+                                                                 .until_ms = INT64_MAX,
+                                                                 .count = 0,
+                                                                 .newest = true},
+                                        NULL, &got, &err),
                      MW_OK);
     assert_int_equal(got, 0);
     assert_int_equal(mw_store_write(store, NULL, 0, NULL, &err), MW_OK);
@@ -484,17 +501,16 @@ static void a_store_of_version_1_is_brought_up_to_date(void **state)
             "PRAGMA application_id = 1297568596; PRAGMA user_version = 1;"
             "CREATE TABLE series (id INTEGER PRIMARY KEY, feed TEXT NOT NULL, symbol TEXT NOT NULL,"
             " timeframe TEXT NOT NULL, UNIQUE (feed, symbol, timeframe));"
-            "CREATE TABLE candles (series INTEGER NOT NULL, open_ms INTEGER NOT NULL, open, high,"
-            " low, close, volume, turnover, trades INTEGER NOT NULL, closed_by INTEGER NOT NULL,"
-            " source INTEGER NOT NULL, flags INTEGER NOT NULL, PRIMARY KEY (series, open_ms))"
-            " WITHOUT ROWID;"
+            "CREATE TABLE candles (key INTEGER PRIMARY KEY, open, high, low, close, volume,"
+            " turnover, trades INTEGER NOT NULL, closed_by INTEGER NOT NULL,"
+            " source INTEGER NOT NULL, flags INTEGER NOT NULL);"
             "INSERT INTO series VALUES (1, 'demo', 'BTC-USD', '1m'), (2, 'demo', 'NONE', '1m'),"
             " (3, 'demo', 'BTC-USD', '7h');"
-            "INSERT INTO candles VALUES (1, 60000, 1, 2, 0.5, 1.5, 9, NULL, 3, 1, 0, 0),"
-            " (1, 120000, 1, 2, 0.5, 1.5, 9, NULL, 3, 1, 0, 0),"
-            " (1, 300000, 1, 2, 0.5, 1.5, 9, NULL, 3, 1, 0, 0),"
-            " (3, 0, 1, 2, 0.5, 1.5, 9, NULL, 3, 1, 0, 0),"
-            " (3, 86400000, 1, 2, 0.5, 1.5, 9, NULL, 3, 1, 0, 0);");
+            "INSERT INTO candles VALUES (611891410748, 1, 2, 0.5, 1.5, 9, NULL, 3, 1, 0, 0),"
+            " (611891410808, 1, 2, 0.5, 1.5, 9, NULL, 3, 1, 0, 0),"
+            " (611891410988, 1, 2, 0.5, 1.5, 9, NULL, 3, 1, 0, 0),"
+            " (1711403038464, 1, 2, 0.5, 1.5, 9, NULL, 3, 1, 0, 0),"
+            " (1711403124864, 1, 2, 0.5, 1.5, 9, NULL, 3, 1, 0, 0);");
     struct mw_store_options options = {.path = *state, .read_only = true};
     struct mw_error err;
     assert_int_equal(try_open(&options, &err), MW_EHISTORY); /* nothing in it may change */
@@ -508,13 +524,21 @@ static void a_store_of_version_1_is_brought_up_to_date(void **state)
     assert_int_equal(series.last_ms, 300000);
     struct mw_gap holes[4];
     uint32_t count;
-    assert_int_equal(mw_store_read_holes(store, &key, INT64_MIN, INT64_MAX, holes, 4, &count, &err),
+    assert_int_equal(mw_store_read_missing(
+                         store,
+                         &(struct mw_store_query){
+                             .key = &key, .from_ms = INT64_MIN, .until_ms = INT64_MAX, .count = 4},
+                         holes, &count, &err),
                      MW_OK);
     assert_int_equal(count, 1);
     assert_int_equal(holes[0].from_ms, 180000);
     assert_int_equal(holes[0].to_ms, 240000);
     struct mw_series_key odd = {"demo", "BTC-USD", {7, 'h'}};
-    assert_int_equal(mw_store_read_holes(store, &odd, INT64_MIN, INT64_MAX, holes, 4, &count, &err),
+    assert_int_equal(mw_store_read_missing(
+                         store,
+                         &(struct mw_store_query){
+                             .key = &odd, .from_ms = INT64_MIN, .until_ms = INT64_MAX, .count = 4},
+                         holes, &count, &err),
                      MW_OK);
     assert_int_equal(count, 1);
     assert_int_equal(holes[0].to_ms, 21 * 60 * MINUTE); /* the day's last is shorter */
@@ -531,9 +555,9 @@ static void a_store_of_version_1_that_makes_no_sense_stays_as_it_is(void **state
 {
     run_sql(*state, "PRAGMA application_id = 1297568596; PRAGMA user_version = 1;"
                     "CREATE TABLE series (id INTEGER PRIMARY KEY, feed, symbol, timeframe);"
-                    "CREATE TABLE candles (series, open_ms, open);"
+                    "CREATE TABLE candles (key INTEGER PRIMARY KEY);"
                     "INSERT INTO series VALUES (1, 'demo', 'BTC-USD', '1x');"
-                    "INSERT INTO candles VALUES (1, 60000, 1), (1, 120000, 1)");
+                    "INSERT INTO candles VALUES (611891410748), (611891410808)");
     struct mw_store_options options = {.path = *state};
     struct mw_error err;
     assert_int_equal(try_open(&options, &err), MW_EHISTORY);
