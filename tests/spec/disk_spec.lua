@@ -5,7 +5,7 @@ local spec = require "spec"
 
 local STEP_MS = 60000
 local SYMBOLS = { "BTCUSDT", "ETHUSDT" }
-local WINDOW = 1.5       -- seconds over which bars are counted
+local WINDOW = 1         -- seconds over which bars are counted
 local PAUSE_MAX = 0.75   -- seconds between two bars of a series, of which ten a second come
 local FULL_BYTES = 4096  -- past this no file grows
 
@@ -127,9 +127,13 @@ describe("a store", function()
     assert_live(undisturbed)
     local rows = engine:status().store.rows
     assert_live(undisturbed)
+    -- One write waits for two seconds, and gives up.
+    assert.truthy(live.wait(engine, function() return engine:status().store.failures > 0 end))
+    assert_live(undisturbed)
     local store = engine:status().store
     assert.equal(rows, store.rows)
     assert.is_true(store.waiting > 0)
+    assert.matches("store.db", tostring(store.error), 1, true)
     holder:close_input()
     assert.equal(0, holder:wait(5))
     assert_all_written()
@@ -144,7 +148,7 @@ describe("a store", function()
                     timeframes = { "1m" }, backfill = false } },
       }]])
     -- Blocks of 512 bytes: room for the schema and a moment.
-    local child = spec.process { "sh", "-c", "ulimit -S -f 400; trap '' XFSZ; exec \"$@\"", "sh",
+    local child = spec.process { "sh", "-c", "ulimit -S -f 250; trap '' XFSZ; exec \"$@\"", "sh",
       spec.program, "run", "--log-level", "info", config }
     child:expect(" store  .*store.db", 20)
     for _ = 1, 20 do child:expect(" bar ", 5) end
