@@ -25,8 +25,10 @@ mw_status mw_engine_open(struct mw_settings *settings, const struct mw_bindings 
     engine->prices = mw_prices_new(engine->cache);
     engine->feeds = mw_alloc_zero((settings->feed_count + 1) * sizeof(struct mw_feed *));
     engine->simulators = mw_alloc_zero((settings->feed_count + 1) * sizeof(struct mw_simulator *));
+    engine->offers = mw_alloc_zero((settings->feed_count + 1) * sizeof(*engine->offers));
     engine->slots = mw_alloc_zero((settings->strategy_count + 1) * sizeof(*engine->slots));
     pthread_mutex_init(&engine->lock, NULL);
+    pthread_mutex_init(&engine->series_lock, NULL);
     mw_wake_init(&engine->wake);
     mw_event_queue_init(&engine->events, &engine->wake);
     mw_log_set_level(settings->log_level);
@@ -48,8 +50,10 @@ void mw_engine_free(struct mw_engine *engine)
     if (engine == NULL)
         return;
     mw_engine_stop(engine);
-    for (uint32_t i = 0; i < engine->settings->feed_count; i++)
+    for (uint32_t i = 0; i < engine->settings->feed_count; i++) {
         mw_feed_free(engine->feeds[i]);
+        mw_free(engine->offers[i].timeframes);
+    }
     mw_backfill_free(engine->backfill);
     mw_prices_free(engine->prices);
     mw_engine_close_store(engine);
@@ -57,11 +61,14 @@ void mw_engine_free(struct mw_engine *engine)
     mw_event_queue_deinit(&engine->events);
     mw_wake_deinit(&engine->wake);
     pthread_mutex_destroy(&engine->lock);
+    pthread_mutex_destroy(&engine->series_lock);
     mw_cache_free(engine->cache);
     mw_settings_free(engine->settings);
     mw_free(engine->feeds);
     mw_free(engine->simulators);
     mw_free(engine->slots);
+    mw_free(engine->offers);
+    mw_free(engine->wants);
     mw_free(engine);
     atomic_fetch_sub(&live_count, 1);
 }
@@ -86,9 +93,13 @@ void mw_engine_publish(struct mw_engine *engine, const struct mw_event *event)
 void mw_engine_want_bars(struct mw_engine *engine)
 {
     mw_engine_listen(engine);
+    uint32_t count;
     pthread_mutex_lock(&engine->lock); /* no series is added between looking and watching */
-    if (engine->reader == NULL)
-        engine->reader = mw_bar_reader_new(engine->cache, &engine->wake);
+    if (engine->reader == NULL) {
+        struct mw_series **asked = mw_engine_list_asked(engine, &count);
+        engine->reader = mw_bar_reader_new(engine->cache, asked, count, &engine->wake);
+        mw_free(asked);
+    }
     pthread_mutex_unlock(&engine->lock);
 }
 

@@ -52,14 +52,21 @@ void mw_engine_want_bars(struct mw_engine *engine);
 /* Makes a waiting poll return. Any thread, and signal handlers. */
 void mw_engine_wake(struct mw_engine *engine);
 
-/* Adds or ends a series of `feed` (NULL: the only feed, or the one that has the symbol). Errors:
- * MW_EINVAL, MW_ELIMIT. */
+/* Adds or ends a series of `feed` (NULL: the only feed, or the one that has the symbol). When the
+ * venue does not send that timeframe it is made of the coarsest that divides it, which is
+ * subscribed as long as that. Errors: MW_EINVAL, MW_ELIMIT. */
 MW_MUST_USE mw_status mw_engine_subscribe(struct mw_engine *engine, const char *feed,
                                           const char *symbol, struct mw_timeframe timeframe,
                                           struct mw_error *err);
 MW_MUST_USE mw_status mw_engine_unsubscribe(struct mw_engine *engine, const char *feed,
                                             const char *symbol, struct mw_timeframe timeframe,
                                             struct mw_error *err);
+
+/* Finds the series of `feed` (NULL: of any) or, when there is none, makes it of the coarsest one
+ * that it can be made of, one that is subscribed if there is one. Returns how many feeds have the
+ * symbol; with 1 `*series` is it, with more it is of one of them. Any thread. */
+uint32_t mw_engine_find_series(struct mw_engine *engine, const char *feed, const char *symbol,
+                               struct mw_timeframe timeframe, struct mw_series **series);
 
 /* Starts again what has failed of `feed` (NULL: of all); what waits for its next attempt tries now.
  * Errors: MW_EINVAL when there is no such feed or the engine is not started. */

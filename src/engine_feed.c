@@ -1,4 +1,4 @@
-/* engine_feed.c - feeds, their histories and their series. */
+/* engine_feed.c - feeds and their histories. */
 #include "engine_parts.h"
 
 #include <stdio.h>
@@ -123,13 +123,15 @@ static mw_status announce(struct mw_engine *engine, const struct mw_feed_setting
 /* Adds the history of a feed's venue, if it has one that is wanted. Whose it is: what the settings
  * say, or the protocol if the stream is its venue's, or else the host of the stream; for the
  * simulator in this process that one, as soon as it runs (mw_engine_point_feed). */
-static mw_status open_history(struct mw_engine *engine, const struct mw_feed_settings *feed,
-                              bool *has_history, uint8_t *number, struct mw_error *err)
+static mw_status open_history(struct mw_engine *engine, uint32_t index, bool *has_history,
+                              uint8_t *number, struct mw_error *err)
 {
+    const struct mw_feed_settings *feed = &engine->settings->feeds[index];
     struct mw_protocol *protocol;
     mw_status status = mw_protocol_load(feed->protocol, &protocol, err);
     if (status != MW_OK)
         return mw_fail_within(err, status, "feed %s", feed->name);
+    mw_engine_note_offer(engine, index, protocol);
     *has_history = feed->backfill && protocol->history.known;
     status = announce(engine, feed, *has_history, number, err);
     if (status != MW_OK || !*has_history) {
@@ -175,20 +177,12 @@ static mw_status open_history(struct mw_engine *engine, const struct mw_feed_set
     return status == MW_OK ? MW_OK : mw_fail_within(err, status, "feed %s: rest", feed->name);
 }
 
-/* From the store first: the venue is asked for the rest. */
-static void want_past(struct mw_engine *engine, struct mw_series *series)
-{
-    mw_engine_keep_series(engine, series);
-    if (engine->backfill != NULL)
-        mw_backfill_want(engine->backfill, series);
-}
-
 mw_status mw_engine_open_feed(struct mw_engine *engine, uint32_t index, struct mw_error *err)
 {
     const struct mw_feed_settings *feed = &engine->settings->feeds[index];
     bool has_history = false;
     uint8_t number = 0;
-    mw_status status = open_history(engine, feed, &has_history, &number, err);
+    mw_status status = open_history(engine, index, &has_history, &number, err);
     if (status != MW_OK)
         return status;
     const struct mw_connection_options options = {
@@ -218,10 +212,8 @@ mw_status mw_engine_open_feed(struct mw_engine *engine, uint32_t index, struct m
     for (uint32_t i = 0; i < feed->symbol_count && status == MW_OK; i++) {
         for (uint32_t j = 0; j < feed->timeframe_count && status == MW_OK; j++) {
             struct mw_series *series;
-            status = mw_feed_subscribe(engine->feeds[index], feed->symbols[i], feed->timeframes[j],
-                                       &series, err);
-            if (status == MW_OK)
-                want_past(engine, series);
+            status = mw_engine_add_series(engine, feed->name, feed->symbols[i], feed->timeframes[j],
+                                          &series, err);
         }
     }
     return status;
@@ -241,7 +233,7 @@ mw_status mw_engine_point_feed(struct mw_engine *engine, uint32_t index, const c
     return status == MW_EINVAL ? MW_OK : status; /* that feed has no history */
 }
 
-/* --- series ----------------------------------------------------------------------------------- */
+/* --- looking them up ------------------------------------------------------------------------- */
 
 struct mw_feed *mw_engine_find_feed(const struct mw_engine *engine, const char *name)
 {
@@ -251,86 +243,11 @@ struct mw_feed *mw_engine_find_feed(const struct mw_engine *engine, const char *
     return NULL;
 }
 
-static mw_status no_such_feed(const char *name, struct mw_error *err)
-{
-    return mw_fail(err, MW_EINVAL, "there is no feed '%s'", name);
-}
-
-static bool lists_symbol(const struct mw_feed_settings *feed, const char *symbol)
-{
-    for (uint32_t i = 0; i < feed->symbol_count; i++)
-        if (strcmp(feed->symbols[i], symbol) == 0)
-            return true;
-    return false;
-}
-
-/* The feed that `name` means: itself, the only one, or the only one whose settings list the
- * symbol. */
-static mw_status choose_feed(const struct mw_engine *engine, const char *name, const char *symbol,
-                             struct mw_feed **feed, struct mw_error *err)
-{
-    uint32_t feed_count = engine->settings->feed_count, found = 0;
-    if (name != NULL && name[0] != '\0') {
-        struct mw_feed *named = mw_engine_find_feed(engine, name);
-        if (named == NULL)
-            return no_such_feed(name, err);
-        *feed = named;
-        return MW_OK;
-    }
-    struct mw_feed *chosen = NULL;
-    for (uint32_t i = 0; i < feed_count; i++) {
-        if (feed_count == 1 || lists_symbol(&engine->settings->feeds[i], symbol)) {
-            chosen = engine->feeds[i];
-            found++;
-        }
-    }
-    if (found != 1)
-        return mw_fail(err, MW_EINVAL, "%s feeds have the symbol %s: name one, as in \"feed:%s\"",
-                       found == 0 ? "no" : "several", symbol, symbol);
-    *feed = chosen;
-    return MW_OK;
-}
-
-mw_status mw_engine_add_series(struct mw_engine *engine, const char *name, const char *symbol,
-                               struct mw_timeframe timeframe, struct mw_series **series,
-                               struct mw_error *err)
-{
-    struct mw_feed *feed;
-    mw_status status = choose_feed(engine, name, symbol, &feed, err);
-    if (status == MW_OK)
-        status = mw_feed_subscribe(feed, symbol, timeframe, series, err);
-    if (status != MW_OK)
-        return status;
-    want_past(engine, *series);
-    pthread_mutex_lock(&engine->lock);
-    for (uint32_t i = 0; i < engine->worker_count; i++)
-        mw_worker_offer(engine->workers[i], *series);
-    if (engine->reader != NULL)
-        mw_bar_reader_watch(engine->reader, *series);
-    pthread_mutex_unlock(&engine->lock);
-    return MW_OK;
-}
-
-mw_status mw_engine_subscribe(struct mw_engine *engine, const char *feed, const char *symbol,
-                              struct mw_timeframe timeframe, struct mw_error *err)
-{
-    struct mw_series *series;
-    return mw_engine_add_series(engine, feed, symbol, timeframe, &series, err);
-}
-
-mw_status mw_engine_unsubscribe(struct mw_engine *engine, const char *feed, const char *symbol,
-                                struct mw_timeframe timeframe, struct mw_error *err)
-{
-    struct mw_feed *chosen = NULL;
-    mw_status status = choose_feed(engine, feed, symbol, &chosen, err);
-    return status == MW_OK ? mw_feed_unsubscribe(chosen, symbol, timeframe, err) : status;
-}
-
 mw_status mw_engine_reconnect(struct mw_engine *engine, const char *feed, struct mw_error *err)
 {
     struct mw_feed *named = feed != NULL ? mw_engine_find_feed(engine, feed) : NULL;
     if (feed != NULL && named == NULL)
-        return no_such_feed(feed, err);
+        return mw_fail(err, MW_EINVAL, "there is no feed '%s'", feed);
     if (!engine->running)
         return mw_fail(err, MW_EINVAL, "the engine is not started");
     if (named != NULL)

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "history/csv.h"
 #include "history/restore.h"
+#include "market/derive.h"
 
 static void on_store(void *user, const struct mw_error *err)
 {
@@ -95,7 +96,7 @@ static void restore(struct mw_engine *engine, struct mw_series *series)
 
 void mw_engine_keep_series(struct mw_engine *engine, struct mw_series *series)
 {
-    if (engine->writer == NULL)
+    if (engine->writer == NULL || mw_derive_source(series) != NULL) /* whose source is kept */
         return;
     const struct mw_feed_settings *feed = settings_of(engine, mw_series_key(series)->feed);
     if (feed == NULL || !mw_feed_settings_stores(feed) || !mw_writer_add(engine->writer, series))

@@ -1,8 +1,9 @@
 /* engine_parts.h - the inside of an engine, shared by its source files.
  *
  *     engine.c          making it, and what its owner polls and looks at
- *     engine_feed.c     feeds, their histories and their series
+ *     engine_feed.c     feeds and their histories
  *     engine_history.c  the store, and candles that files have
+ *     engine_series.c   series: subscribed, or made of others
  *     engine_start.c    strategies, workers and simulators; starting and stopping everything
  *
  * Threads: as the fields and functions say.
@@ -28,6 +29,21 @@ struct mw_engine_slot {
     struct mw_error error;        /* then, why */
 };
 
+/* The timeframes that a feed's venue sends. */
+struct mw_engine_offer {
+    bool any;
+    struct mw_timeframe *timeframes; /* owns */
+    uint32_t count;
+};
+
+/* A series that is subscribed. */
+struct mw_engine_want {
+    struct mw_series *series;
+    struct mw_series
+        *source; /* it is made of this, which is wanted too; NULL: the venue sends it */
+    bool asked;  /* by somebody, not only for what is made of it */
+};
+
 struct mw_engine {
     struct mw_settings *settings; /* owns */
     const struct mw_bindings *bindings;
@@ -40,11 +56,16 @@ struct mw_engine {
     _Atomic uint64_t restored_bars; /* from the store, since that was told */
     struct mw_log_gate restore_gate;
     struct mw_simulator **simulators; /* owns; NULL for feeds without */
+    struct mw_engine_offer *offers;   /* owns; as in the settings */
     struct mw_engine_slot *slots;     /* owns; as in the settings */
     _Atomic bool running, woken;      /* between start and stop; wake was called */
     _Atomic bool listened;            /* somebody reads the events */
     struct mw_wake wake;
     struct mw_event_queue events;
+
+    pthread_mutex_t series_lock;  /* covers the three below; taken inside of `lock` or alone */
+    struct mw_engine_want *wants; /* owns */
+    uint32_t want_count, want_capacity;
 
     pthread_mutex_t lock; /* covers what is below, and `slots`, for threads besides the owner */
     struct mw_worker **workers; /* owns; while it runs */
@@ -68,6 +89,16 @@ MW_MUST_USE mw_status mw_engine_open_feed(struct mw_engine *engine, uint32_t ind
 MW_MUST_USE mw_status mw_engine_point_feed(struct mw_engine *engine, uint32_t index,
                                            const char *url, struct mw_error *err);
 
+/* Notes which timeframes a feed's venue sends. */
+void mw_engine_note_offer(struct mw_engine *engine, uint32_t index,
+                          const struct mw_protocol *protocol);
+
+/* The timeframe to ask the venue for when `timeframe` is wanted: itself, or the coarsest that it
+ * can be made of. Errors: MW_EINVAL, naming those that there are. */
+MW_MUST_USE mw_status mw_engine_choose_timeframe(const struct mw_engine *engine, uint32_t index,
+                                                 struct mw_timeframe timeframe,
+                                                 struct mw_timeframe *chosen, struct mw_error *err);
+
 /* Subscribes, and shows the series to everybody who wants all there are. As mw_engine_subscribe. */
 MW_MUST_USE mw_status mw_engine_add_series(struct mw_engine *engine, const char *feed,
                                            const char *symbol, struct mw_timeframe timeframe,
@@ -85,5 +116,9 @@ void mw_engine_close_store(struct mw_engine *engine);
 void mw_engine_keep_series(struct mw_engine *engine, struct mw_series *series);
 MW_MUST_USE mw_status mw_engine_start_store(struct mw_engine *engine, struct mw_error *err);
 void mw_engine_stop_store(struct mw_engine *engine);
+
+/* The series that somebody asked for, not those that others are made of or that were only read:
+ * as an owned array. */
+struct mw_series **mw_engine_list_asked(struct mw_engine *engine, uint32_t *count);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "market/derive.h"
 #include "script/fault_file.h"
 
 static void on_strategy_event(void *user, const struct mw_event *event)
@@ -31,8 +32,11 @@ static mw_status pin(struct mw_engine *engine, struct mw_worker *worker,
         mw_worker_add(worker, strategy);
         for (uint32_t i = 0; i < interest_count; i++)
             mw_worker_watch(worker, strategy, series[i]);
-        for (uint32_t i = 0; interest_count == 0 && i < mw_cache_series_count(engine->cache); i++)
-            mw_worker_watch(worker, strategy, mw_cache_series_get(engine->cache, i));
+        uint32_t asked_count;
+        struct mw_series **asked = mw_engine_list_asked(engine, &asked_count);
+        for (uint32_t i = 0; interest_count == 0 && i < asked_count; i++)
+            mw_worker_watch(worker, strategy, asked[i]);
+        mw_free(asked);
     }
     mw_free(series);
     return status;
@@ -98,8 +102,18 @@ static mw_status make_workers(struct mw_engine *engine, struct mw_error *err)
     return status;
 }
 
+static void add_timeframe(struct mw_simulator_options *options, struct mw_timeframe *timeframes,
+                          struct mw_timeframe timeframe)
+{
+    uint32_t at = 0;
+    while (at < options->timeframe_count && !mw_timeframe_equal(timeframes[at], timeframe))
+        at++;
+    if (at == options->timeframe_count)
+        timeframes[options->timeframe_count++] = timeframe;
+}
+
 /* Adds the distinct symbols and timeframes that the cache has for a feed: what the settings and the
- * strategies subscribed. */
+ * strategies subscribed. What is made here of other bars the venue does not send. */
 static void collect_series(const struct mw_engine *engine, const char *feed,
                            struct mw_simulator_options *options, const char **symbols,
                            struct mw_timeframe *timeframes)
@@ -113,11 +127,8 @@ static void collect_series(const struct mw_engine *engine, const char *feed,
             at++;
         if (at == options->symbol_count)
             symbols[options->symbol_count++] = key->symbol;
-        at = 0;
-        while (at < options->timeframe_count && !mw_timeframe_equal(timeframes[at], key->timeframe))
-            at++;
-        if (at == options->timeframe_count)
-            timeframes[options->timeframe_count++] = key->timeframe;
+        if (mw_derive_source(mw_cache_series_get(engine->cache, i)) == NULL)
+            add_timeframe(options, timeframes, key->timeframe);
     }
 }
 
@@ -128,11 +139,9 @@ static mw_status start_simulator(struct mw_engine *engine, uint32_t index, struc
     const char **symbols = mw_alloc((series_count + 1) * sizeof(*symbols));
     struct mw_timeframe *timeframes =
         mw_alloc((feed->timeframe_count + series_count) * sizeof(*timeframes));
-    memcpy(timeframes, feed->timeframes, feed->timeframe_count * sizeof(*timeframes));
     struct mw_simulator_options options = {.protocol = feed->protocol,
                                            .symbols = symbols,
                                            .timeframes = timeframes,
-                                           .timeframe_count = feed->timeframe_count,
                                            .seed = feed->simulator.seed,
                                            .speed = feed->simulator.speed,
                                            .start_ms = feed->simulator.start_ms,
@@ -142,6 +151,12 @@ static mw_status start_simulator(struct mw_engine *engine, uint32_t index, struc
     if (feed->simulator.faults_file != NULL) {
         status = mw_fault_file_load(feed->simulator.faults_file, &faults, err);
         options.faults = &faults;
+    }
+    for (uint32_t i = 0; i < feed->timeframe_count && status == MW_OK; i++) {
+        struct mw_timeframe sent;
+        status = mw_engine_choose_timeframe(engine, index, feed->timeframes[i], &sent, err);
+        if (status == MW_OK)
+            add_timeframe(&options, timeframes, sent);
     }
     collect_series(engine, feed->name, &options, symbols, timeframes);
     if (status == MW_OK)

@@ -7,6 +7,7 @@
 
 #include "bind/bind.h"
 #include "bind/bind_bar.h"
+#include "market/derive.h"
 
 static void set_text(lua_State *L, const char *key, const char *text)
 {
@@ -47,12 +48,13 @@ static void push_history(lua_State *L, const struct mw_backfill_status *status)
     }
 }
 
+/* The gaps of what is made of other bars are theirs. */
 static uint64_t count_gaps(const struct mw_cache *cache, const char *feed)
 {
     uint64_t count = 0;
     for (uint32_t i = 0; i < mw_cache_series_count(cache); i++) {
         struct mw_series *series = mw_cache_series_get(cache, i);
-        if (strcmp(mw_series_key(series)->feed, feed) == 0)
+        if (mw_derive_source(series) == NULL && strcmp(mw_series_key(series)->feed, feed) == 0)
             count += mw_series_gap_count(series);
     }
     return count;
@@ -101,8 +103,12 @@ static void push_series(lua_State *L, const struct mw_series *series)
 {
     const struct mw_series_key *key = mw_series_key(series);
     struct mw_candle newest;
-    lua_createtable(L, 0, 6);
+    lua_createtable(L, 0, 7);
     set_key(L, key);
+    const struct mw_series *source = mw_derive_source(series);
+    char from[MW_TIMEFRAME_BYTES_MAX];
+    if (source != NULL)
+        set_text(L, "from", mw_timeframe_format(mw_series_key(source)->timeframe, from));
     set_count(L, "bars", mw_series_count(series));
     set_count(L, "bytes", mw_series_bytes(series));
     if (mw_series_read_last(series, INT64_MAX, 1, true, &newest) == 1) {
@@ -221,7 +227,7 @@ void mw_bind_push_gaps(lua_State *L, struct mw_engine *engine)
     lua_newtable(L);
     for (uint32_t i = 0; i < mw_cache_series_count(cache); i++) {
         struct mw_series *series = mw_cache_series_get(cache, i);
-        if (mw_series_gap_count(series) > 0)
+        if (mw_series_gap_count(series) > 0 && mw_derive_source(series) == NULL)
             add_gaps(L, series);
     }
     lua_remove(L, -2);

@@ -15,7 +15,6 @@
 #include "bind/bind.h"
 #include "bind/bind_frame.h"
 #include "history/prices.h"
-#include "market/derive.h"
 
 /* What was asked for. */
 struct query {
@@ -155,37 +154,19 @@ static void refuse_several(lua_State *L, const char *symbol, const char *feed)
                symbol);
 }
 
-/* Finds "SYMBOL" or "feed:SYMBOL". NULL when there is no such series. */
+/* Finds "SYMBOL" or "feed:SYMBOL", or makes it of finer bars. NULL when there is no such series. */
 static struct mw_series *find_series(lua_State *L, struct mw_engine *engine, const char *symbol,
                                      struct mw_timeframe timeframe)
 {
     struct mw_series *series = NULL;
-    struct mw_cache *cache = mw_engine_cache(engine);
     char feed[MW_FEED_NAME_BYTES_MAX + 1];
-    uint32_t found = mw_cache_find(cache, NULL, symbol, timeframe, &series);
+    uint32_t found = mw_engine_find_series(engine, NULL, symbol, timeframe, &series);
     const char *name = found == 0 ? split_symbol(symbol, feed) : NULL;
     if (name != NULL)
-        found = mw_cache_find(cache, feed, name, timeframe, &series);
+        found = mw_engine_find_series(engine, feed, name, timeframe, &series);
     if (found > 1)
         refuse_several(L, symbol, mw_series_key(series)->feed);
     return series;
-}
-
-/* The same for one that can be made of a series of the cache: from now on it is. */
-static struct mw_series *derive_series(lua_State *L, struct mw_engine *engine, const char *symbol,
-                                       struct mw_timeframe timeframe)
-{
-    struct mw_series *source = NULL, *series = NULL;
-    struct mw_cache *cache = mw_engine_cache(engine);
-    char feed[MW_FEED_NAME_BYTES_MAX + 1];
-    uint32_t found = mw_derive_find_source(cache, NULL, symbol, timeframe, &source);
-    const char *name = found == 0 ? split_symbol(symbol, feed) : NULL;
-    if (name != NULL)
-        found = mw_derive_find_source(cache, feed, name, timeframe, &source);
-    if (found > 1)
-        refuse_several(L, symbol, mw_series_key(source)->feed);
-    return found == 1 && mw_derive(cache, source, timeframe, &series, NULL) == MW_OK ? series
-                                                                                     : NULL;
 }
 
 /* The same for what only the store and the contexts have. */
@@ -212,8 +193,6 @@ static struct mw_series *resolve_series(lua_State *L, struct mw_engine *engine, 
     if (mw_timeframe_parse(lua_tostring(L, -1), timeframe, &err) != MW_OK)
         luaL_error(L, "get_price: frequency: %s", err.message);
     struct mw_series *series = find_series(L, engine, lua_tostring(L, symbol), *timeframe);
-    if (series == NULL)
-        series = derive_series(L, engine, lua_tostring(L, symbol), *timeframe);
     if (series == NULL)
         return NULL;
     lua_pushvalue(L, symbol);

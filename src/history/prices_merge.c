@@ -186,8 +186,11 @@ static void read_past(struct draft *draft)
                                   .is_window = query->has_start};
     if (range.from_ms < MW_PRICE_MS_MIN)
         range.from_ms = MW_PRICE_MS_MIN;
-    if (draft->ring_count >= wanted)
-        return;
+    bool unbounded = query->count == 0 && !query->has_start;
+    if (draft->ring_count >= wanted ||
+        (unbounded && draft->ring_count > 0 &&
+         mw_series_count(draft->series) == mw_cache_bars(draft->prices->cache)))
+        return; /* that is enough */
     range.count = wanted - draft->ring_count;
     if (draft->own.from_ms < draft->own.end_ms)
         read_own(draft, &range);

@@ -121,6 +121,12 @@ void mw_past_find(struct mw_prices *prices, const struct mw_series_key *key, str
         past->end_ms = past->stored_end_ms;
 }
 
+/* What was read of the store. */
+struct stored {
+    uint32_t count; /* rows, in the free part of the buffer */
+    struct mw_stretches holes;
+};
+
 /* The holes of the store in from_ms..end_ms, as stretches. */
 static mw_status read_holes(struct mw_prices *prices, const struct mw_past *past, int64_t from_ms,
                             int64_t end_ms, struct mw_stretches *holes, struct mw_error *err)
@@ -147,7 +153,7 @@ static mw_status read_holes(struct mw_prices *prices, const struct mw_past *past
  * take; where they reach further back, once more. */
 static mw_status read_stored(struct mw_prices *prices, const struct mw_past *past,
                              const struct mw_past_range *range, struct mw_price_buffer *buffer,
-                             uint32_t *got, struct mw_stretches *holes, struct mw_error *err)
+                             struct stored *stored, struct mw_error *err)
 {
     int64_t length_ms = mw_timeframe_ms(past->key->timeframe);
     int64_t from_ms = range->from_ms, end_ms = range->end_ms;
@@ -159,30 +165,31 @@ static mw_status read_stored(struct mw_prices *prices, const struct mw_past *pas
                                          .until_ms = end_ms - 1,
                                          .count = range->count,
                                          .newest = true};
-    *got = 0;
+    stored->count = 0;
     for (int looks = 0; looks < LOOKS_MAX; looks++) {
-        mw_status status = read_holes(prices, past, reach_ms, end_ms, holes, err);
+        mw_status status = read_holes(prices, past, reach_ms, end_ms, &stored->holes, err);
         if (status == MW_OK)
             status = mw_store_read_rows(prices->store, &query,
-                                        mw_price_buffer_reserve(buffer, range->count), got, err);
+                                        mw_price_buffer_reserve(buffer, range->count),
+                                        &stored->count, err);
         if (status != MW_OK)
             return status;
         const struct mw_candle *rows = buffer->rows + buffer->count;
-        int64_t first_ms = *got < range->count ? from_ms : rows[0].open_ms;
+        int64_t first_ms = stored->count < range->count ? from_ms : rows[0].open_ms;
         if (reach_ms <= first_ms)
             return MW_OK;
         reach_ms = first_ms;
     }
-    holes->count = 0; /* it is being written to all the time: nothing is sure */
-    mw_stretches_append(holes, from_ms, end_ms);
+    stored->holes.count = 0; /* it is being written to all the time: nothing is sure */
+    mw_stretches_append(&stored->holes, from_ms, end_ms);
     return MW_OK;
 }
 
 /* The same, as far as the store knows anything. Rows that are erased as too old meanwhile count as
  * never read. */
-static uint32_t read_store(struct mw_prices *prices, struct mw_past *past,
-                           const struct mw_past_range *range, struct mw_price_buffer *buffer,
-                           struct mw_stretches *holes)
+static void read_store(struct mw_prices *prices, struct mw_past *past,
+                       const struct mw_past_range *range, struct mw_price_buffer *buffer,
+                       struct stored *stored)
 {
     struct mw_past_range within = *range;
     if (within.from_ms < past->stored_from_ms)
@@ -190,29 +197,31 @@ static uint32_t read_store(struct mw_prices *prices, struct mw_past *past,
     if (within.end_ms > past->stored_end_ms)
         within.end_ms = past->stored_end_ms;
     if (!past->stored || within.from_ms >= within.end_ms)
-        return 0;
+        return;
     uint64_t buckets = mw_timeframe_buckets(
         past->key->timeframe, mw_timeframe_floor(past->key->timeframe, within.from_ms),
         mw_timeframe_floor(past->key->timeframe, within.end_ms - 1));
     if (within.count > buckets)
         within.count = (uint32_t)buckets;
-    uint32_t got = 0;
     struct mw_error err;
     int64_t end_ms = past->stored_end_ms;
-    if (read_stored(prices, past, &within, buffer, &got, holes, &err) != MW_OK) {
+    if (read_stored(prices, past, &within, buffer, stored, &err) != MW_OK) {
         fail(prices, past, &err);
-        return 0;
+        stored->count = 0;
+        return;
     }
     find_stored(prices, past);
-    if (!past->stored)
-        return 0;
+    if (!past->stored) {
+        stored->count = 0;
+        return;
+    }
     past->stored_end_ms = end_ms;
     struct mw_candle *rows = buffer->rows + buffer->count;
     uint32_t gone = 0;
-    while (gone < got && rows[gone].open_ms < past->stored_from_ms)
+    while (gone < stored->count && rows[gone].open_ms < past->stored_from_ms)
         gone++;
-    memmove(rows, rows + gone, (got - gone) * sizeof(*rows));
-    return got - gone;
+    stored->count -= gone;
+    memmove(rows, rows + gone, stored->count * sizeof(*rows));
 }
 
 /* --- the two together ------------------------------------------------------------------------- */
@@ -295,11 +304,13 @@ uint32_t mw_past_read(struct mw_prices *prices, struct mw_past *past,
                       const struct mw_past_range *range, struct mw_price_buffer *buffer,
                       struct mw_stretches *unknown)
 {
-    struct mw_stretches holes = {.list = NULL}, doubted = {.list = NULL}, known = {.list = NULL};
-    uint32_t got = read_store(prices, past, range, buffer, &holes), count = got;
-    find_doubted(past, buffer->rows + buffer->count, got, &holes, &doubted);
+    struct stored stored = {.count = 0};
+    struct mw_stretches doubted = {.list = NULL}, known = {.list = NULL};
+    read_store(prices, past, range, buffer, &stored);
+    uint32_t count = stored.count;
+    find_doubted(past, buffer->rows + buffer->count, stored.count, &stored.holes, &doubted);
     if (past->context != NULL)
-        count = merge_context(past->context, range, buffer, got);
+        count = merge_context(past->context, range, buffer, stored.count);
 
     int64_t from_ms = range->from_ms;
     if (!range->is_window && count > 0)
@@ -307,7 +318,7 @@ uint32_t mw_past_read(struct mw_prices *prices, struct mw_past *past,
     mw_stretches_append(unknown, from_ms, range->end_ms);
     if (past->stored) {
         mw_stretches_append(&known, past->stored_from_ms, past->stored_end_ms);
-        mw_stretches_subtract(&known, &holes);
+        mw_stretches_subtract(&known, &stored.holes);
         mw_stretches_subtract(&known, &doubted);
         mw_stretches_subtract(unknown, &known);
         known.count = 0;
@@ -317,7 +328,7 @@ uint32_t mw_past_read(struct mw_prices *prices, struct mw_past *past,
         mw_stretches_subtract(&known, &doubted);
         mw_stretches_subtract(unknown, &known);
     }
-    mw_stretches_deinit(&holes);
+    mw_stretches_deinit(&stored.holes);
     mw_stretches_deinit(&doubted);
     mw_stretches_deinit(&known);
     buffer->count += count;

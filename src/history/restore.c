@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "market/derive.h"
 
 enum { HOLE_ROOM = 64 }; /* at first */
 
@@ -28,9 +29,13 @@ static mw_status read_holes(struct mw_store *store, const struct mw_series_key *
     while (stored->hole_count > room) { /* another process may add some meanwhile */
         room = stored->hole_count;
         stored->holes = mw_realloc_array(stored->holes, room, sizeof(*stored->holes));
-        mw_status status = mw_store_read_holes(store, key, stored->rows[0].open_ms,
-                                               stored->rows[stored->row_count - 1].open_ms,
-                                               stored->holes, room, &stored->hole_count, err);
+        const struct mw_store_query query = {.key = key,
+                                             .from_ms = stored->rows[0].open_ms,
+                                             .until_ms =
+                                                 stored->rows[stored->row_count - 1].open_ms,
+                                             .count = room};
+        mw_status status =
+            mw_store_read_missing(store, &query, stored->holes, &stored->hole_count, err);
         if (status != MW_OK)
             return status;
     }
@@ -42,8 +47,9 @@ static mw_status read_stored(struct mw_store *store, const struct mw_series_key 
                              struct mw_error *err)
 {
     stored->rows = mw_realloc_array(NULL, count, sizeof(*stored->rows));
-    mw_status status = mw_store_read_last(store, key, INT64_MIN, until_ms, count, stored->rows,
-                                          &stored->row_count, err);
+    const struct mw_store_query query = {
+        .key = key, .from_ms = INT64_MIN, .until_ms = until_ms, .count = count, .newest = true};
+    mw_status status = mw_store_read_rows(store, &query, stored->rows, &stored->row_count, err);
     if (status == MW_OK && stored->row_count > 0)
         status = read_holes(store, key, stored, err);
     return status;
@@ -115,6 +121,7 @@ mw_status mw_restore(struct mw_cache *cache, struct mw_store *store, struct mw_s
     if (done.bars > 0) {
         if (done.refused == 0) /* else nothing tells their buckets from quiet ones */
             prove_between(series, &stored, empty ? INT64_MAX : oldest.open_ms - 1);
+        mw_derive_update(cache, series);
         mw_cache_touch(cache, series);
         mw_cache_flush(cache);
     }

@@ -93,16 +93,21 @@ bool mw_writer_add(struct mw_writer *writer, struct mw_series *series)
     return added;
 }
 
+/* What waits is counted first, so that whoever finds that nothing does finds all of it counted. */
 void mw_writer_get_status(struct mw_writer *writer, struct mw_writer_status *status)
 {
-    pthread_mutex_lock(&writer->lock);
-    *status = writer->status;
-    pthread_mutex_unlock(&writer->lock);
-    status->waiting = 0;
+    uint32_t waiting = 0;
     const struct mw_writer_entry *entry =
         atomic_load_explicit(&writer->entries, memory_order_acquire);
     for (; entry != NULL; entry = entry->next)
-        status->waiting += mw_follower_is_behind(entry->follower);
+        waiting += mw_follower_is_behind(entry->follower);
+    /* After the followers: what one does not have any more is being written, or is. */
+    if (waiting == 0 && atomic_load_explicit(&writer->writing, memory_order_acquire))
+        waiting = 1;
+    pthread_mutex_lock(&writer->lock);
+    *status = writer->status;
+    pthread_mutex_unlock(&writer->lock);
+    status->waiting = waiting;
 }
 
 /* --- failures --------------------------------------------------------------------------------- */
@@ -185,6 +190,8 @@ static bool write_changes(struct mw_writer *writer, int64_t until_ms) MW_ON(mw_s
     struct mw_writer_entry *entry = atomic_load_explicit(&writer->entries, memory_order_acquire);
     for (; entry != NULL && status == MW_OK; entry = entry->next) {
         bool more = mw_follower_is_behind(entry->follower);
+        if (more)
+            atomic_store_explicit(&writer->writing, true, memory_order_release);
         for (int i = 0; more && i < RANGES_MAX && status == MW_OK; i++) {
             status = mw_writer_collect(writer, entry, &more, &err);
             if (status == MW_OK && writer->batch.row_count >= MW_STORE_ROWS_MAX / 2)
@@ -195,6 +202,7 @@ static bool write_changes(struct mw_writer *writer, int64_t until_ms) MW_ON(mw_s
     }
     struct mw_error first = err; /* what was collected before a failure is worth a try */
     mw_status rest = write_batch(writer, &err);
+    atomic_store_explicit(&writer->writing, false, memory_order_release);
     if (status != MW_OK)
         fail(writer, &first);
     else if (rest != MW_OK)

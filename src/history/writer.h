@@ -72,7 +72,7 @@ struct mw_writer_status {
     uint64_t rows; /* given to the store; one that was revised counts again */
     uint64_t writes, failures;
     uint64_t lost;    /* live bars that a ring dropped before they were written */
-    uint32_t waiting; /* series with something to write */
+    uint32_t waiting; /* series with something to write; not 0 while that is under way */
     uint64_t erased;  /* rows that were too old */
     bool has_error;
     struct mw_error error; /* the last failure, until a write succeeds again */

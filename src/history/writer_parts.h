@@ -57,6 +57,7 @@ struct mw_writer {
     struct mw_writer_options options; /* `retentions` is owned */
     struct mw_thread thread;          /* the owner's */
     _Atomic bool stopping;
+    _Atomic bool writing; /* something was taken from a follower, and is not in the store yet */
     struct mw_wake wake;
     _Atomic(struct mw_writer_entry *) entries; /* owns; only grows, at the front */
 

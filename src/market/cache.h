@@ -42,7 +42,8 @@ uint32_t mw_cache_series_count(const struct mw_cache *cache);
 /* The series with number `index` in the order they were added; index < mw_cache_series_count. */
 struct mw_series *mw_cache_series_get(const struct mw_cache *cache, uint32_t index);
 
-/* The lock that covers which series are made of which: taken before `lock`, never to put or read. */
+/* The lock that covers which series are made of which: taken before `lock`, never to put or
+ * read. */
 pthread_mutex_t *mw_cache_derive_lock(struct mw_cache *cache);
 
 /* Calls `on_gap(user, series)` from whichever thread puts when the holes of a series that a

@@ -63,9 +63,9 @@ void mw_series_free_followers(struct mw_series *series);
 void mw_series_rewrite(struct mw_series *series, struct mw_span span, uint64_t number,
                        const struct mw_candle *candle);
 
-/* Adds a bar after the newest, and one before number `before`, for which everything older moves down
- * by one; nothing is made of what lies between bars. A full ring drops its oldest, which after the
- * latter is left to be told to mw_series_forget_gaps. `lock` is held. */
+/* Adds a bar after the newest, and one before number `before`, for which everything older moves
+ * down by one; nothing is made of what lies between bars. A full ring drops its oldest, which after
+ * the latter is left to be told to mw_series_forget_gaps. `lock` is held. */
 void mw_series_push(struct mw_series *series, struct mw_span span, const struct mw_candle *candle);
 void mw_series_squeeze(struct mw_series *series, struct mw_span span, uint64_t before,
                        const struct mw_candle *candle);

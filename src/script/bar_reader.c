@@ -51,17 +51,17 @@ static struct place *place_get(struct mw_bar_reader *reader, struct mw_series *s
     return reader->places[id];
 }
 
-struct mw_bar_reader *mw_bar_reader_new(struct mw_cache *cache, struct mw_wake *wake)
+struct mw_bar_reader *mw_bar_reader_new(struct mw_cache *cache, struct mw_series *const *series,
+                                        uint32_t count, struct mw_wake *wake)
 {
     struct mw_bar_reader *reader = mw_alloc_zero(sizeof(*reader));
     reader->cache = cache;
     reader->due_ms = INT64_MAX;
     reader->watcher = mw_cache_attach(cache, raise_wake, wake);
     MW_CHECK(reader->watcher != NULL); /* workers leave room: MW_WORKERS_MAX < MW_WATCHERS_MAX */
-    for (uint32_t i = 0; i < mw_cache_series_count(cache); i++) {
-        struct mw_series *series = mw_cache_series_get(cache, i);
-        place_get(reader, series, false);
-        mw_watcher_watch(reader->watcher, series);
+    for (uint32_t i = 0; i < count; i++) {
+        place_get(reader, series[i], false);
+        mw_watcher_watch(reader->watcher, series[i]);
     }
     return reader;
 }

@@ -1,4 +1,4 @@
-/* bar_reader.h - every bar that closes, of every series, for one reader who asks.
+/* bar_reader.h - every bar that closes, of all series that are watched, for one reader who asks.
  *
  * A watcher of the cache like any worker's, with a cursor per series, handing out one thing at a
  * time: bars, and what is to be said of them.
@@ -14,9 +14,10 @@
 
 struct mw_bar_reader; /* opaque */
 
-/* Makes a reader of all series of `cache`, from now on; raises `wake` when there may be a bar to
- * take. Borrows both until it is freed. */
-struct mw_bar_reader *mw_bar_reader_new(struct mw_cache *cache, struct mw_wake *wake);
+/* Makes a reader of `count` series of `cache`, from now on; raises `wake` when there may be a bar
+ * to take. Borrows the cache and the wake until it is freed. */
+struct mw_bar_reader *mw_bar_reader_new(struct mw_cache *cache, struct mw_series *const *series,
+                                        uint32_t count, struct mw_wake *wake);
 void mw_bar_reader_free(struct mw_bar_reader *reader);
 
 /* Adds a series that is new, with every live bar that is in it. Does nothing for one that is

@@ -361,7 +361,10 @@ describe("status", function()
     do
       local engine <close> = live.start(options())
       live.wait_bar(engine, rows[ROWS].open_time)
-      assert(live.wait(engine, function() return engine:status().store.rows == ROWS end))
+      assert(live.wait(engine, function()
+        local store = engine:status().store
+        return store.rows == ROWS and store.waiting == 0
+      end))
       local store = engine:status().store
       assert.equal(path, store.path)
       assert.is_true(store.bytes > 0 and store.writes > 0)

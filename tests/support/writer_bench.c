@@ -153,9 +153,12 @@ struct mw_writer_status mw_writer_bench_status(struct mw_writer_bench *bench)
 uint32_t mw_writer_bench_rows(struct mw_writer_bench *bench, const struct mw_candle **rows)
 {
     uint32_t got = 0;
-    assert_int_equal(mw_store_read_last(bench->store, mw_series_key(bench->series), INT64_MIN,
-                                        INT64_MAX, MW_WRITER_BENCH_ROWS, found_rows, &got, NULL),
-                     MW_OK);
+    const struct mw_store_query query = {.key = mw_series_key(bench->series),
+                                         .from_ms = INT64_MIN,
+                                         .until_ms = INT64_MAX,
+                                         .count = MW_WRITER_BENCH_ROWS,
+                                         .newest = true};
+    assert_int_equal(mw_store_read_rows(bench->store, &query, found_rows, &got, NULL), MW_OK);
     *rows = found_rows;
     return got;
 }
@@ -176,9 +179,11 @@ void mw_writer_bench_expect_holes(struct mw_writer_bench *bench, const int64_t *
 {
     struct mw_gap holes[64];
     uint32_t count = 0, i = 0;
-    assert_int_equal(mw_store_read_holes(bench->store, mw_series_key(bench->series), INT64_MIN,
-                                         INT64_MAX, holes, MW_COUNT(holes), &count, NULL),
-                     MW_OK);
+    const struct mw_store_query query = {.key = mw_series_key(bench->series),
+                                         .from_ms = INT64_MIN,
+                                         .until_ms = INT64_MAX,
+                                         .count = MW_COUNT(holes)};
+    assert_int_equal(mw_store_read_missing(bench->store, &query, holes, &count, NULL), MW_OK);
     for (; pairs[2 * (size_t)i] != -1; i++) {
         assert_true(i < count);
         assert_int_equal(holes[i].from_ms, mw_writer_bench_at(pairs[2 * (size_t)i]));

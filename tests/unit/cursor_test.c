@@ -480,7 +480,7 @@ static void a_reader_hands_out_the_bars_of_all_series(void **state)
     struct mw_cache *cache = mw_cache_new(CAPACITY);
     struct mw_series *old = add_series(cache, "OLD");
     put_in(cache, old, 1, 3);
-    struct mw_bar_reader *reader = mw_bar_reader_new(cache, &wake);
+    struct mw_bar_reader *reader = mw_bar_reader_new(cache, &old, 1, &wake);
     struct mw_event event = {.kind = MW_EVENT_ERROR};
     assert_false(mw_bar_reader_take(reader, &event)); /* from now on */
     assert_int_equal(event.kind, MW_EVENT_ERROR);
@@ -526,7 +526,7 @@ static void a_reader_says_when_held_bars_are_due(void **state)
     struct mw_cache *cache = mw_cache_new(CAPACITY);
     struct mw_series *series = add_series(cache, "A");
     atomic_store(&mw_series_note(series)->gap_wait_ms, HOLD_MS);
-    struct mw_bar_reader *reader = mw_bar_reader_new(cache, &wake);
+    struct mw_bar_reader *reader = mw_bar_reader_new(cache, &series, 1, &wake);
     struct mw_event event;
     put_in(cache, series, 1, 1);
     put_in(cache, series, 4, 4);

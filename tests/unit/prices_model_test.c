@@ -350,6 +350,12 @@ static void answer_minutes(const struct world *world, const struct mw_price_quer
         model->reason = "stale";
 }
 
+/* Where the five minutes of minute `at` begin. */
+static int64_t five_of(int at)
+{
+    return ms_of((int64_t)(at / STEP) * STEP);
+}
+
 /* Bars of five minutes, which nobody has: of whatever the minutes are. */
 static void answer_fives(const struct world *world, const struct mw_price_query *query,
                          struct model *model)
@@ -401,17 +407,18 @@ static void answer_fives(const struct world *world, const struct mw_price_query 
     model->count = count - skip;
     memcpy(model->rows, rows + skip, (size_t)model->count * sizeof(*rows));
 
-    bool over = any_past && finish_ms != INT64_MAX && ms_of(known_end / STEP * STEP) > finish_ms;
+    bool over = any_past && finish_ms != INT64_MAX && five_of(known_end) > finish_ms;
     if (!over) {
         model->reason = "unsubscribed";
         return;
     }
-    int64_t first_ms = query->has_start
-                           ? mw_timeframe_floor(five, query->start_ms + STEP * MW_MS_PER_MINUTE - 1)
-                           : 0;
+    int64_t first_ms =
+        query->has_start
+            ? mw_timeframe_floor(five, query->start_ms + (int64_t)STEP * MW_MS_PER_MINUTE - 1)
+            : 0;
     bool reaches = query->count > 0    ? model->count == (int)query->count
                    : !query->has_start ? model->count > 0
-                                       : ms_of(known_begin / STEP * STEP) <= first_ms &&
+                                       : five_of(known_begin) <= first_ms &&
                                              (model->count > 0 || query->start_ms <= finish_ms);
     int64_t from_ms = query->has_start ? first_ms : model->count > 0 ? model->rows[0].open_ms : 0;
     model->reason = !reaches                                           ? "short"
@@ -439,6 +446,12 @@ static struct mw_price_buffer *get_buffer(void *user)
     return &((struct asked *)user)->buffer;
 }
 
+/* Nothing, or less than a minute. */
+static int64_t some_ms(struct world *world)
+{
+    return pick(world, 2) == 0 ? 0 : pick(world, 59999);
+}
+
 static struct mw_price_query question(struct world *world)
 {
     struct mw_price_query query = {
@@ -448,15 +461,15 @@ static struct mw_price_query question(struct world *world)
         query.count = 1 + (uint32_t)pick(world, pick(world, 2) == 0 ? 20 : MINUTES);
     } else if (kind < 7) {
         query.has_start = query.is_past = true;
-        query.start_ms = ms_of(pick(world, MINUTES)) - pick(world, 2) * pick(world, 59999);
+        query.start_ms = ms_of(pick(world, MINUTES)) - some_ms(world);
     }
     if (pick(world, 2) == 0) {
         query.is_past = true;
-        query.finish_ms = ms_of(pick(world, MINUTES)) + pick(world, 2) * pick(world, 59999);
+        query.finish_ms = ms_of(pick(world, MINUTES)) + some_ms(world);
     }
     query.forming = pick(world, 3) == 0;
     if (pick(world, 2) == 0)
-        query.now_ms = ms_of(pick(world, MINUTES)) + pick(world, 2) * pick(world, 59999);
+        query.now_ms = ms_of(pick(world, MINUTES)) + some_ms(world);
     return query;
 }
 
@@ -476,9 +489,9 @@ static void complain(const struct world *world, const struct mw_price_query *que
                 world->ring_end, world->forming, world->store_from, world->store_end,
                 world->context_from, world->context_end, world->whole);
     print_error("count %u start %g finish %g now %g forming %d health %d\n", query->count,
-                (double)(query->start_ms - begin_ms) / 60000,
-                (double)(query->finish_ms - begin_ms) / 60000,
-                (double)(query->now_ms - begin_ms) / 60000, query->forming,
+                ((double)query->start_ms - (double)begin_ms) / 60000,
+                ((double)query->finish_ms - (double)begin_ms) / 60000,
+                ((double)query->now_ms - (double)begin_ms) / 60000, query->forming,
                 world->series != NULL ? (int)mw_series_get_health(world->series) : -1);
     print_error("%u %s, model %d %s\n", answer->count, answer->reason, model->count, model->reason);
     for (uint32_t i = 0; i < answer->count && (int)i < model->count; i++)

@@ -14,9 +14,10 @@
 #include "base/random.h"
 #include "base/thread.h"
 #include "history/prices.h"
+#include "market/derive.h"
 #include "store_file.h"
 
-enum { RING = 20, RACE_MS = 600, WINDOW = 60 };
+enum { RING = 20, TWICE = 2 * RING, RACE_MS = 600 };
 
 static const int64_t begin_ms = 1577836800000; /* 2020-01-01 */
 static const struct mw_timeframe minute = {1, 'm'};
@@ -220,9 +221,8 @@ static void what_neither_store_nor_ring_knows_is_a_gap(void **state)
     expect(&bench, query_of(21), "21 complete");
     expect(&bench, query_of(70), "70 complete");
     expect(&bench, query_of(71), "70 short");
-    struct mw_price_query unbounded = window(0, 0);
-    unbounded.start_ms = INT64_MIN;
-    unbounded.finish_ms = INT64_MAX;
+    struct mw_price_query unbounded = query_of(0);
+    unbounded.has_start = unbounded.is_past = true;
     expect(&bench, unbounded, "70 short");
     unbounded.start_ms = INT64_MAX;
     expect(&bench, unbounded, "0 short");
@@ -288,9 +288,6 @@ static void what_nobody_subscribed_is_whole_only_where_it_ends_in_the_past(void 
     query.now_ms = ms_of(50); /* as in a back-test */
     expect_key(&bench, other, query, "5 complete");
     check_row(&bench, 4, 49, MW_SOURCE_STORE);
-    query.now_ms = ms_of(50) - 1;
-    expect_key(&bench, other, query, "5 complete");
-    check_row(&bench, 4, 48, MW_SOURCE_STORE);
     query.now_ms = ms_of(101); /* and the bar of minute 100? */
     expect_key(&bench, other, query, "5 unsubscribed");
     mw_series_set_health(bench.series, MW_SERIES_IDLE);
@@ -359,10 +356,6 @@ static void bars_are_made_of_the_coarsest_finer_ones(void **state)
     query.now_ms = ms_of(180) - 1;
     expect_key(&bench, hours, query, "2 complete");
     check_row(&bench, 1, 60, MW_SOURCE_RESAMPLED);
-    /* Minutes of another feed are not theirs. */
-    struct mw_series_key other = hours;
-    snprintf(other.feed, sizeof(other.feed), "other");
-    expect_key(&bench, other, query, "0 unsubscribed");
     /* Of fives there are fewer, but they are coarser. */
     struct mw_candle *rows = mw_alloc(12 * sizeof(*rows));
     for (int64_t i = 0; i < 12; i++)
@@ -416,6 +409,51 @@ static void what_takes_too_many_finer_bars_is_short(void **state)
     end(&bench);
 }
 
+/* The ring of minutes begins within an hour: the store has its other part. */
+static void a_derived_series_reads_on_in_the_minutes_of_the_store(void **state)
+{
+    const struct mw_timeframe ten = {10, 'm'};
+    struct mw_series *derived;
+    struct bench bench;
+    begin(&bench, *state);
+    for (int64_t at = 105; at < 125; at++) {
+        const struct mw_candle candle = bar(at, 100);
+        mw_cache_put(bench.cache, bench.series, &candle, ms_of(1 << 20), NULL);
+    }
+    assert_int_equal(mw_derive(bench.cache, bench.series, ten, &derived, NULL), MW_OK);
+    struct mw_price_query query = query_of(2);
+    ask(&bench, derived, &key, &query);
+    check_answer(&bench, "2 gap"); /* nobody has what was before 105 */
+    store(&bench, &key, 50, 115);
+    ask(&bench, derived, &key, &query);
+    check_answer(&bench, "2 complete");
+    check_row(&bench, 0, 100, MW_SOURCE_RESAMPLED);
+    assert_int_equal(bench.rows[0].volume, 10);
+    assert_true(bench.rows[0].open == 200 && bench.rows[0].close == 100); /* of both */
+    query.count = 7;
+    ask(&bench, derived, &key, &query);
+    check_answer(&bench, "7 complete");
+    check_row(&bench, 0, 50, MW_SOURCE_RESAMPLED);
+    check_row(&bench, 6, 110, MW_SOURCE_RESAMPLED);
+    query.forming = true;
+    ask(&bench, derived, &key, &query);
+    check_row(&bench, 6, 120, MW_SOURCE_RESAMPLED);
+    assert_int_equal(bench.rows[6].state, MW_CANDLE_FORMING);
+    query.now_ms = ms_of(110) - 1; /* of the bar before only its beginning has been */
+    query.forming = false;
+    query.count = 5;
+    ask(&bench, derived, &key, &query);
+    check_answer(&bench, "5 complete");
+    check_row(&bench, 4, 90, MW_SOURCE_RESAMPLED);
+    query = window(95, 119);
+    ask(&bench, derived, &key, &query);
+    check_answer(&bench, "2 complete");
+    query = window(40, 119);
+    ask(&bench, derived, &key, &query);
+    check_answer(&bench, "7 short");
+    end(&bench);
+}
+
 /* --- contexts and names ----------------------------------------------------------------------- */
 
 static void contexts_are_checked(void **state)
@@ -452,9 +490,6 @@ static void finds_what_is_not_in_the_cache(void **state)
     const struct mw_timeframe hour = {1, 'h'}, second = {1, 's'};
     struct bench bench;
     begin(&bench, *state);
-    assert_int_equal(mw_prices_find(bench.prices, NULL, "ETH", minute, &found), 0);
-    end(&bench);
-    begin(&bench, *state); /* what is not there is looked for again only after a second */
     store(&bench, &stored, 0, 5);
     assert_int_equal(mw_prices_find(bench.prices, NULL, "ETH", minute, &found), 1);
     assert_string_equal(found.feed, "a");
@@ -501,7 +536,7 @@ static void write_on(void *user)
 {
     struct writer *writer = user;
     struct mw_random random = {.state = 3};
-    int64_t stored = RING * 2, newest = stored;
+    int64_t stored = TWICE, newest = stored;
     while (!atomic_load_explicit(&writer->stop, memory_order_relaxed)) {
         for (uint64_t i = mw_random_next(&random) % RING + 1; i > 0; i--)
             put(writer->bench, ++newest, true);
@@ -516,14 +551,14 @@ static void no_answer_lacks_bars_between_the_store_and_a_ring_that_moves(void **
 {
     struct bench bench;
     begin(&bench, *state);
-    for (int64_t at = 0; at <= RING * 2; at++)
+    for (int64_t at = 0; at <= TWICE; at++)
         put(&bench, at, true);
-    store(&bench, &key, 0, RING * 2);
+    store(&bench, &key, 0, TWICE);
     struct writer writer = {.bench = &bench};
     assert_int_equal(
         mw_thread_start(&writer.thread, "writer", &mw_feed_thread, write_on, &writer, NULL), MW_OK);
     uint32_t complete = 0, lies = 0;
-    const struct mw_price_query query = query_of(RING * 2);
+    const struct mw_price_query query = query_of(TWICE);
     int64_t until_ms = mw_clock_monotonic_ms() + RACE_MS;
     while (mw_clock_monotonic_ms() < until_ms) {
         ask(&bench, bench.series, &key, &query);
@@ -554,6 +589,7 @@ int main(void)
         WITH_STORE(a_subscribed_series_without_bars_is_stale_behind_the_store),
         WITH_STORE(bars_are_made_of_the_coarsest_finer_ones),
         WITH_STORE(a_bucket_with_a_hole_in_it_is_in_doubt),
+        WITH_STORE(a_derived_series_reads_on_in_the_minutes_of_the_store),
         cmocka_unit_test(what_takes_too_many_finer_bars_is_short),
         cmocka_unit_test(contexts_are_checked),
         WITH_STORE(finds_what_is_not_in_the_cache),

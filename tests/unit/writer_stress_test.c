@@ -66,9 +66,11 @@ static void compare(struct feeder *feeder)
     static struct mw_gap holes[MINUTES];
     const struct mw_candle *rows;
     uint32_t row_count = mw_writer_bench_rows(bench, &rows), hole_count = 0, at = 0;
-    assert_int_equal(mw_store_read_holes(bench->store, mw_series_key(bench->series), INT64_MIN,
-                                         INT64_MAX, holes, MINUTES, &hole_count, NULL),
-                     MW_OK);
+    const struct mw_store_query query = {.key = mw_series_key(bench->series),
+                                         .from_ms = INT64_MIN,
+                                         .until_ms = INT64_MAX,
+                                         .count = MINUTES};
+    assert_int_equal(mw_store_read_missing(bench->store, &query, holes, &hole_count, NULL), MW_OK);
     uint32_t ring_count = mw_series_read_last(bench->series, INT64_MAX, RING, false, ring);
     assert_true(ring_count >= RING - 1 && row_count >= ring_count);
     const struct mw_candle *newest = rows + row_count - ring_count;
