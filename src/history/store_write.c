@@ -45,10 +45,17 @@ static bool prices_equal(const struct mw_candle *a, const struct mw_candle *b)
            a->volume == b->volume;
 }
 
+static uint64_t bits(double value)
+{
+    uint64_t copy;
+    memcpy(&copy, &value, sizeof(copy));
+    return copy;
+}
+
 /* Whether two doubles are the same to the bit; NaN is NaN. */
 static bool same(double a, double b)
 {
-    return (isnan(a) && isnan(b)) || memcmp(&a, &b, sizeof(a)) == 0;
+    return (isnan(a) && isnan(b)) || bits(a) == bits(b);
 }
 
 static bool extras_agree(const struct mw_candle *a, const struct mw_candle *b)

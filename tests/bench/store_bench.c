@@ -63,6 +63,7 @@ static void make_rows(struct state *state, struct mw_candle *rows, uint32_t coun
 static struct mw_store_part part_of(const struct mw_series_key *key, const struct mw_candle *rows,
                                     uint32_t count)
 {
+    MW_CHECK(rows != NULL && count > 0);
     return (struct mw_store_part){.key = key,
                                   .from_ms = rows[0].open_ms,
                                   .to_ms = rows[count - 1].open_ms,

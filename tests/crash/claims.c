@@ -241,8 +241,11 @@ static mw_status read_holes(struct judging *judging, struct mw_error *err)
     do {
         room = count > room ? count : room;
         holes = mw_realloc_array(holes, room, sizeof(*holes));
-        status = mw_store_read_holes(judging->store, &series->key, series->first_ms,
-                                     series->last_ms, holes, room, &count, err);
+        const struct mw_store_query query = {.key = &series->key,
+                                             .from_ms = series->first_ms,
+                                             .until_ms = series->last_ms,
+                                             .count = room};
+        status = mw_store_read_missing(judging->store, &query, holes, &count, err);
     } while (status == MW_OK && count > room);
     for (uint32_t i = 0; status == MW_OK && i < count; i++) {
         if (holes[i].from_ms < series->first_ms || holes[i].to_ms > series->last_ms)
@@ -267,8 +270,11 @@ static mw_status read_rows(struct judging *judging, struct mw_error *err)
     int64_t from_ms = MW_CANDLE_OPEN_MS_MIN; /* not only what is said to be known */
     for (;;) {
         uint32_t count;
-        mw_status status = mw_store_read_from(judging->store, &judging->series.key, from_ms,
-                                              INT64_MAX, ROWS_AT_ONCE, judging->rows, &count, err);
+        const struct mw_store_query query = {.key = &judging->series.key,
+                                             .from_ms = from_ms,
+                                             .until_ms = INT64_MAX,
+                                             .count = ROWS_AT_ONCE};
+        mw_status status = mw_store_read_rows(judging->store, &query, judging->rows, &count, err);
         if (status != MW_OK || count == 0)
             return status;
         for (uint32_t i = 0; i < count; i++) {

@@ -83,11 +83,18 @@ struct mw_candle store_random_candle(struct mw_random *random, int64_t open_ms)
     };
 }
 
+static uint64_t bits(double value)
+{
+    uint64_t copy;
+    memcpy(&copy, &value, sizeof(copy));
+    return copy;
+}
+
 static void assert_double(double a, double b)
 {
     if (isnan(a) && isnan(b))
         return;
-    if (memcmp(&a, &b, sizeof(a)) != 0)
+    if (bits(a) != bits(b))
         fail_msg("%a is not %a", a, b);
 }
 

@@ -87,11 +87,6 @@ static bool is_known(const struct model *model, uint32_t i)
     return model->buckets[i].what != UNKNOWN;
 }
 
-static bool same_bits(const struct mw_candle *a, const struct mw_candle *b)
-{
-    return memcmp(a, b, sizeof(*a)) == 0;
-}
-
 static void apply(struct model *model, const struct made_part *made, struct mw_stored *stored)
 {
     for (uint32_t i = made->from; i <= made->to; i++)
@@ -112,7 +107,7 @@ static void apply(struct model *model, const struct made_part *made, struct mw_s
         row++;
         if (!bucket->has_row)
             stored->rows++;
-        else if (same_bits(given, &bucket->row))
+        else if (given->close == bucket->row.close)
             continue;
         else if (made->part.keep)
             stored->differing++;

@@ -16,13 +16,13 @@
 #include "history/sqlite.h"
 #include "store_file.h"
 
-enum { MINUTE = 60000 };
+static const int64_t minute_ms = 60000;
 
 static const struct mw_series_key key = {"demo", "BTC-USD", {1, 'm'}};
 
 static struct mw_candle bar(int64_t minute, double price)
 {
-    return (struct mw_candle){.open_ms = minute * MINUTE,
+    return (struct mw_candle){.open_ms = minute * minute_ms,
                               .open = price,
                               .high = price + 2,
                               .low = price - 2,
@@ -97,7 +97,7 @@ static void candles_come_back_to_the_bit(void **state)
     struct mw_random random = {7};
     struct mw_candle *rows = mw_alloc(COUNT * sizeof(*rows)), *out = mw_alloc(COUNT * sizeof(*out));
     for (int i = 0; i < COUNT; i++)
-        rows[i] = store_random_candle(&random, (int64_t)(i - COUNT / 2) * MINUTE);
+        rows[i] = store_random_candle(&random, (int64_t)(i - COUNT / 2) * minute_ms);
     rows[0].turnover = (double)INFINITY;
     struct mw_store_part part = {.key = &key,
                                  .from_ms = rows[0].open_ms,
@@ -156,10 +156,10 @@ static void what_is_no_candle_is_refused_and_nothing_of_the_write_is_there(void 
     struct mw_candle rows[2] = {bar(5, 10), bar(6, 10)}, out[2];
     rows[1].low = 100;
     struct mw_store_part parts[2] = {
-        {.key = &key, .from_ms = 0, .to_ms = 5 * MINUTE, .rows = rows, .row_count = 1},
+        {.key = &key, .from_ms = 0, .to_ms = 5 * minute_ms, .rows = rows, .row_count = 1},
         {.key = &key,
-         .from_ms = 6 * MINUTE,
-         .to_ms = 6 * MINUTE,
+         .from_ms = 6 * minute_ms,
+         .to_ms = 6 * minute_ms,
          .rows = rows + 1,
          .row_count = 1}};
     struct mw_error err;
@@ -541,7 +541,7 @@ static void a_store_of_version_1_is_brought_up_to_date(void **state)
                          holes, &count, &err),
                      MW_OK);
     assert_int_equal(count, 1);
-    assert_int_equal(holes[0].to_ms, 21 * 60 * MINUTE); /* the day's last is shorter */
+    assert_int_equal(holes[0].to_ms, INT64_C(21) * 60 * minute_ms); /* the day's last is shorter */
     struct mw_candle out[4];
     assert_int_equal(read_all(store, out, 4), 3);
     assert_int_equal(mw_store_check(store, &err), MW_OK);
