@@ -75,7 +75,7 @@ struct mw_writer *wrap_writer_new(const struct mw_writer_options *options)
 /* As a disk that takes its time: a kill in between is what has to be seen. */
 static void pause_between(void)
 {
-    const struct timespec time = {.tv_nsec = PAUSE_MS * 1000000};
+    const struct timespec time = {.tv_nsec = PAUSE_MS * 1000000L};
     nanosleep(&time, NULL);
 }
 
