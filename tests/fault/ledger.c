@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/map.h"
 
-enum { BOOKS_MAX = TRIAL_SYMBOLS_MAX * TRIAL_TIMEFRAMES_MAX, LINE_BYTES = 1024, VALUES = 5 };
+enum { BOOKS_MAX = TRUTH_SYMBOLS_MAX * TRIAL_TIMEFRAMES_MAX, LINE_BYTES = 1024, VALUES = 5 };
 
 /* One bucket. */
 struct entry {

@@ -30,8 +30,6 @@ enum {
     CONFIG_BYTES_MAX = 8192,
 };
 
-const char *const trial_symbols[TRIAL_SYMBOLS_MAX] = {"BTCUSDT", "ETHUSDT", "SOLUSDT"};
-
 static void set_folder(struct trial *trial, const char *folder)
 {
     snprintf(trial->folder, sizeof(trial->folder), "%s", folder);
@@ -62,7 +60,7 @@ void trial_of_seed(struct trial *trial, uint64_t seed, const char *folder)
         .seed = seed,
         .protocol = seed % 2 == 0 ? "wealthdata" : "binance",
         .tls = dice >> 8 & 1 && dice >> 9 & 1,
-        .symbol_count = 1 + (uint32_t)(dice >> 16) % TRIAL_SYMBOLS_MAX,
+        .symbol_count = 1 + (uint32_t)(dice >> 16) % TRUTH_SYMBOLS_MAX,
         .timeframe_count = slow ? 1 : 1 + (uint32_t)(dice >> 24 & 1),
         .timeframes = {slow ? (struct mw_timeframe){1, 's'} : (struct mw_timeframe){1, 'm'},
                        {5, 'm'}},
@@ -181,7 +179,7 @@ static bool start_simulator(struct bench *bench, struct mw_error *err)
 {
     const struct trial *trial = bench->trial;
     const struct mw_simulator_options options = {.protocol = trial->protocol,
-                                                 .symbols = trial_symbols,
+                                                 .symbols = truth_symbols,
                                                  .symbol_count = trial->symbol_count,
                                                  .timeframes = trial->timeframes,
                                                  .timeframe_count = trial->timeframe_count,
@@ -202,7 +200,7 @@ static void add_config(struct bench *bench, struct mw_str *code)
 {
     const struct trial *trial = bench->trial;
     uint32_t patience_ms = (uint32_t)trial->patience_ms;
-    MW_CHECK(trial->symbol_count <= TRIAL_SYMBOLS_MAX);
+    MW_CHECK(trial->symbol_count <= TRUTH_SYMBOLS_MAX);
     MW_CHECK(trial->timeframe_count <= TRIAL_TIMEFRAMES_MAX);
     mw_str_addf(code,
                 "return { log = { level = 'info' }, workers = 2, cache = { bars = %u },\n"
@@ -217,7 +215,7 @@ static void add_config(struct bench *bench, struct mw_str *code)
                 trial->tls ? "https" : "http", mw_simulator_port(bench->simulator), patience_ms,
                 patience_ms, 2 * patience_ms);
     for (uint32_t i = 0; i < trial->symbol_count; i++)
-        mw_str_addf(code, " '%s',", trial_symbols[i]);
+        mw_str_addf(code, " '%s',", truth_symbols[i]);
     mw_str_adds(code, " },\n    timeframes = {");
     for (uint32_t i = 0; i < trial->timeframe_count; i++) {
         char text[MW_TIMEFRAME_BYTES_MAX];
@@ -291,7 +289,7 @@ static void wait_for_strategy(struct bench *bench, struct trial_result *result)
     struct mw_cache *cache = mw_engine_cache(bench->engine);
     uint32_t count = mw_cache_series_count(cache), done = 0;
     int64_t until_ms = mw_clock_monotonic_ms() + TOLD_MS_MAX;
-    struct mw_candle newest[TRIAL_SYMBOLS_MAX * TRIAL_TIMEFRAMES_MAX];
+    struct mw_candle newest[TRUTH_SYMBOLS_MAX * TRIAL_TIMEFRAMES_MAX];
     MW_CHECK(count <= MW_COUNT(newest));
     for (uint32_t i = 0; i < count; i++)
         MW_CHECK(mw_series_read_last(mw_cache_series_get(cache, i), INT64_MAX, 1, false,
@@ -355,7 +353,7 @@ void trial_run(const struct trial *trial, struct trial_result *result)
     struct bench bench = {.trial = trial};
     struct mw_error err = {.message = ""};
     *result = (struct trial_result){.done = true};
-    truth_init(&bench.truth, trial);
+    truth_init(&bench.truth, trial->seed);
     if (start_simulator(&bench, &err) && start_engine(&bench, &err)) {
         wait_for_repair(&bench, result);
         if (result->failure[0] == '\0')

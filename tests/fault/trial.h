@@ -16,7 +16,7 @@
 #include "market/timeframe.h"
 #include "server/fault.h"
 
-enum { TRIAL_SYMBOLS_MAX = 3, TRIAL_TIMEFRAMES_MAX = 2, TRIAL_PATH_BYTES = 256 };
+enum { TRIAL_TIMEFRAMES_MAX = 2, TRIAL_PATH_BYTES = 256 };
 
 /* All of it follows from a seed, or from the kind of the one fault. */
 struct trial {
@@ -46,8 +46,6 @@ struct trial_result {
     int64_t repair_ms;             /* from the end of the last fault until all is whole */
     char failure[512];             /* empty: all is as it should be */
 };
-
-extern const char *const trial_symbols[TRIAL_SYMBOLS_MAX];
 
 /* The schedule of a seed. `folder` is copied. */
 void trial_of_seed(struct trial *trial, uint64_t seed, const char *folder);

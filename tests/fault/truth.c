@@ -9,18 +9,20 @@
 #include "base/check.h"
 #include "base/clock.h"
 
-void truth_init(struct truth *truth, const struct trial *trial)
+const char *const truth_symbols[TRUTH_SYMBOLS_MAX] = {"BTCUSDT", "ETHUSDT", "SOLUSDT"};
+
+void truth_init(struct truth *truth, uint64_t seed)
 {
-    for (size_t i = 0; i < TRIAL_SYMBOLS_MAX; i++)
-        mw_price_model_init(&truth->models[i], trial->seed, trial_symbols[i]);
+    for (size_t i = 0; i < TRUTH_SYMBOLS_MAX; i++)
+        mw_price_model_init(&truth->models[i], seed, truth_symbols[i]);
 }
 
 void truth_candle(const struct truth *truth, const char *symbol, struct mw_timeframe timeframe,
                   int64_t open_ms, struct mw_candle *candle)
 {
     size_t i = 0;
-    while (strcmp(trial_symbols[i], symbol) != 0)
-        MW_CHECK(++i < TRIAL_SYMBOLS_MAX);
+    while (strcmp(truth_symbols[i], symbol) != 0)
+        MW_CHECK(++i < TRUTH_SYMBOLS_MAX);
     mw_price_candle(&truth->models[i], timeframe, open_ms, candle);
 }
 

@@ -7,13 +7,17 @@
 
 #include "market/cache.h"
 #include "server/price.h"
-#include "trial.h"
+
+enum { TRUTH_SYMBOLS_MAX = 3 };
+
+extern const char *const truth_symbols[TRUTH_SYMBOLS_MAX];
 
 struct truth {
-    struct mw_price_model models[TRIAL_SYMBOLS_MAX];
+    struct mw_price_model models[TRUTH_SYMBOLS_MAX];
 };
 
-void truth_init(struct truth *truth, const struct trial *trial);
+/* Prices of a simulator with this seed. */
+void truth_init(struct truth *truth, uint64_t seed);
 
 /* The closed bar of a bucket. */
 void truth_candle(const struct truth *truth, const char *symbol, struct mw_timeframe timeframe,

@@ -1,4 +1,4 @@
-/* spec_native.c - child processes with deadlines, free ports and a monotonic clock for specs.
+/* spec_native.c - child processes with deadlines, free ports, a full disk and a clock for specs.
  *
  * A child has its standard input and output on pipes; its standard error goes to a file in memory
  * that can be read at any time, so that no child ever blocks on a log line that nobody reads.
@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -345,6 +346,21 @@ static int native_make_directory(lua_State *L)
     return 1;
 }
 
+/* limit_files(bytes) -- no file of this process grows past that, as on a disk that is full; writes
+ * fail. Without bytes the limit is gone. */
+static int native_limit_files(lua_State *L)
+{
+    struct rlimit limit;
+    signal(SIGXFSZ, SIG_IGN); /* a write that fails is enough */
+    MW_CHECK(getrlimit(RLIMIT_FSIZE, &limit) == 0);
+    lua_Integer bytes = luaL_optinteger(L, 1, -1);
+    limit.rlim_cur = bytes < 0 ? limit.rlim_max : (rlim_t)bytes;
+    if (setrlimit(RLIMIT_FSIZE, &limit) != 0)
+        return fail_errno(L, "setrlimit");
+    lua_pushboolean(L, true);
+    return 1;
+}
+
 static const luaL_Reg process_methods[] = {
     {"close", process_gc},
     {"close_input", process_close_input},
@@ -359,6 +375,7 @@ static const luaL_Reg process_methods[] = {
 
 static const luaL_Reg native_functions[] = {
     {"free_port", native_free_port},
+    {"limit_files", native_limit_files},
     {"listens", native_listens},
     {"make_directory", native_make_directory},
     {"now", native_now},

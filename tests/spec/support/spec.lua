@@ -17,6 +17,7 @@ local spec = {
   pause = native.pause,
   free_port = native.free_port,
   listens = native.listens,
+  limit_files = native.limit_files, -- until the test's end
 }
 spec.build_dir = spec.build_dir or spec.source_dir .. "/build/dev"
 spec.program = spec.build_dir .. "/moonwick"
@@ -127,6 +128,7 @@ end
 
 --- For helper.lua, after each test: ends what the test left running, removes its folders.
 function spec.clean_up()
+  native.limit_files()
   for left in pairs(started) do
     started[left] = nil
     left.native:close()
