@@ -245,7 +245,7 @@ static mw_status read_holes(struct judging *judging, struct mw_error *err)
                                              .from_ms = series->first_ms,
                                              .until_ms = series->last_ms,
                                              .count = room};
-        status = mw_store_read_missing(judging->store, &query, holes, &count, err);
+        status = mw_store_read_holes(judging->store, &query, holes, &count, err);
     } while (status == MW_OK && count > room);
     for (uint32_t i = 0; status == MW_OK && i < count; i++) {
         if (holes[i].from_ms < series->first_ms || holes[i].to_ms > series->last_ms)
