@@ -208,7 +208,7 @@ static struct mw_timeframe made_of(const struct mw_engine *engine, uint32_t inde
 static mw_status add(struct mw_engine *engine, uint32_t index, const char *symbol,
                      struct mw_timeframe timeframe, struct mw_series **series, struct mw_error *err)
 {
-    struct mw_timeframe sent;
+    struct mw_timeframe sent = timeframe;
     struct mw_series *source;
     mw_status status = mw_engine_choose_timeframe(engine, index, timeframe, &sent, err);
     if (status == MW_OK && !mw_timeframe_equal(sent, timeframe))

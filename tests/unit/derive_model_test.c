@@ -17,7 +17,7 @@
 enum { STEPS = 1200, BIG = 60000, ROWS_MAX = 4096, GAPS_MAX = 4096, TIMEFRAMES = 4 };
 
 static const int64_t now = 4000000000000;
-static const int64_t begin_ms = INT64_C(1709164800000) - 90 * 60000; /* before a leap day */
+static const int64_t begin_ms = INT64_C(1709164800000) - 5400000; /* before a leap day */
 static const char *const timeframes[TIMEFRAMES] = {"5m", "7m", "90m", "1d"};
 
 /* What a series holds. */
@@ -114,24 +114,29 @@ static struct mw_candle random_candle(struct model *model, int64_t open_ms)
     return candle;
 }
 
+static int64_t minutes(uint32_t count)
+{
+    return count * (int64_t)MW_MS_PER_MINUTE;
+}
+
 static int64_t some_minute(struct model *model)
 {
     uint32_t back = upto(model, upto(model, 3) == 0 ? model->capacity + 20 : 30);
-    return model->newest_ms - back * MW_MS_PER_MINUTE;
+    return model->newest_ms - minutes(back);
 }
 
 static void change(struct model *model)
 {
     int64_t from_ms = some_minute(model);
-    int64_t to_ms = from_ms + upto(model, 20) * MW_MS_PER_MINUTE;
+    int64_t to_ms = from_ms + minutes(upto(model, 20));
     struct mw_candle candle;
     uint32_t what = upto(model, 100);
     if (what < 75) { /* mostly on in time, with some steps left out, and now and then far */
-        int64_t open_ms = what < 50   ? model->newest_ms + upto(model, 2) * MW_MS_PER_MINUTE
-                          : what < 56 ? model->newest_ms + upto(model, 40) * MW_MS_PER_MINUTE
+        int64_t open_ms = what < 50   ? model->newest_ms + minutes(upto(model, 2))
+                          : what < 56 ? model->newest_ms + minutes(upto(model, 40))
                                       : from_ms;
         if (what == 50 && upto(model, 4) == 0)
-            open_ms += upto(model, 2000) * MW_MS_PER_MINUTE;
+            open_ms += minutes(upto(model, 2000));
         candle = random_candle(model, open_ms);
         mw_put put = mw_cache_put(model->cache, model->source, &candle, now, NULL);
         if (put != MW_PUT_LATE)
@@ -219,7 +224,7 @@ static void check_frozen(struct model *model, const struct picture *made, int64_
     }
     static struct mw_candle rows[BIG];
     uint32_t count = mw_series_read_from(model->big, bucket_ms, INT64_MAX, BIG, true, rows);
-    struct mw_candle want;
+    struct mw_candle want = {0};
     assert_true(count < BIG && plain_bar(rows, count, bucket_ms, next_ms, &want));
     assert_values(got, &want);
     model->frozen++;
@@ -234,7 +239,7 @@ static void check_bucket(struct model *model, const struct picture *made, int64_
         check_frozen(model, made, bucket_ms, next_ms);
         return;
     }
-    struct mw_candle want;
+    struct mw_candle want = {0};
     mw_hole hole = hole_between(source, bucket_ms, next_ms - 1);
     if (bucket_ms < source->rows[0].open_ms)
         hole = MW_HOLE_OPEN;

@@ -508,7 +508,7 @@ static uint64_t stored_of_three(int64_t age_ms)
     struct bench bench;
     begin(&bench, LAST, ROWS);
     int64_t newest_ms = mw_timeframe_floor(bench.key.timeframe, mw_clock_wall_ms() - age_ms);
-    int64_t first_ms = newest_ms - 2 * MW_MS_PER_MINUTE;
+    int64_t first_ms = newest_ms - INT64_C(2) * MW_MS_PER_MINUTE;
     snprintf(body, sizeof(body), "[[%lld,1,1,1,1,1,1,1],[%lld,1,1,1,1,1,1,1],[%lld,1,1,1,1,1,1,1]]",
              (long long)first_ms, (long long)(newest_ms - MW_MS_PER_MINUTE), (long long)newest_ms);
     pthread_mutex_lock(&bench.server.lock);
@@ -529,7 +529,7 @@ static void believes_the_clock_that_the_newest_bar_is_over_unless_it_is_old(void
 {
     (void)state;
     assert_int_equal(stored_of_three(0), 2); /* it forms */
-    assert_int_equal(stored_of_three(2 * MW_MS_PER_MINUTE), 3);
+    assert_int_equal(stored_of_three(INT64_C(2) * MW_MS_PER_MINUTE), 3);
     assert_int_equal(stored_of_three(MW_DOWNLOAD_RECENT_MS - MW_MS_PER_MINUTE), 3);
     assert_int_equal(stored_of_three(MW_DOWNLOAD_RECENT_MS + 3 * MW_MS_PER_MINUTE), 2);
 }

@@ -198,7 +198,7 @@ static void the_forming_bar_is_added_for_one_look_only(void **state)
         assert_true(bar.volume == 1 + i && bar.close == 201 && bar.open == 100);
         assert_int_equal(bar.state, MW_CANDLE_FORMING);
     }
-    forming.open_ms = 4 * MW_MS_PER_MINUTE; /* its end is the bucket's; it is not over yet */
+    forming.open_ms = INT64_C(4) * MW_MS_PER_MINUTE; /* its end is the bucket's; not over yet */
     assert_true(mw_resampler_get(&five, &forming, &bar));
     assert_int_equal(bar.state, MW_CANDLE_FORMING);
     forming.state = MW_CANDLE_CLOSED;
@@ -215,7 +215,7 @@ static void without_its_last_source_bar_it_is_closed_by_the_successor(void **sta
     struct mw_candle early = minute(7, 100, 1), late = minute(21, 100, 1), finished;
     assert_false(mw_resampler_add(&five, &early, &finished));
     assert_true(mw_resampler_add(&five, &late, &finished));
-    assert_int_equal(finished.open_ms, 5 * MW_MS_PER_MINUTE);
+    assert_int_equal(finished.open_ms, INT64_C(5) * MW_MS_PER_MINUTE);
     assert_int_equal(finished.state, MW_CANDLE_CLOSED);
     assert_int_equal(finished.closed_by, MW_CLOSED_BY_SUCCESSOR);
 }
@@ -226,12 +226,12 @@ static void the_last_bucket_of_a_day_ends_at_midnight(void **state)
     (void)state;
     struct mw_resampler fourteen = resampler("14m", "7m");
     struct mw_candle bar, finished;
-    struct mw_candle last = minute(205 * 7, 100, 1);
+    struct mw_candle last = minute(INT64_C(205) * 7, 100, 1);
     mw_resampler_add(&fourteen, &last, &finished);
     assert_true(mw_resampler_get(&fourteen, NULL, &bar));
-    assert_int_equal(bar.open_ms, 102 * 14 * MW_MS_PER_MINUTE);
+    assert_int_equal(bar.open_ms, INT64_C(102) * 14 * MW_MS_PER_MINUTE);
     assert_int_equal(bar.state, MW_CANDLE_CLOSED);
-    struct mw_candle next_day = minute(24 * 60, 100, 1);
+    struct mw_candle next_day = minute(INT64_C(24) * 60, 100, 1);
     assert_true(mw_resampler_add(&fourteen, &next_day, &finished));
     assert_true(mw_resampler_get(&fourteen, NULL, &bar));
     assert_int_equal(bar.open_ms, MW_MS_PER_DAY);
