@@ -131,20 +131,14 @@ struct stored {
 static mw_status read_holes(struct mw_prices *prices, const struct mw_past *past, int64_t from_ms,
                             int64_t end_ms, struct mw_stretches *holes, struct mw_error *err)
 {
-    uint32_t room = ROOM_MIN, count = 0;
-    struct mw_gap *gaps = NULL;
-    mw_status status;
-    do {
-        room = count > room ? count : room;
-        gaps = mw_realloc_array(gaps, room, sizeof(*gaps));
-        const struct mw_store_query query = {
-            .key = past->key, .from_ms = from_ms, .until_ms = end_ms - 1, .count = room};
-        status = mw_store_read_holes(prices->store, &query, gaps, &count, err);
-    } while (status == MW_OK && count > room);
+    struct mw_gaps gaps = {0};
+    const struct mw_store_query query = {
+        .key = past->key, .from_ms = from_ms, .until_ms = end_ms - 1};
+    mw_status status = mw_store_read_holes(prices->store, &query, &gaps, err);
     holes->count = 0;
-    for (uint32_t i = 0; status == MW_OK && i < count; i++)
-        mw_stretches_append(holes, gaps[i].from_ms, end_of(past, gaps[i].to_ms));
-    mw_free(gaps);
+    for (uint32_t i = 0; i < gaps.count; i++)
+        mw_stretches_append(holes, gaps.list[i].from_ms, end_of(past, gaps.list[i].to_ms));
+    mw_gaps_deinit(&gaps);
     return status;
 }
 

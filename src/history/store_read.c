@@ -240,7 +240,7 @@ mw_status mw_store_read_gaps(struct mw_store_connection *connection,
 }
 
 mw_status mw_store_read_holes(struct mw_store *store, const struct mw_store_query *query,
-                              struct mw_gap *out, uint32_t *count, struct mw_error *err)
+                              struct mw_gaps *holes, struct mw_error *err)
 {
     struct mw_store_connection *connection;
     mw_status status = mw_store_take_reader(store, &connection, err);
@@ -257,11 +257,11 @@ mw_status mw_store_read_holes(struct mw_store *store, const struct mw_store_quer
         status = mw_store_read_gaps(connection, &window, &gaps, err);
     }
     status = mw_store_give_reader(connection, status, err);
-    if (status == MW_OK) {
-        for (uint32_t i = 0; i < gaps.count && i < query->count; i++)
-            out[i] = gaps.list[i];
-        *count = gaps.count;
+    if (status != MW_OK) {
+        mw_gaps_deinit(&gaps);
+        return status;
     }
-    mw_gaps_deinit(&gaps);
-    return status;
+    mw_gaps_deinit(holes);
+    *holes = gaps;
+    return MW_OK;
 }

@@ -177,18 +177,18 @@ void mw_writer_bench_expect_rows(struct mw_writer_bench *bench, const int64_t *m
 void mw_writer_bench_expect_holes(struct mw_writer_bench *bench, const int64_t *pairs,
                                   uint32_t given_up)
 {
-    struct mw_gap holes[64];
-    uint32_t count = 0, i = 0;
-    const struct mw_store_query query = {.key = mw_series_key(bench->series),
-                                         .from_ms = INT64_MIN,
-                                         .until_ms = INT64_MAX,
-                                         .count = MW_COUNT(holes)};
-    assert_int_equal(mw_store_read_holes(bench->store, &query, holes, &count, NULL), MW_OK);
+    struct mw_gaps gaps = {0};
+    uint32_t i = 0;
+    const struct mw_store_query query = {
+        .key = mw_series_key(bench->series), .from_ms = INT64_MIN, .until_ms = INT64_MAX};
+    assert_int_equal(mw_store_read_holes(bench->store, &query, &gaps, NULL), MW_OK);
+    const struct mw_gap *holes = gaps.list;
     for (; pairs[2 * (size_t)i] != -1; i++) {
-        assert_true(i < count);
+        assert_true(i < gaps.count);
         assert_int_equal(holes[i].from_ms, mw_writer_bench_at(pairs[2 * (size_t)i]));
         assert_int_equal(holes[i].to_ms, mw_writer_bench_at(pairs[2 * (size_t)i + 1]));
         assert_int_equal(holes[i].given_up, i < given_up);
     }
-    assert_int_equal(i, count);
+    assert_int_equal(i, gaps.count);
+    mw_gaps_deinit(&gaps);
 }

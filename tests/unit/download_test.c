@@ -110,10 +110,11 @@ static struct mw_store_query everything(const struct bench *bench, uint32_t coun
 
 static uint32_t hole_count(struct bench *bench)
 {
-    uint32_t count;
-    struct mw_gap holes[8];
-    const struct mw_store_query query = everything(bench, MW_COUNT(holes));
-    assert_int_equal(mw_store_read_holes(bench->store, &query, holes, &count, &bench->err), MW_OK);
+    struct mw_gaps holes = {0};
+    struct mw_store_query all = everything(bench, 0);
+    assert_int_equal(mw_store_read_holes(bench->store, &all, &holes, &bench->err), MW_OK);
+    uint32_t count = holes.count;
+    mw_gaps_deinit(&holes);
     return count;
 }
 

@@ -83,7 +83,7 @@ static void expect_truth(struct bench *bench, const struct mw_download_span *spa
 {
     static struct mw_candle bars[BARS + 1];
     struct mw_price_model model;
-    struct mw_gap hole;
+    struct mw_gaps holes = {0};
     uint32_t count;
     mw_price_model_init(&model, SIMULATED_SEED, span->key.symbol);
     assert_int_equal(mw_store_read_rows(bench->store,
@@ -108,11 +108,10 @@ static void expect_truth(struct bench *bench, const struct mw_download_span *spa
     assert_int_equal(mw_store_read_holes(bench->store,
                                          &(struct mw_store_query){.key = &span->key,
                                                                   .from_ms = INT64_MIN,
-                                                                  .until_ms = INT64_MAX,
-                                                                  .count = 1},
-                                         &hole, &count, &bench->err),
+                                                                  .until_ms = INT64_MAX},
+                                         &holes, &bench->err),
                      MW_OK);
-    assert_int_equal(count, 0);
+    assert_int_equal(holes.count, 0);
     assert_int_equal(mw_store_check(bench->store, &bench->err), MW_OK);
 }
 
