@@ -19,7 +19,7 @@
 #include "history/writer.h"
 #include "market/cache.h"
 
-enum { MW_WRITER_BENCH_MS = 20000, MW_WRITER_BENCH_ROWS = 4096 };
+enum { MW_WRITER_BENCH_MS = 20000, MW_WRITER_BENCH_ROWS = 8192 };
 
 struct mw_writer_bench {
     void *path; /* of the store; text */
