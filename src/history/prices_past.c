@@ -31,7 +31,8 @@ void mw_stretches_append(struct mw_stretches *stretches, int64_t from_ms, int64_
     stretches->list[stretches->count++] = (struct mw_stretch){from_ms, end_ms};
 }
 
-void mw_stretches_subtract(struct mw_stretches *stretches, const struct mw_stretches *others)
+/* Takes the time in `others` out. */
+static void subtract(struct mw_stretches *stretches, const struct mw_stretches *others)
 {
     if (stretches->count == 0 || others->count == 0)
         return;
@@ -312,15 +313,15 @@ uint32_t mw_past_read(struct mw_prices *prices, struct mw_past *past,
     mw_stretches_append(unknown, from_ms, range->end_ms);
     if (past->stored) {
         mw_stretches_append(&known, past->stored_from_ms, past->stored_end_ms);
-        mw_stretches_subtract(&known, &stored.holes);
-        mw_stretches_subtract(&known, &doubted);
-        mw_stretches_subtract(unknown, &known);
+        subtract(&known, &stored.holes);
+        subtract(&known, &doubted);
+        subtract(unknown, &known);
         known.count = 0;
     }
     if (past->context != NULL) {
         find_handed_in(past, from_ms, range->end_ms, &known);
-        mw_stretches_subtract(&known, &doubted);
-        mw_stretches_subtract(unknown, &known);
+        subtract(&known, &doubted);
+        subtract(unknown, &known);
     }
     mw_stretches_deinit(&stored.holes);
     mw_stretches_deinit(&doubted);
