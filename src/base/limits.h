@@ -84,9 +84,11 @@ enum {
     MW_STORE_ERASE_ROWS_MAX = 4096,  /* too old, deleted at once: about 10 ms */
     MW_STORE_RETENTION_MS = 3600000, /* between two looks for rows that are too old */
     MW_RETENTIONS_MAX = 32,          /* timeframes with a retention of their own */
-    MW_CONTEXTS_MAX = 4096,          /* series that a host hands in */
-    MW_CONTEXT_ROWS_MAX = 16 << 20,  /* of one of them: 30 years of minutes; 1 GiB in memory */
-    MW_PRICE_ROWS_MAX = 1 << 20,     /* of one answer, and read to make it: two years of minutes */
+
+    /* Prices. */
+    MW_CONTEXTS_MAX = 4096,         /* series that a host hands in, or files of the settings */
+    MW_CONTEXT_ROWS_MAX = 16 << 20, /* of one file: 30 years of minutes; 1 GiB in memory */
+    MW_PRICE_ROWS_MAX = 1 << 20,    /* of one answer, and read to make it: two years of minutes */
 
     /* Bars made of finer ones. */
     MW_DERIVED_MAX = 64, /* timeframes that are made of one series; more are a mistake */
@@ -108,10 +110,10 @@ enum {
     MW_SCRIPT_BYTES_MAX = 4 << 20, /* a script or a configuration file */
     MW_VALUE_DEPTH_MAX = 32,       /* nesting of a table that is copied between lua_States */
     MW_VALUE_ITEMS_MAX = 1 << 20,  /* and its keys, as often as they are met */
-    MW_EVENTS_MAX = 4096,        /* events a slow reader may leave behind before the oldest drop */
-    MW_SIGNAL_BYTES_MAX = 4096,  /* one signal as JSON */
-    MW_INTERESTS_MAX = 4096,     /* series that one strategy may ask for */
-    MW_BARS_COUNT_MAX = 1 << 20, /* `count` of one get_price: all that a series can hold */
+    MW_EVENTS_MAX = 4096,       /* events a slow reader may leave behind before the oldest drop */
+    MW_SIGNAL_BYTES_MAX = 4096, /* one signal as JSON */
+    MW_INTERESTS_MAX = 4096,    /* series that one strategy may ask for */
+    MW_BARS_COUNT_MAX = MW_PRICE_ROWS_MAX, /* `count` of one get_price */
 
     /* Log. One line a second and kind, so that a broken feed cannot fill a disk. */
     MW_LOG_GATE_MS = 1000,

@@ -200,17 +200,12 @@ static int change_series(lua_State *L,
     struct mw_error err;
     if (mw_timeframe_parse(luaL_optstring(L, 3, "1m"), &timeframe, &err) != MW_OK)
         return luaL_argerror(L, 3, err.message);
-    char feed[MW_FEED_NAME_BYTES_MAX + 1] = "";
-    const char *colon = strchr(symbol, ':');
-    if (colon != NULL && colon - symbol <= MW_FEED_NAME_BYTES_MAX) {
-        memcpy(feed, symbol, (size_t)(colon - symbol));
-        feed[colon - symbol] = '\0';
-        if (mw_engine_find_feed(engine, feed) != NULL)
-            symbol = colon + 1;
-        else
-            feed[0] = '\0'; /* the colon is part of the symbol */
-    }
-    if (change(engine, feed[0] != '\0' ? feed : NULL, symbol, timeframe, &err) != MW_OK)
+    char feed[MW_FEED_NAME_BYTES_MAX + 1];
+    const char *rest = mw_cache_split_name(symbol, feed);
+    bool named = rest != NULL && mw_engine_find_feed(engine, feed) != NULL;
+    if (named) /* else the colon is part of the symbol */
+        symbol = rest;
+    if (change(engine, named ? feed : NULL, symbol, timeframe, &err) != MW_OK)
         return mw_bind_fail(L, &err);
     lua_pushboolean(L, 1);
     return 1;

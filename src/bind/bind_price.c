@@ -137,17 +137,6 @@ static struct query read_query(lua_State *L, int index)
     return query;
 }
 
-/* The feed of "feed:SYMBOL", in `feed`, and what comes after it; NULL when `symbol` has no colon
- * where one could be. */
-static const char *split_symbol(const char *symbol, char feed[MW_FEED_NAME_BYTES_MAX + 1])
-{
-    const char *colon = strchr(symbol, ':');
-    if (colon == NULL || colon == symbol || colon - symbol > MW_FEED_NAME_BYTES_MAX)
-        return NULL;
-    snprintf(feed, MW_FEED_NAME_BYTES_MAX + 1, "%.*s", (int)(colon - symbol), symbol);
-    return colon + 1;
-}
-
 static void refuse_several(lua_State *L, const char *symbol, const char *feed)
 {
     luaL_error(L, "get_price: several feeds have %s: name one, as in \"%s:%s\"", symbol, feed,
@@ -161,7 +150,7 @@ static struct mw_series *find_series(lua_State *L, struct mw_engine *engine, con
     struct mw_series *series = NULL;
     char feed[MW_FEED_NAME_BYTES_MAX + 1];
     uint32_t found = mw_engine_find_series(engine, NULL, symbol, timeframe, &series);
-    const char *name = found == 0 ? split_symbol(symbol, feed) : NULL;
+    const char *name = found == 0 ? mw_cache_split_name(symbol, feed) : NULL;
     if (name != NULL)
         found = mw_engine_find_series(engine, feed, name, timeframe, &series);
     if (found > 1)
@@ -177,7 +166,7 @@ static bool find_past(lua_State *L, struct mw_prices *prices, const char *symbol
     uint32_t found = strlen(symbol) <= MW_SYMBOL_BYTES_MAX
                          ? mw_prices_find(prices, NULL, symbol, timeframe, key)
                          : 0;
-    const char *name = found == 0 ? split_symbol(symbol, feed) : NULL;
+    const char *name = found == 0 ? mw_cache_split_name(symbol, feed) : NULL;
     if (name != NULL && strlen(name) <= MW_SYMBOL_BYTES_MAX)
         found = mw_prices_find(prices, feed, name, timeframe, key);
     if (found > 1)

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/decimal.h"
+#include "cli/output.h"
 #include "market/candle.h"
 
 #define COLOUR_OFF    "\033[0m"
@@ -69,7 +70,7 @@ static void add_state(struct mw_str *line, const struct mw_event *event, const c
         mw_str_adds(line, "  ");
         if (event->error.attempts > 0)
             mw_str_addf(line, "after %" PRIu32 " attempt%s: ", event->error.attempts,
-                        event->error.attempts == 1 ? "" : "s");
+                        mw_plural(event->error.attempts));
         add_text(line, event->error.message);
     } else if (endpoint != NULL && endpoint[0] != '\0') {
         mw_str_adds(line, "  ");
@@ -95,11 +96,6 @@ static void add_open_time(struct mw_str *line, const struct mw_event *event, int
     mw_str_addf(line, "%.10s %.*s", time, time_length, time + 11);
 }
 
-static const char *plural(uint64_t count)
-{
-    return count == 1 ? "" : "s";
-}
-
 static void add_gap(struct mw_str *line, const struct mw_event *event)
 {
     add_key(line, &event->key);
@@ -111,11 +107,11 @@ static void add_gap(struct mw_str *line, const struct mw_event *event)
     }
     if (event->kind == MW_EVENT_GAP)
         mw_str_addf(line, "  %" PRIu64 " bar%s missing or in doubt", event->count,
-                    plural(event->count));
+                    mw_plural(event->count));
     else if (event->count == 0)
         mw_str_adds(line, "  nothing was traded");
     else
-        mw_str_addf(line, "  %" PRIu64 " bar%s there now", event->count, plural(event->count));
+        mw_str_addf(line, "  %" PRIu64 " bar%s there now", event->count, mw_plural(event->count));
 }
 
 static void add_bar(struct mw_str *line, const struct mw_event *event)
@@ -187,7 +183,7 @@ static void add_details(struct mw_str *line, const struct mw_event *event, const
         break;
     case MW_EVENT_LAGGED:
         add_key(line, &event->key);
-        mw_str_addf(line, "  %" PRIu64 " bar%s lost", event->count, plural(event->count));
+        mw_str_addf(line, "  %" PRIu64 " bar%s lost", event->count, mw_plural(event->count));
         break;
     case MW_EVENT_SIGNAL:
         add_text(line, event->text != NULL ? event->text : "");

@@ -10,8 +10,9 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/history.h"
-#include "cli/history_series.h"
+#include "cli/output.h"
 #include "cli/progress.h"
+#include "cli/series_choice.h"
 #include "cli/signals.h"
 #include "history/download.h"
 #include "history/request.h"
@@ -49,7 +50,7 @@ static mw_status read_when(const char *text, void *target, struct mw_error *err)
     /* A year by itself is no number of milliseconds. */
     bool is_year = strlen(text) < TIME_DIGITS_MIN && strspn(text, "0123456789") == strlen(text);
     if (!is_year && mw_option_read_time(text, time_ms, NULL) == MW_OK &&
-        *time_ms >= MW_CANDLE_OPEN_MS_MIN && *time_ms < -MW_CANDLE_OPEN_MS_MIN)
+        *time_ms >= MW_CANDLE_OPEN_MS_MIN && *time_ms <= MW_CANDLE_OPEN_MS_MAX)
         return MW_OK;
     return mw_fail(err, MW_EINVAL,
                    "'%.60s': want a date, 2024-01-01, a time, 2024-01-01T12:00Z, milliseconds, or "

@@ -8,7 +8,8 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "cli/history.h"
-#include "cli/history_series.h"
+#include "cli/output.h"
+#include "cli/series_choice.h"
 #include "cli/signals.h"
 #include "history/text_file.h"
 

@@ -7,7 +7,8 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "cli/history.h"
-#include "cli/history_series.h"
+#include "cli/output.h"
+#include "cli/series_choice.h"
 #include "cli/signals.h"
 
 #define NAME "history import"
@@ -155,29 +156,19 @@ static mw_status add_unknown(struct import *import, const struct mw_store_series
         mw_gaps_add(gaps, timeframe, from_ms, to_ms < before_ms ? to_ms : before_ms);
     if (to_ms > known->last_ms)
         mw_gaps_add(gaps, timeframe, from_ms > after_ms ? from_ms : after_ms, to_ms);
-    uint32_t count;
-    mw_status status = mw_store_read_holes(
-        import->store,
-        &(struct mw_store_query){
-            .key = &import->key, .from_ms = from_ms, .until_ms = to_ms, .count = 0},
-        NULL, &count, err);
-    if (status != MW_OK || count == 0)
-        return status;
-    uint32_t room = count;
-    struct mw_gap *holes = mw_realloc_array(NULL, room, sizeof(*holes));
-    status = mw_store_read_holes(
-        import->store,
-        &(struct mw_store_query){
-            .key = &import->key, .from_ms = from_ms, .until_ms = to_ms, .count = room},
-        holes, &count, err);
-    for (uint32_t i = 0; status == MW_OK && i < count && i < room; i++) {
-        int64_t first_ms = holes[i].from_ms > from_ms ? holes[i].from_ms : from_ms;
-        int64_t last_ms = holes[i].to_ms < to_ms ? holes[i].to_ms : to_ms;
+    struct mw_gaps holes = {0};
+    const struct mw_store_query query = {
+        .key = &import->key, .from_ms = from_ms, .until_ms = to_ms};
+    mw_status status = mw_store_read_holes(import->store, &query, &holes, err);
+    for (uint32_t i = 0; i < holes.count; i++) {
+        const struct mw_gap *hole = &holes.list[i];
+        int64_t first_ms = hole->from_ms > from_ms ? hole->from_ms : from_ms;
+        int64_t last_ms = hole->to_ms < to_ms ? hole->to_ms : to_ms;
         mw_gaps_add(gaps, timeframe, first_ms, last_ms);
-        if (holes[i].given_up)
+        if (hole->given_up)
             mw_gaps_give_up(gaps, timeframe, first_ms, last_ms);
     }
-    mw_free(holes);
+    mw_gaps_deinit(&holes);
     return status;
 }
 

@@ -6,7 +6,8 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "cli/history.h"
-#include "cli/history_series.h"
+#include "cli/output.h"
+#include "cli/series_choice.h"
 
 #define NAME "history list"
 
@@ -52,7 +53,7 @@ static void print_json(const struct mw_store_series *series, const struct mw_sto
 {
     struct mw_str line = MW_STR_INIT(LINE_BYTES_MAX);
     mw_str_adds(&line, "{\"kind\":\"series\"");
-    mw_series_add_json(&line, &series->key);
+    mw_json_add_key(&line, &series->key);
     mw_str_addf(&line,
                 ",\"first_time\":%" PRId64 ",\"last_time\":%" PRId64 ",\"rows\":%" PRIu64
                 ",\"holes\":%" PRIu64 ",\"missing\":%" PRIu64 ",\"sources\":{",

@@ -8,7 +8,8 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "cli/history.h"
-#include "cli/history_series.h"
+#include "cli/output.h"
+#include "cli/series_choice.h"
 #include "cli/signals.h"
 
 #define NAME "history verify"
@@ -72,48 +73,18 @@ static void print_span(const struct findings *found)
 
 /* --- stores ----------------------------------------------------------------------------------- */
 
-/* The holes of a series, walked through beside its rows. */
-struct holes {
-    struct mw_gap *list; /* owns */
-    uint32_t count, at;
-};
-
 /* Where a row lies that is in a hole, too. */
-static mw_status check_holes(const struct mw_series_key *key, struct holes *holes,
+static mw_status check_holes(const struct mw_series_key *key, const struct mw_gaps *holes,
                              const struct mw_candle *rows, uint32_t count, struct mw_error *err)
 {
     for (uint32_t i = 0; i < count; i++) {
-        while (holes->at < holes->count && holes->list[holes->at].to_ms < rows[i].open_ms)
-            holes->at++;
-        if (holes->at < holes->count && holes->list[holes->at].from_ms <= rows[i].open_ms) {
+        if (mw_gaps_find(holes, rows[i].open_ms, rows[i].open_ms) != NULL) {
             char time[MW_TIME_TEXT_BYTES], name[MW_SERIES_TEXT_BYTES];
             return mw_fail(err, MW_EHISTORY, "%s: the bar of %s lies in a hole",
                            mw_series_text(key, name), mw_time_format(rows[i].open_ms, time));
         }
     }
     return MW_OK;
-}
-
-static mw_status read_holes(struct mw_store *store, const struct mw_series_key *key,
-                            struct holes *holes, struct mw_error *err)
-{
-    uint32_t room;
-    mw_status status = mw_store_read_holes(
-        store,
-        &(struct mw_store_query){
-            .key = key, .from_ms = MW_CANDLE_OPEN_MS_MIN, .until_ms = INT64_MAX, .count = 0},
-        NULL, &room, err);
-    if (status != MW_OK)
-        return status;
-    holes->list = mw_realloc_array(NULL, (size_t)room + 1, sizeof(*holes->list));
-    status = mw_store_read_holes(
-        store,
-        &(struct mw_store_query){
-            .key = key, .from_ms = MW_CANDLE_OPEN_MS_MIN, .until_ms = INT64_MAX, .count = room},
-        holes->list, &holes->count, err);
-    if (holes->count > room) /* somebody writes meanwhile; what is there is looked at */
-        holes->count = room;
-    return status;
 }
 
 /* Reads all of a series; the store itself refuses rows that are no candles, off the grid or out of
@@ -123,9 +94,10 @@ static void look_at_series(struct mw_store *store, const struct mw_store_series 
 {
     const struct mw_series_key *key = &series->key;
     struct mw_error *err = &found->wrong;
-    struct holes holes = {0};
+    struct mw_gaps holes = {0};
     uint32_t got = BATCH_ROWS;
-    mw_status status = read_holes(store, key, &holes, err);
+    const struct mw_store_query whole = {.key = key, .from_ms = INT64_MIN, .until_ms = INT64_MAX};
+    mw_status status = mw_store_read_holes(store, &whole, &holes, err);
     for (int64_t from_ms = series->first_ms; status == MW_OK && got == BATCH_ROWS;) {
         status = mw_store_read_rows(
             store,
@@ -144,7 +116,7 @@ static void look_at_series(struct mw_store *store, const struct mw_store_series 
     found->holes = holes.count;
     uint64_t all = mw_timeframe_buckets(key->timeframe, series->first_ms, series->last_ms);
     found->quiet = all > found->rows + found->missing ? all - found->rows - found->missing : 0;
-    mw_free(holes.list);
+    mw_gaps_deinit(&holes);
 }
 
 static bool verify_series(const struct verify_options *options, struct mw_store *store,

@@ -8,43 +8,13 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/decimal.h"
-
-/* A JSON string. What is no ASCII passes as it is. */
-static void add_string(struct mw_str *out, const char *text)
-{
-    mw_str_adds(out, "\"");
-    for (; *text != '\0'; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (c == '"' || c == '\\')
-            mw_str_addf(out, "\\%c", c);
-        else if (c < 0x20 || c == 0x7f)
-            mw_str_addf(out, "\\u%04x", c);
-        else
-            mw_str_add(out, text, 1);
-    }
-    mw_str_adds(out, "\"");
-}
-
-static void add_key(struct mw_str *out, const struct mw_series_key *key)
-{
-    char timeframe[MW_TIMEFRAME_BYTES_MAX];
-    mw_str_adds(out, ",\"feed\":");
-    add_string(out, key->feed);
-    mw_str_adds(out, ",\"symbol\":");
-    add_string(out, key->symbol);
-    mw_str_addf(out, ",\"timeframe\":\"%s\"", mw_timeframe_format(key->timeframe, timeframe));
-}
+#include "cli/output.h"
 
 static void add_number(struct mw_str *out, const char *name, double number)
 {
     char text[MW_DECIMAL_TEXT_BYTES];
     mw_str_addf(out, ",\"%s\":%s", name,
                 isfinite(number) ? mw_decimal_format(number, text) : "null");
-}
-
-static const char *plural(uint64_t count)
-{
-    return count == 1 ? "" : "s";
 }
 
 void mw_replay_report_capture(struct mw_str *out, const struct mw_replay *replay, bool json)
@@ -62,7 +32,7 @@ void mw_replay_report_capture(struct mw_str *out, const struct mw_replay *replay
         return;
     }
     mw_str_addf(out, "capture  %" PRIu64 " record%s, %" PRIu64 " bytes", counts.records,
-                plural(counts.records), counts.bytes);
+                mw_plural(counts.records), counts.bytes);
     if (counts.records > 0)
         mw_str_addf(out, ", %s to %s", mw_time_format(counts.first_ms, first),
                     mw_time_format(counts.last_ms, last));
@@ -92,9 +62,9 @@ void mw_replay_report_feed(struct mw_str *out, const struct mw_replay_feed *feed
     };
     if (json) {
         mw_str_adds(out, "{\"kind\":\"feed\",\"feed\":");
-        add_string(out, feed->name);
+        mw_json_add_text(out, feed->name);
         mw_str_adds(out, ",\"protocol\":");
-        add_string(out, feed->protocol);
+        mw_json_add_text(out, feed->protocol);
         mw_str_addf(out, ",\"connections\":%" PRIu64, feed->connections);
         for (size_t i = 0; i < MW_COUNT(counts); i++)
             mw_str_addf(out, ",\"%s\":%" PRIu64, counts[i].name, counts[i].count);
@@ -111,7 +81,7 @@ void mw_replay_report_feed(struct mw_str *out, const struct mw_replay_feed *feed
         return;
     }
     mw_str_addf(out, "feed     %s  %s  %" PRIu64 " connection%s", feed->name, feed->protocol,
-                feed->connections, plural(feed->connections));
+                feed->connections, mw_plural(feed->connections));
     for (size_t i = 0; i < MW_COUNT(counts); i++)
         mw_str_addf(out, ", %" PRIu64 " %s", counts[i].count, counts[i].name);
     for (int reject = 0; reject < MW_REJECT_COUNT; reject++)
@@ -132,7 +102,7 @@ void mw_replay_report_series(struct mw_str *out, struct mw_series *series, bool 
     uint64_t digest = mw_replay_digest(series);
     if (json) {
         mw_str_adds(out, "{\"kind\":\"series\"");
-        add_key(out, key);
+        mw_json_add_key(out, key);
         mw_str_addf(out,
                     ",\"bars\":%" PRIu32 ",\"closed\":%" PRIu32 ",\"holes\":%" PRIu32
                     ",\"revisions\":%" PRIu64,
@@ -147,7 +117,7 @@ void mw_replay_report_series(struct mw_str *out, struct mw_series *series, bool 
     mw_str_addf(out,
                 "series   %s  %s %s  %" PRIu32 " bar%s, %" PRIu32 " closed, %" PRIu32 " hole%s",
                 key->feed, key->symbol, mw_timeframe_format(key->timeframe, text), bars,
-                plural(bars), closed, holes, plural(holes));
+                mw_plural(bars), closed, holes, mw_plural(holes));
     if (bars > 0) {
         mw_str_addf(out, ", %s", mw_time_format(first.open_ms, text));
         mw_str_addf(out, " to %s", mw_time_format(last.open_ms, text));
@@ -161,7 +131,7 @@ void mw_replay_report_gap(struct mw_str *out, const struct mw_series_key *key,
     char text[MW_TIME_TEXT_BYTES];
     if (json) {
         mw_str_adds(out, "{\"kind\":\"hole\"");
-        add_key(out, key);
+        mw_json_add_key(out, key);
         mw_str_addf(out, ",\"from\":%" PRId64 ",\"to\":%" PRId64 "}\n", gap->from_ms, gap->to_ms);
         return;
     }
@@ -189,7 +159,7 @@ void mw_replay_report_event(struct mw_str *out, const struct mw_event *event)
 {
     mw_str_addf(out, "{\"kind\":\"%s\",\"time\":%" PRId64, mw_event_kind_text(event->kind),
                 event->time_ms);
-    add_key(out, &event->key);
+    mw_json_add_key(out, &event->key);
     if (event->kind == MW_EVENT_BAR || event->kind == MW_EVENT_REVISED)
         add_candle(out, &event->candle);
     else

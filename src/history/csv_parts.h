@@ -22,9 +22,6 @@ typedef enum mw_csv_column {
     MW_CSV_REQUIRED_COUNT = MW_CSV_TURNOVER,
 } mw_csv_column;
 
-/* "open_time", "open", ... */
-const char *mw_csv_column_text(mw_csv_column column);
-
 /* What the columns of a file are. */
 struct mw_csv_layout {
     uint8_t columns[MW_CSV_COLUMNS_MAX]; /* mw_csv_column */
@@ -53,10 +50,5 @@ bool mw_csv_time_guess(const char *text, size_t length, mw_csv_time *time);
 bool mw_csv_time_read(mw_csv_time time, const char *text, size_t length, int64_t *time_ms);
 /* "milliseconds", "seconds", ..., "ISO 8601". */
 const char *mw_csv_time_unit(mw_csv_time time);
-
-/* Copies the beginning of `text` for a message, with '?' for what a terminal would obey. Returns
- * `shown`, which holds MW_CSV_SHOWN_BYTES. */
-enum { MW_CSV_SHOWN_BYTES = 41 };
-char *mw_csv_show(const char *text, size_t length, char *shown);
 
 #endif

@@ -6,7 +6,10 @@
 #include "base/decimal.h"
 #include "history/csv_parts.h"
 
-enum { NAME_BYTES = 32 }; /* longer names are none that is known */
+enum {
+    NAME_BYTES = 32,  /* longer names are none that is known */
+    SHOWN_BYTES = 41, /* of what is wrong, in messages */
+};
 
 static const char *const column_texts[MW_CSV_COLUMN_COUNT + 1] = {
     "open_time", "open", "high", "low", "close", "volume", "turnover", "trades", "-"};
@@ -46,15 +49,11 @@ static const struct {
     {"n", MW_CSV_TRADES},
 };
 
-const char *mw_csv_column_text(mw_csv_column column)
+/* Copies the beginning of `text` for a message, with '?' for what a terminal would obey. Returns
+ * `shown`, which holds SHOWN_BYTES. */
+static char *show(const char *text, size_t length, char *shown)
 {
-    MW_CHECK((unsigned)column < MW_COUNT(column_texts));
-    return column_texts[column];
-}
-
-char *mw_csv_show(const char *text, size_t length, char *shown)
-{
-    size_t count = length < MW_CSV_SHOWN_BYTES - 1 ? length : MW_CSV_SHOWN_BYTES - 1;
+    size_t count = length < SHOWN_BYTES - 1 ? length : SHOWN_BYTES - 1;
     memcpy(shown, text, count);
     for (size_t i = 0; i < count; i++)
         if ((unsigned char)shown[i] < ' ' || shown[i] == '\x7f')
@@ -141,19 +140,19 @@ mw_status mw_csv_layout_read_header(struct mw_csv_layout *layout, const char *li
     }
     if (status == MW_OK)
         status = check_required(layout, MW_EHISTORY, err);
-    char shown[MW_CSV_SHOWN_BYTES];
+    char shown[SHOWN_BYTES];
     if (status != MW_OK)
-        mw_fail_within(err, status, "header '%s'", mw_csv_show(line, length, shown));
+        mw_fail_within(err, status, "header '%s'", show(line, length, shown));
     return status;
 }
 
 static mw_status fail_unknown(const char *text, size_t length, struct mw_error *err)
 {
-    char name[NAME_BYTES], shown[MW_CSV_SHOWN_BYTES];
+    char name[NAME_BYTES], shown[SHOWN_BYTES];
     const char *nearest = normalise(text, length, name)
                               ? mw_nearest_name(name, column_texts, MW_CSV_COLUMN_COUNT)
                               : NULL;
-    mw_csv_show(text, length, shown);
+    show(text, length, shown);
     if (nearest != NULL)
         return mw_fail(err, MW_EINVAL, "columns: no column '%s', did you mean %s?", shown, nearest);
     return mw_fail(err, MW_EINVAL,
@@ -186,9 +185,9 @@ mw_status mw_csv_layout_read_list(struct mw_csv_layout *layout, const char *list
 
 static mw_status fail_time(mw_csv_time time, const char *text, size_t length, struct mw_error *err)
 {
-    char shown[MW_CSV_SHOWN_BYTES];
+    char shown[SHOWN_BYTES];
     return mw_fail(err, MW_EHISTORY, "column open_time: '%s' is not a time in %s",
-                   mw_csv_show(text, length, shown), mw_csv_time_unit(time));
+                   show(text, length, shown), mw_csv_time_unit(time));
 }
 
 static mw_status read_time(mw_csv_time *time, const char *text, size_t length, int64_t *open_ms,
@@ -205,10 +204,10 @@ static mw_status read_trades(const char *text, size_t length, uint32_t *trades,
                              struct mw_error *err)
 {
     int64_t count = 0;
-    char shown[MW_CSV_SHOWN_BYTES];
+    char shown[SHOWN_BYTES];
     if (length > 0 && (!mw_integer_parse(text, length, &count) || count < 0 || count > UINT32_MAX))
         return mw_fail(err, MW_EHISTORY, "column trades: '%s' is not a number of trades",
-                       mw_csv_show(text, length, shown));
+                       show(text, length, shown));
     *trades = (uint32_t)count;
     return MW_OK;
 }
@@ -216,13 +215,13 @@ static mw_status read_trades(const char *text, size_t length, uint32_t *trades,
 static mw_status read_number(mw_csv_column column, const char *text, size_t length, double *values,
                              struct mw_error *err)
 {
-    char shown[MW_CSV_SHOWN_BYTES];
+    char shown[SHOWN_BYTES];
     if (mw_decimal_parse(text, length, &values[column]))
         return MW_OK;
     if (column == MW_CSV_TURNOVER && length == 0) /* not known; it is NaN */
         return MW_OK;
     return mw_fail(err, MW_EHISTORY, "column %s: '%s' is not a decimal", column_texts[column],
-                   mw_csv_show(text, length, shown));
+                   show(text, length, shown));
 }
 
 /* How many columns a line has. */

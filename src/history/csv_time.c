@@ -6,9 +6,6 @@
 #include "base/decimal.h"
 #include "history/csv_parts.h"
 
-/* The years 1 to 9999, which is what timeframes can cut into buckets. */
-static const int64_t time_ms_min = -62135596800000, time_ms_max = 253402300799999;
-
 static const struct {
     const char *text, *unit;
     int64_t per_second; /* 0 where it is no number */
@@ -97,7 +94,7 @@ bool mw_csv_time_read(mw_csv_time time, const char *text, size_t length, int64_t
             value /= per_ms;
         }
     }
-    if (value < time_ms_min || value > time_ms_max)
+    if (value < MW_CANDLE_OPEN_MS_MIN || value > MW_CANDLE_OPEN_MS_MAX)
         return false;
     *time_ms = value;
     return true;

@@ -189,25 +189,17 @@ static mw_status find_hint(struct mw_download_run *run)
 static mw_status add_holes(struct mw_download_run *run, int64_t from_ms, int64_t to_ms,
                            struct mw_error *err)
 {
-    struct mw_gaps *todo = &run->plan.todo;
-    struct mw_store *store = run->download->store;
-    uint32_t room = 64, count = 0;
-    struct mw_gap *holes = NULL;
-    mw_status status;
-    do {
-        room = count > room ? count : room;
-        holes = mw_realloc_array(holes, room, sizeof(*holes));
-        status = mw_store_read_holes(
-            store,
-            &(struct mw_store_query){
-                .key = &run->span->key, .from_ms = from_ms, .until_ms = to_ms, .count = room},
-            holes, &count, err);
-    } while (status == MW_OK && count > room);
-    for (uint32_t i = 0; status == MW_OK && i < count; i++)
-        mw_gaps_add(todo, run->plan.timeframe,
-                    holes[i].from_ms > from_ms ? holes[i].from_ms : from_ms,
-                    holes[i].to_ms < to_ms ? holes[i].to_ms : to_ms);
-    mw_free(holes);
+    struct mw_gaps holes = {0};
+    const struct mw_store_query query = {
+        .key = &run->span->key, .from_ms = from_ms, .until_ms = to_ms};
+    mw_status status = mw_store_read_holes(run->download->store, &query, &holes, err);
+    for (uint32_t i = 0; i < holes.count; i++) {
+        const struct mw_gap *hole = &holes.list[i];
+        mw_gaps_add(&run->plan.todo, run->plan.timeframe,
+                    hole->from_ms > from_ms ? hole->from_ms : from_ms,
+                    hole->to_ms < to_ms ? hole->to_ms : to_ms);
+    }
+    mw_gaps_deinit(&holes);
     return status;
 }
 

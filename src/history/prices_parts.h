@@ -64,8 +64,6 @@ struct mw_stretches {
 void mw_stretches_deinit(struct mw_stretches *stretches);
 /* Adds one that begins at or after the end of the last; empty ones are left out. */
 void mw_stretches_append(struct mw_stretches *stretches, int64_t from_ms, int64_t end_ms);
-/* Takes the time in `others` out. */
-void mw_stretches_subtract(struct mw_stretches *stretches, const struct mw_stretches *others);
 
 /* `time_ms` within the years that have buckets. */
 int64_t mw_price_clamp(int64_t time_ms);

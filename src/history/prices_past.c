@@ -31,7 +31,8 @@ void mw_stretches_append(struct mw_stretches *stretches, int64_t from_ms, int64_
     stretches->list[stretches->count++] = (struct mw_stretch){from_ms, end_ms};
 }
 
-void mw_stretches_subtract(struct mw_stretches *stretches, const struct mw_stretches *others)
+/* Takes the time in `others` out. */
+static void subtract(struct mw_stretches *stretches, const struct mw_stretches *others)
 {
     if (stretches->count == 0 || others->count == 0)
         return;
@@ -131,20 +132,14 @@ struct stored {
 static mw_status read_holes(struct mw_prices *prices, const struct mw_past *past, int64_t from_ms,
                             int64_t end_ms, struct mw_stretches *holes, struct mw_error *err)
 {
-    uint32_t room = ROOM_MIN, count = 0;
-    struct mw_gap *gaps = NULL;
-    mw_status status;
-    do {
-        room = count > room ? count : room;
-        gaps = mw_realloc_array(gaps, room, sizeof(*gaps));
-        const struct mw_store_query query = {
-            .key = past->key, .from_ms = from_ms, .until_ms = end_ms - 1, .count = room};
-        status = mw_store_read_holes(prices->store, &query, gaps, &count, err);
-    } while (status == MW_OK && count > room);
+    struct mw_gaps gaps = {0};
+    const struct mw_store_query query = {
+        .key = past->key, .from_ms = from_ms, .until_ms = end_ms - 1};
+    mw_status status = mw_store_read_holes(prices->store, &query, &gaps, err);
     holes->count = 0;
-    for (uint32_t i = 0; status == MW_OK && i < count; i++)
-        mw_stretches_append(holes, gaps[i].from_ms, end_of(past, gaps[i].to_ms));
-    mw_free(gaps);
+    for (uint32_t i = 0; i < gaps.count; i++)
+        mw_stretches_append(holes, gaps.list[i].from_ms, end_of(past, gaps.list[i].to_ms));
+    mw_gaps_deinit(&gaps);
     return status;
 }
 
@@ -318,15 +313,15 @@ uint32_t mw_past_read(struct mw_prices *prices, struct mw_past *past,
     mw_stretches_append(unknown, from_ms, range->end_ms);
     if (past->stored) {
         mw_stretches_append(&known, past->stored_from_ms, past->stored_end_ms);
-        mw_stretches_subtract(&known, &stored.holes);
-        mw_stretches_subtract(&known, &doubted);
-        mw_stretches_subtract(unknown, &known);
+        subtract(&known, &stored.holes);
+        subtract(&known, &doubted);
+        subtract(unknown, &known);
         known.count = 0;
     }
     if (past->context != NULL) {
         find_handed_in(past, from_ms, range->end_ms, &known);
-        mw_stretches_subtract(&known, &doubted);
-        mw_stretches_subtract(unknown, &known);
+        subtract(&known, &doubted);
+        subtract(unknown, &known);
     }
     mw_stretches_deinit(&stored.holes);
     mw_stretches_deinit(&doubted);

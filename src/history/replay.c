@@ -16,8 +16,6 @@
 
 enum { NO_FEED = -1 };
 
-static const int64_t time_ms_max = INT64_C(253402300799999); /* the end of the year 9999 */
-
 /* One connection of a feed, as it was. */
 struct link {
     struct mw_intake intake;
@@ -152,7 +150,7 @@ static bool is_plain(const char *text)
 
 static bool is_time(int64_t time_ms)
 {
-    return time_ms >= MW_CANDLE_OPEN_MS_MIN && time_ms <= time_ms_max;
+    return time_ms >= MW_CANDLE_OPEN_MS_MIN && time_ms <= MW_CANDLE_OPEN_MS_MAX;
 }
 
 /* A recording that was started anew: whatever was open is gone. */

@@ -22,7 +22,7 @@ static mw_status refuse_row(const struct mw_rows *rows, uint32_t i, const char *
 {
     char text[MW_TIME_TEXT_BYTES];
     int64_t open_ms = mw_rows_at(rows, i)->open_ms;
-    bool plausible = open_ms >= MW_CANDLE_OPEN_MS_MIN && open_ms <= -MW_CANDLE_OPEN_MS_MIN;
+    bool plausible = open_ms >= MW_CANDLE_OPEN_MS_MIN && open_ms <= MW_CANDLE_OPEN_MS_MAX;
     return mw_fail(err, MW_EHISTORY, "the answer is wrong: row %u of %u, of %s: %s", i + 1,
                    rows->count, plausible ? mw_time_format(open_ms, text) : "no time", why);
 }

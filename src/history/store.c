@@ -113,8 +113,8 @@ mw_status mw_store_statement(struct mw_store_connection *connection, mw_store_sq
     return MW_OK;
 }
 
-mw_status mw_store_run(struct mw_store_connection *connection, mw_store_sql sql,
-                       struct mw_error *err)
+/* Runs a statement that has no parameters and no rows. */
+static mw_status run(struct mw_store_connection *connection, mw_store_sql sql, struct mw_error *err)
 {
     struct mw_statement *statement;
     mw_status status = mw_store_statement(connection, sql, &statement, err);
@@ -215,7 +215,7 @@ mw_status mw_store_begin(struct mw_store *store, struct mw_store_connection **ou
 {
     MW_CHECK(store->writer != NULL); /* a store that is only read is not written */
     pthread_mutex_lock(&store->write_lock);
-    mw_status status = mw_store_run(store->writer, MW_SQL_BEGIN, err);
+    mw_status status = run(store->writer, MW_SQL_BEGIN, err);
     if (status != MW_OK)
         pthread_mutex_unlock(&store->write_lock);
     else
@@ -227,7 +227,7 @@ mw_status mw_store_end(struct mw_store_connection *connection, mw_status status,
                        struct mw_error *err)
 {
     if (status == MW_OK)
-        status = mw_store_run(connection, MW_SQL_COMMIT, err);
+        status = run(connection, MW_SQL_COMMIT, err);
     if (status != MW_OK)
         mw_sqlite_roll_back(connection->db);
     pthread_mutex_unlock(&connection->store->write_lock);

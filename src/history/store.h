@@ -128,7 +128,7 @@ MW_MUST_USE mw_status mw_store_count(struct mw_store *store, const struct mw_ser
 struct mw_store_query {
     const struct mw_series_key *key;
     int64_t from_ms, until_ms; /* inclusive */
-    uint32_t count;            /* room for so many in `out` */
+    uint32_t count;            /* rows at most, for which `out` has room; holes come all */
     bool newest;               /* the last, not the first; of rows only */
 };
 
@@ -138,11 +138,12 @@ struct mw_store_query {
 MW_MUST_USE mw_status mw_store_read_rows(struct mw_store *store, const struct mw_store_query *query,
                                          struct mw_candle *out, uint32_t *got,
                                          struct mw_error *err);
-/* Copies holes that reach into from_ms..until_ms, oldest first, whole. `*count` is how many there
- * are. What lies outside of first..last is in no hole, and not known either. */
+/* Puts the holes that reach into from_ms..until_ms into `holes`, whole, in place of what is there;
+ * mw_gaps_deinit. What lies outside of first..last is in no hole, and not known either. On failure
+ * `holes` is as it was. */
 MW_MUST_USE mw_status mw_store_read_holes(struct mw_store *store,
-                                          const struct mw_store_query *query, struct mw_gap *out,
-                                          uint32_t *count, struct mw_error *err);
+                                          const struct mw_store_query *query, struct mw_gaps *holes,
+                                          struct mw_error *err);
 
 /* --- health ---------------------------------------------------------------------------------- */
 

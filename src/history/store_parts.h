@@ -12,9 +12,6 @@
 #include "history/sqlite.h"
 #include "history/store.h"
 
-/* The last millisecond of the year 9999: the arithmetic on buckets ends there. */
-#define MW_STORE_OPEN_MS_MAX 253402300799999
-
 /* A row's key is its series and its open time in one number: the seconds since the year 1 are the
  * lower bits. Rows of a series lie together, in order, in a tree of the cheapest kind. */
 enum { MW_STORE_KEY_BITS = 39 };
@@ -87,14 +84,10 @@ MW_MUST_USE mw_status mw_store_end(struct mw_store_connection *connection, mw_st
 /* A statement of a connection, prepared. */
 MW_MUST_USE mw_status mw_store_statement(struct mw_store_connection *connection, mw_store_sql sql,
                                          struct mw_statement **out, struct mw_error *err);
-/* Runs one that has no parameters and no rows. */
-MW_MUST_USE mw_status mw_store_run(struct mw_store_connection *connection, mw_store_sql sql,
-                                   struct mw_error *err);
 
 /* store_schema.c: whether the file is a store that this version knows, or empty. */
 MW_MUST_USE mw_status mw_store_check_owner(struct mw_sqlite *db, struct mw_error *err);
-/* Makes the tables, or brings them up to date, or with `read_only` only looks
- * whether they are. */
+/* Makes the tables, or brings them up to date, or with `read_only` only looks whether they are. */
 MW_MUST_USE mw_status mw_store_prepare(struct mw_sqlite *db, bool read_only, struct mw_error *err);
 
 /* store_read.c: the first key of a series at or after from_ms, the last at or before until_ms, and
@@ -124,7 +117,7 @@ MW_MUST_USE mw_status mw_store_read_window(struct mw_store_connection *connectio
                                            const struct mw_store_window *window,
                                            struct mw_candle *out, uint32_t *got,
                                            struct mw_error *err);
-/* Adds the holes that reach into from_ms..to_ms to `gaps`, which is empty. */
+/* Adds the holes that reach into from_ms..until_ms to `gaps`, which is empty. */
 MW_MUST_USE mw_status mw_store_read_gaps(struct mw_store_connection *connection,
                                          const struct mw_store_window *window, struct mw_gaps *gaps,
                                          struct mw_error *err);

@@ -26,7 +26,7 @@ mw_status mw_store_fail_damaged(struct mw_store_connection *connection,
     struct mw_store_name name;
     mw_store_name_init(&name, key);
     char time[MW_TIME_TEXT_BYTES] = "a time that is none";
-    if (time_ms >= MW_CANDLE_OPEN_MS_MIN && time_ms <= MW_STORE_OPEN_MS_MAX)
+    if (time_ms >= MW_CANDLE_OPEN_MS_MIN && time_ms <= MW_CANDLE_OPEN_MS_MAX)
         mw_time_format(time_ms, time);
     return mw_fail(err, MW_EHISTORY, "%s: the store is damaged: %s %s %s at %s: %s",
                    mw_sqlite_path(connection->db), name.feed, name.symbol, name.timeframe, time,
@@ -35,7 +35,7 @@ mw_status mw_store_fail_damaged(struct mw_store_connection *connection,
 
 static bool is_time(int64_t time_ms)
 {
-    return time_ms >= MW_CANDLE_OPEN_MS_MIN && time_ms <= MW_STORE_OPEN_MS_MAX;
+    return time_ms >= MW_CANDLE_OPEN_MS_MIN && time_ms <= MW_CANDLE_OPEN_MS_MAX;
 }
 
 bool mw_store_is_bucket(struct mw_timeframe timeframe, int64_t open_ms)
@@ -50,7 +50,7 @@ static int64_t clamp(int64_t value, int64_t least, int64_t most)
 
 int64_t mw_store_key_from(int64_t id, int64_t from_ms)
 {
-    from_ms = clamp(from_ms, MW_CANDLE_OPEN_MS_MIN, MW_STORE_OPEN_MS_MAX + 1);
+    from_ms = clamp(from_ms, MW_CANDLE_OPEN_MS_MIN, MW_CANDLE_OPEN_MS_MAX + 1);
     int64_t seconds = (from_ms - MW_CANDLE_OPEN_MS_MIN + MW_MS_PER_SECOND - 1) / MW_MS_PER_SECOND;
     return id << MW_STORE_KEY_BITS | seconds;
 }
@@ -60,7 +60,7 @@ int64_t mw_store_key_until(int64_t id, int64_t until_ms)
     int64_t first = id << MW_STORE_KEY_BITS;
     if (until_ms < MW_CANDLE_OPEN_MS_MIN)
         return first - 1; /* before any */
-    until_ms = clamp(until_ms, MW_CANDLE_OPEN_MS_MIN, MW_STORE_OPEN_MS_MAX);
+    until_ms = clamp(until_ms, MW_CANDLE_OPEN_MS_MIN, MW_CANDLE_OPEN_MS_MAX);
     return first | (until_ms - MW_CANDLE_OPEN_MS_MIN) / MW_MS_PER_SECOND;
 }
 
@@ -130,7 +130,7 @@ static const char *read_candle(struct mw_statement *rows, struct mw_timeframe ti
         candle->closed_by > MW_CLOSED_BY_CLOCK || candle->source >= MW_SOURCE_COUNT)
         return "a row with provenance that there is not";
     mw_fault fault = is_time(candle->open_ms)
-                         ? mw_candle_check(candle, timeframe, MW_STORE_OPEN_MS_MAX)
+                         ? mw_candle_check(candle, timeframe, MW_CANDLE_OPEN_MS_MAX)
                          : MW_FAULT_OFF_GRID;
     return fault == MW_FAULT_NONE ? NULL : mw_fault_text(fault);
 }
@@ -240,7 +240,7 @@ mw_status mw_store_read_gaps(struct mw_store_connection *connection,
 }
 
 mw_status mw_store_read_holes(struct mw_store *store, const struct mw_store_query *query,
-                              struct mw_gap *out, uint32_t *count, struct mw_error *err)
+                              struct mw_gaps *holes, struct mw_error *err)
 {
     struct mw_store_connection *connection;
     mw_status status = mw_store_take_reader(store, &connection, err);
@@ -257,11 +257,11 @@ mw_status mw_store_read_holes(struct mw_store *store, const struct mw_store_quer
         status = mw_store_read_gaps(connection, &window, &gaps, err);
     }
     status = mw_store_give_reader(connection, status, err);
-    if (status == MW_OK) {
-        for (uint32_t i = 0; i < gaps.count && i < query->count; i++)
-            out[i] = gaps.list[i];
-        *count = gaps.count;
+    if (status != MW_OK) {
+        mw_gaps_deinit(&gaps);
+        return status;
     }
-    mw_gaps_deinit(&gaps);
-    return status;
+    mw_gaps_deinit(holes);
+    *holes = gaps;
+    return MW_OK;
 }

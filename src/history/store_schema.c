@@ -74,7 +74,7 @@ static mw_status open_holes(struct mw_sqlite *db, struct mw_statement *rows,
             if (status != MW_OK)
                 return status;
         }
-        if (open_ms < MW_CANDLE_OPEN_MS_MIN || open_ms > MW_STORE_OPEN_MS_MAX)
+        if (open_ms < MW_CANDLE_OPEN_MS_MIN || open_ms > MW_CANDLE_OPEN_MS_MAX)
             return mw_fail(err, MW_EHISTORY, "%s: the store is damaged: a row at %lld",
                            mw_sqlite_path(db), (long long)open_ms);
         next_ms = mw_timeframe_next(timeframe, open_ms);

@@ -371,7 +371,7 @@ static bool is_bucket(const struct mw_store_part *part, int64_t open_ms)
 static mw_status check_part(struct mw_store *store, const struct mw_store_part *part,
                             struct mw_error *err)
 {
-    MW_CHECK(part->from_ms >= MW_CANDLE_OPEN_MS_MIN && part->to_ms <= MW_STORE_OPEN_MS_MAX);
+    MW_CHECK(part->from_ms >= MW_CANDLE_OPEN_MS_MIN && part->to_ms <= MW_CANDLE_OPEN_MS_MAX);
     MW_CHECK(is_bucket(part, part->from_ms) && is_bucket(part, part->to_ms));
     for (uint32_t i = 0; i < part->hole_count; i++) {
         const struct mw_gap *hole = &part->holes[i];
@@ -383,7 +383,7 @@ static mw_status check_part(struct mw_store *store, const struct mw_store_part *
         MW_CHECK(row->state == MW_CANDLE_CLOSED && row->closed_by != MW_CLOSED_BY_NOBODY);
         MW_CHECK(row->open_ms >= part->from_ms && row->open_ms <= part->to_ms);
         MW_CHECK(i == 0 || row[-1].open_ms < row->open_ms);
-        mw_fault fault = mw_candle_check(row, part->key->timeframe, MW_STORE_OPEN_MS_MAX);
+        mw_fault fault = mw_candle_check(row, part->key->timeframe, MW_CANDLE_OPEN_MS_MAX);
         if (fault == MW_FAULT_NONE)
             continue;
         struct mw_store_name name;

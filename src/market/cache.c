@@ -140,6 +140,17 @@ mw_status mw_cache_add(struct mw_cache *cache, const struct mw_series_key *key,
     return status;
 }
 
+const char *mw_cache_split_name(const char *name, char feed[MW_FEED_NAME_BYTES_MAX + 1])
+{
+    const char *colon = strchr(name, ':');
+    if (colon == NULL || colon == name || colon - name > MW_FEED_NAME_BYTES_MAX)
+        return NULL;
+    size_t length = (size_t)(colon - name);
+    memcpy(feed, name, length);
+    feed[length] = '\0';
+    return colon + 1;
+}
+
 uint32_t mw_cache_find(const struct mw_cache *cache, const char *feed, const char *symbol,
                        struct mw_timeframe timeframe, struct mw_series **series)
 {

@@ -33,6 +33,10 @@ uint32_t mw_cache_bars(const struct mw_cache *cache);
 MW_MUST_USE mw_status mw_cache_add(struct mw_cache *cache, const struct mw_series_key *key,
                                    struct mw_series **series, struct mw_error *err);
 
+/* Takes "feed:SYMBOL" apart: returns the symbol, and `feed` gets the feed's name. NULL when there
+ * is no colon with a name of possible length before it; then `feed` is unchanged. */
+const char *mw_cache_split_name(const char *name, char feed[MW_FEED_NAME_BYTES_MAX + 1]);
+
 /* How many series of `symbol` and `timeframe` there are, over all feeds or in `feed` alone (NULL
  * for all). `series` gets the first of them when there is one. */
 uint32_t mw_cache_find(const struct mw_cache *cache, const char *feed, const char *symbol,

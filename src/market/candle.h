@@ -78,8 +78,9 @@ typedef enum mw_fault {
 /* How far a bucket may start ahead of our clock: clocks differ by seconds; a day is absurd. */
 enum { MW_CANDLE_AHEAD_MS_MAX = 60000 };
 
-/* Times before the year 1 are no times; the arithmetic on buckets ends there. */
+/* The years 1 to 9999: what lies outside is no time, and the arithmetic on buckets ends there. */
 #define MW_CANDLE_OPEN_MS_MIN (-62135596800000)
+#define MW_CANDLE_OPEN_MS_MAX 253402300799999
 
 /* Returns what is wrong with `candle` as a bar of `timeframe` when the clock says `now_ms`. */
 mw_fault mw_candle_check(const struct mw_candle *candle, struct mw_timeframe timeframe,

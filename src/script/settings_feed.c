@@ -9,9 +9,9 @@
 #include "base/decimal.h"
 #include "base/map.h"
 #include "base/str.h"
+#include "market/candle.h"
 
 static const char simulator_endpoint[] = "simulator";
-static const double year_9999_ms = 253402300799999.0;
 
 static bool ends_with(const char *text, const char *end)
 {
@@ -234,7 +234,7 @@ static mw_status read_start(struct mw_reader *reader, const struct mw_key *key, 
 static const struct mw_key simulator_keys[] = {
     {"seed", mw_setting_uint64, SIMULATOR(seed), 0, 9007199254740992.0, NULL, MW_SHOW_VALUE},
     {"speed", read_speed, 0, 0.001, MW_SIMULATOR_SPEED_MAX, NULL, MW_SHOW_VALUE},
-    {"start", read_start, 0, 1, year_9999_ms, NULL, MW_SHOW_VALUE},
+    {"start", read_start, 0, 1, (double)MW_CANDLE_OPEN_MS_MAX, NULL, MW_SHOW_VALUE},
     {"replay", mw_setting_path, SIMULATOR(replay_file), 0, 0, NULL, MW_SHOW_VALUE},
     {"faults", mw_setting_path, SIMULATOR(faults_file), 0, 0, NULL, MW_SHOW_VALUE},
     MW_KEYS_END,

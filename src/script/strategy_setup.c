@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "market/cache.h"
 #include "script/vm.h"
 
 static const char *const hook_names[] = {
@@ -109,14 +110,13 @@ static void add_interest(lua_State *L, const char *symbol, const char *frequency
                          struct mw_strategy_setup *setup)
 {
     struct mw_interest interest = {.feed = ""};
-    const char *colon = strchr(symbol, ':');
-    size_t feed_length = colon != NULL ? (size_t)(colon - symbol) : 0;
-    const char *rest = colon != NULL ? colon + 1 : symbol;
-    if (feed_length > MW_FEED_NAME_BYTES_MAX || strlen(rest) > MW_SYMBOL_BYTES_MAX || *rest == '\0')
+    const char *rest = mw_cache_split_name(symbol, interest.feed);
+    if (rest == NULL && strchr(symbol, ':') == NULL)
+        rest = symbol;
+    if (rest == NULL || strlen(rest) > MW_SYMBOL_BYTES_MAX || *rest == '\0')
         luaL_error(L, "symbol '%s': want \"SYMBOL\" or \"feed:SYMBOL\"", symbol);
     if (setup->interest_count == MW_INTERESTS_MAX)
         luaL_error(L, "subscriptions: more than %d series", MW_INTERESTS_MAX);
-    memcpy(interest.feed, symbol, feed_length);
     snprintf(interest.symbol, sizeof(interest.symbol), "%s", rest);
     struct mw_error err;
     if (mw_timeframe_parse(frequency, &interest.timeframe, &err) != MW_OK)

@@ -8,7 +8,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 
-enum { ROWS_AT_ONCE = 4096, TIMEFRAMES_MAX = 4, HOLES_ROOM = 64 };
+enum { ROWS_AT_ONCE = 4096, TIMEFRAMES_MAX = 4 };
 
 /* What is known of a bucket. */
 struct line {
@@ -235,19 +235,12 @@ static void judge_row(struct judging *judging, const struct mw_candle *row, int6
 static mw_status read_holes(struct judging *judging, struct mw_error *err)
 {
     const struct mw_store_series *series = &judging->series;
-    struct mw_gap *holes = NULL;
-    uint32_t room = HOLES_ROOM, count = 0;
-    mw_status status = MW_OK;
-    do {
-        room = count > room ? count : room;
-        holes = mw_realloc_array(holes, room, sizeof(*holes));
-        const struct mw_store_query query = {.key = &series->key,
-                                             .from_ms = series->first_ms,
-                                             .until_ms = series->last_ms,
-                                             .count = room};
-        status = mw_store_read_holes(judging->store, &query, holes, &count, err);
-    } while (status == MW_OK && count > room);
-    for (uint32_t i = 0; status == MW_OK && i < count; i++) {
+    struct mw_gaps gaps = {0};
+    const struct mw_store_query query = {
+        .key = &series->key, .from_ms = series->first_ms, .until_ms = series->last_ms};
+    mw_status status = mw_store_read_holes(judging->store, &query, &gaps, err);
+    const struct mw_gap *holes = gaps.list;
+    for (uint32_t i = 0; i < gaps.count; i++) {
         if (holes[i].from_ms < series->first_ms || holes[i].to_ms > series->last_ms)
             accuse(judging, holes[i].from_ms, "a hole outside of what is known");
         for (int64_t at_ms = holes[i].from_ms; at_ms <= holes[i].to_ms;
@@ -260,7 +253,7 @@ static mw_status read_holes(struct judging *judging, struct mw_error *err)
             line->open = true;
         }
     }
-    mw_free(holes);
+    mw_gaps_deinit(&gaps);
     return status;
 }
 

@@ -1,14 +1,13 @@
-/* writer_bench.c - folders, bars, and what is found in the store. */
+/* writer_bench.c - bars, and what is found in the store. */
 #include "writer_bench.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/check.h"
 #include "base/log.h"
+
+#include "store_file.h"
 
 static const struct mw_timeframe minute_frame = {1, 'm'};
 static struct mw_candle found_rows[MW_WRITER_BENCH_ROWS];
@@ -24,13 +23,8 @@ void mw_writer_bench_begin(struct mw_writer_bench *bench, uint32_t bars)
 {
     memset(bench, 0, sizeof(*bench));
     mw_log_set_level(MW_LOG_OFF);
-    snprintf(bench->folder, sizeof(bench->folder), "/tmp/moonwick_writer_XXXXXX");
-    assert_non_null(mkdtemp(bench->folder));
-    snprintf(bench->path, sizeof(bench->path), "%s/store.db", bench->folder);
-    struct mw_error err = {.message = ""};
-    if (mw_store_open(&(struct mw_store_options){.path = bench->path}, &bench->store, &err) !=
-        MW_OK)
-        fail_msg("%s", err.message);
+    assert_int_equal(store_file_setup(&bench->path), 0);
+    bench->store = store_file_open(bench->path);
     mw_wake_init(&bench->wake);
     pthread_mutex_init(&bench->lock, NULL);
     bench->stored_to_ms = INT64_MIN;
@@ -89,13 +83,6 @@ void mw_writer_bench_forget(struct mw_writer_bench *bench, uint32_t bars)
     add_cache(bench, bars);
 }
 
-static void remove_file(const struct mw_writer_bench *bench, const char *end)
-{
-    char path[128];
-    snprintf(path, sizeof(path), "%s%s", bench->path, end);
-    remove(path);
-}
-
 void mw_writer_bench_end(struct mw_writer_bench *bench)
 {
     mw_writer_free(bench->writer);
@@ -106,10 +93,7 @@ void mw_writer_bench_end(struct mw_writer_bench *bench)
     mw_cache_free(bench->cache);
     mw_wake_deinit(&bench->wake);
     pthread_mutex_destroy(&bench->lock);
-    remove_file(bench, "");
-    remove_file(bench, "-wal");
-    remove_file(bench, "-shm");
-    rmdir(bench->folder);
+    assert_int_equal(store_file_teardown(&bench->path), 0);
     mw_log_set_level(MW_LOG_WARN);
 }
 
@@ -177,18 +161,18 @@ void mw_writer_bench_expect_rows(struct mw_writer_bench *bench, const int64_t *m
 void mw_writer_bench_expect_holes(struct mw_writer_bench *bench, const int64_t *pairs,
                                   uint32_t given_up)
 {
-    struct mw_gap holes[64];
-    uint32_t count = 0, i = 0;
-    const struct mw_store_query query = {.key = mw_series_key(bench->series),
-                                         .from_ms = INT64_MIN,
-                                         .until_ms = INT64_MAX,
-                                         .count = MW_COUNT(holes)};
-    assert_int_equal(mw_store_read_holes(bench->store, &query, holes, &count, NULL), MW_OK);
+    struct mw_gaps gaps = {0};
+    uint32_t i = 0;
+    const struct mw_store_query query = {
+        .key = mw_series_key(bench->series), .from_ms = INT64_MIN, .until_ms = INT64_MAX};
+    assert_int_equal(mw_store_read_holes(bench->store, &query, &gaps, NULL), MW_OK);
+    const struct mw_gap *holes = gaps.list;
     for (; pairs[2 * (size_t)i] != -1; i++) {
-        assert_true(i < count);
+        assert_true(i < gaps.count);
         assert_int_equal(holes[i].from_ms, mw_writer_bench_at(pairs[2 * (size_t)i]));
         assert_int_equal(holes[i].to_ms, mw_writer_bench_at(pairs[2 * (size_t)i + 1]));
         assert_int_equal(holes[i].given_up, i < given_up);
     }
-    assert_int_equal(i, count);
+    assert_int_equal(i, gaps.count);
+    mw_gaps_deinit(&gaps);
 }

@@ -19,10 +19,10 @@
 #include "history/writer.h"
 #include "market/cache.h"
 
-enum { MW_WRITER_BENCH_MS = 20000, MW_WRITER_BENCH_ROWS = 4096 };
+enum { MW_WRITER_BENCH_MS = 20000, MW_WRITER_BENCH_ROWS = 8192 };
 
 struct mw_writer_bench {
-    char folder[64], path[96];
+    void *path; /* of the store; text */
     struct mw_store *store;
     struct mw_cache *cache;
     struct mw_series *series;

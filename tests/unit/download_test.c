@@ -5,9 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -18,12 +16,13 @@
 #include "history/store.h"
 
 #include "history_server.h"
+#include "store_file.h"
 
 enum { LAST = 400, ROWS = 50, RATE = 1000, ATTEMPTS = 5, BARS_MAX = 4096 };
 
 struct bench {
     struct mw_history_server server;
-    char path[40];
+    void *path; /* of the store; text */
     struct mw_store *store;
     struct mw_protocol *protocol;
     struct mw_download *download;
@@ -32,13 +31,6 @@ struct bench {
     struct mw_error err;
     int stop_after; /* answers; 0 for never */
 };
-
-static void open_store(struct bench *bench)
-{
-    assert_int_equal(
-        mw_store_open(&(struct mw_store_options){.path = bench->path}, &bench->store, &bench->err),
-        MW_OK);
-}
 
 static void open_download(struct bench *bench)
 {
@@ -55,30 +47,21 @@ static void open_download(struct bench *bench)
 static void begin(struct bench *bench, int last, int row_count_max)
 {
     memset(bench, 0, sizeof(*bench));
-    snprintf(bench->path, sizeof(bench->path), "/tmp/mw_download_XXXXXX");
-    int file = mkstemp(bench->path);
-    assert_true(file >= 0);
-    close(file);
-    unlink(bench->path);
+    assert_int_equal(store_file_setup(&bench->path), 0);
     mw_history_server_start(&bench->server, last);
     bench->protocol = mw_history_protocol(row_count_max, RATE);
     bench->key = (struct mw_series_key){.feed = "made", .symbol = "X", .timeframe = {1, 'm'}};
-    open_store(bench);
+    bench->store = store_file_open(bench->path);
     open_download(bench);
 }
 
 static void end(struct bench *bench)
 {
-    char path[64];
     mw_download_free(bench->download);
     mw_store_close(bench->store);
     mw_protocol_free(bench->protocol);
     mw_history_server_stop(&bench->server);
-    static const char *const ends[] = {"", "-wal", "-shm"};
-    for (size_t i = 0; i < MW_COUNT(ends); i++) {
-        snprintf(path, sizeof(path), "%s%s", bench->path, ends[i]);
-        unlink(path);
-    }
+    assert_int_equal(store_file_teardown(&bench->path), 0);
 }
 
 static void on_tell(void *user, const struct mw_download_progress *progress)
@@ -110,10 +93,11 @@ static struct mw_store_query everything(const struct bench *bench, uint32_t coun
 
 static uint32_t hole_count(struct bench *bench)
 {
-    uint32_t count;
-    struct mw_gap holes[8];
-    const struct mw_store_query query = everything(bench, MW_COUNT(holes));
-    assert_int_equal(mw_store_read_holes(bench->store, &query, holes, &count, &bench->err), MW_OK);
+    struct mw_gaps holes = {0};
+    struct mw_store_query all = everything(bench, 0);
+    assert_int_equal(mw_store_read_holes(bench->store, &all, &holes, &bench->err), MW_OK);
+    uint32_t count = holes.count;
+    mw_gaps_deinit(&holes);
     return count;
 }
 

@@ -6,9 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -19,12 +17,14 @@
 #include "server/price.h"
 
 #include "simulated.h"
+#include "store_file.h"
 
 enum { BARS = 2500, RUNS_MAX = 30 };
 
 struct bench {
     struct mw_simulator *simulator;
-    char base[48], path[40];
+    char base[48];
+    void *path; /* of the store; text */
     struct mw_protocol *protocol;
     struct mw_store *store;
     struct mw_download *download;
@@ -37,16 +37,10 @@ static void begin(struct bench *bench, const struct mw_simulator_options *option
     bench->simulator = simulated_start(options);
     snprintf(bench->base, sizeof(bench->base), "http://127.0.0.1:%u",
              mw_simulator_port(bench->simulator));
-    snprintf(bench->path, sizeof(bench->path), "/tmp/mw_download_XXXXXX");
-    int file = mkstemp(bench->path);
-    assert_true(file >= 0);
-    close(file);
-    unlink(bench->path);
+    assert_int_equal(store_file_setup(&bench->path), 0);
     assert_int_equal(mw_protocol_load(options->protocol, &bench->protocol, &bench->err), MW_OK);
     bench->protocol->history.requests_per_second = 1000; /* nobody else asks */
-    assert_int_equal(
-        mw_store_open(&(struct mw_store_options){.path = bench->path}, &bench->store, &bench->err),
-        MW_OK);
+    bench->store = store_file_open(bench->path);
     const struct mw_download_source source = {
         .protocol = bench->protocol, .base = bench->base, .base_s = 0.001, .cap_s = 0.01};
     assert_int_equal(mw_download_new(&source, bench->store, &bench->download, &bench->err), MW_OK);
@@ -54,16 +48,11 @@ static void begin(struct bench *bench, const struct mw_simulator_options *option
 
 static void end(struct bench *bench)
 {
-    static const char *const suffixes[] = {"", "-wal", "-shm"};
-    char path[64];
     mw_download_free(bench->download);
     mw_store_close(bench->store);
     mw_protocol_free(bench->protocol);
     mw_simulator_stop(bench->simulator);
-    for (size_t i = 0; i < MW_COUNT(suffixes); i++) {
-        snprintf(path, sizeof(path), "%s%s", bench->path, suffixes[i]);
-        unlink(path);
-    }
+    assert_int_equal(store_file_teardown(&bench->path), 0);
 }
 
 static struct mw_download_span span_of(const char *symbol, size_t timeframe)
@@ -83,7 +72,7 @@ static void expect_truth(struct bench *bench, const struct mw_download_span *spa
 {
     static struct mw_candle bars[BARS + 1];
     struct mw_price_model model;
-    struct mw_gap hole;
+    struct mw_gaps holes = {0};
     uint32_t count;
     mw_price_model_init(&model, SIMULATED_SEED, span->key.symbol);
     assert_int_equal(mw_store_read_rows(bench->store,
@@ -108,11 +97,10 @@ static void expect_truth(struct bench *bench, const struct mw_download_span *spa
     assert_int_equal(mw_store_read_holes(bench->store,
                                          &(struct mw_store_query){.key = &span->key,
                                                                   .from_ms = INT64_MIN,
-                                                                  .until_ms = INT64_MAX,
-                                                                  .count = 1},
-                                         &hole, &count, &bench->err),
+                                                                  .until_ms = INT64_MAX},
+                                         &holes, &bench->err),
                      MW_OK);
-    assert_int_equal(count, 0);
+    assert_int_equal(holes.count, 0);
     assert_int_equal(mw_store_check(bench->store, &bench->err), MW_OK);
 }
 

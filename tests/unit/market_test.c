@@ -300,6 +300,23 @@ static void reads_select_by_count_time_and_state(void **state)
     mw_series_free(series);
 }
 
+static void a_name_is_a_feed_and_a_symbol(void **state)
+{
+    (void)state;
+    char feed[MW_FEED_NAME_BYTES_MAX + 1] = "none", name[MW_FEED_NAME_BYTES_MAX + 4];
+    assert_null(mw_cache_split_name("BTCUSDT", feed));
+    assert_null(mw_cache_split_name(":BTCUSDT", feed));
+    memset(name, 'f', sizeof(name));
+    memcpy(name + MW_FEED_NAME_BYTES_MAX + 1, ":X", 3);
+    assert_null(mw_cache_split_name(name, feed));
+    assert_string_equal(feed, "none");
+    assert_string_equal(mw_cache_split_name(name + 1, feed), "X");
+    assert_int_equal(strlen(feed), MW_FEED_NAME_BYTES_MAX);
+    assert_string_equal(mw_cache_split_name("a:b:c", feed), "b:c");
+    assert_string_equal(feed, "a");
+    assert_string_equal(mw_cache_split_name("a:", feed), "");
+}
+
 static void the_cache_finds_series_by_feed_symbol_and_timeframe(void **state)
 {
     (void)state;
@@ -419,6 +436,7 @@ int main(void)
         cmocka_unit_test(older_bars_are_inserted_where_the_ring_reaches),
         cmocka_unit_test(the_ring_drops_the_oldest_at_its_capacity),
         cmocka_unit_test(reads_select_by_count_time_and_state),
+        cmocka_unit_test(a_name_is_a_feed_and_a_symbol),
         cmocka_unit_test(the_cache_finds_series_by_feed_symbol_and_timeframe),
         cmocka_unit_test(watchers_are_woken_once_and_take_what_changed),
         cmocka_unit_test(watchers_stop_at_their_maximum),

@@ -97,25 +97,45 @@ static void refuses_what_makes_no_sense(void **state)
     }
 }
 
-static mw_status load_many(int count)
+/* Loads `code`, which finds `count` in n. */
+static mw_status load_many(const char *code, int count)
 {
-    char code[256];
+    char text[256];
     struct mw_settings *settings = NULL;
-    snprintf(code, sizeof(code),
-             "local list = {} for i = 1, %d do list[i .. 's'] = 1 end "
-             "return { history = { retention = list } }",
-             count);
-    mw_status status = load_settings(code, &settings, NULL);
+    snprintf(text, sizeof(text), "local n = %d %s", count, code);
+    mw_status status = load_settings(text, &settings, NULL);
     mw_settings_free(settings);
     return status;
 }
 
-static void timeframes_end_at_their_limit(void **state)
+static void lists_and_texts_end_at_their_limits(void **state)
 {
     (void)state;
-    assert_int_equal(load_many(0), MW_OK);
-    assert_int_equal(load_many(MW_RETENTIONS_MAX), MW_OK);
-    assert_int_equal(load_many(MW_RETENTIONS_MAX + 1), MW_ECONFIG);
+    static const struct {
+        const char *code;
+        int least, most;
+    } cases[] = {
+        {"local list = {} for i = 1, n do list[i .. 's'] = 1 end "
+         "return { history = { retention = list } }",
+         0, MW_RETENTIONS_MAX},
+        {"local list = {} for i = 1, n do list[i] = { symbol = 'S', file = 'f' } end "
+         "return { history = { files = list } }",
+         0, MW_CONTEXTS_MAX},
+        {"return { history = { store = ('a'):rep(n) } }", 1, MW_PATH_BYTES_MAX},
+        {"return { history = { files = { { symbol = 'S', file = ('a'):rep(n) } } } }", 1,
+         MW_PATH_BYTES_MAX},
+        {"return { history = { files = { { symbol = ('a'):rep(n), file = 'f' } } } }", 1,
+         MW_SYMBOL_BYTES_MAX},
+        {"return { history = { files = { { feed = ('a'):rep(n), symbol = 'S', file = 'f' } } } }",
+         1, MW_FEED_NAME_BYTES_MAX},
+    };
+    for (size_t i = 0; i < MW_COUNT(cases); i++) {
+        if (cases[i].least > 0)
+            assert_int_equal(load_many(cases[i].code, cases[i].least - 1), MW_ECONFIG);
+        assert_int_equal(load_many(cases[i].code, cases[i].least), MW_OK);
+        assert_int_equal(load_many(cases[i].code, cases[i].most), MW_OK);
+        assert_int_equal(load_many(cases[i].code, cases[i].most + 1), MW_ECONFIG);
+    }
 }
 
 static void feeds_whose_time_goes_on_are_kept(void **state)
@@ -153,7 +173,7 @@ int main(void)
         cmocka_unit_test(reads_the_store_and_how_long_it_keeps_what),
         cmocka_unit_test(nothing_is_kept_unless_a_file_is_named),
         cmocka_unit_test(refuses_what_makes_no_sense),
-        cmocka_unit_test(timeframes_end_at_their_limit),
+        cmocka_unit_test(lists_and_texts_end_at_their_limits),
         cmocka_unit_test(feeds_whose_time_goes_on_are_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

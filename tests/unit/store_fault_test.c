@@ -155,7 +155,7 @@ static uint32_t try_series(struct mw_store *store, const struct mw_series_key *k
     static struct mw_candle out[ROWS];
     uint32_t failures = 0, got = 0, erased;
     struct mw_error err;
-    struct mw_gap holes[8];
+    struct mw_gaps holes = {0};
     mw_status status = mw_store_read_rows(
         store,
         &(struct mw_store_query){
@@ -173,10 +173,10 @@ static uint32_t try_series(struct mw_store *store, const struct mw_series_key *k
          &err, &failures);
     note(mw_store_read_holes(
              store,
-             &(struct mw_store_query){
-                 .key = key, .from_ms = INT64_MIN, .until_ms = INT64_MAX, .count = 8},
-             holes, &got, &err),
+             &(struct mw_store_query){.key = key, .from_ms = INT64_MIN, .until_ms = INT64_MAX},
+             &holes, &err),
          &err, &failures);
+    mw_gaps_deinit(&holes);
     struct mw_store_counts counts;
     note(mw_store_count(store, key, &counts, &err), &err, &failures);
     if (read_only)

@@ -183,8 +183,9 @@ static void compare_rows(struct mw_random *random, struct mw_store *store,
 
 static void compare_holes(struct mw_store *store, const struct model *model, uint64_t *missing)
 {
-    struct mw_gap want[BUCKETS], got[BUCKETS];
-    uint32_t want_count = 0, got_count = 99;
+    struct mw_gap want[BUCKETS];
+    struct mw_gaps got = {0};
+    uint32_t want_count = 0;
     for (uint32_t i = 0; i < BUCKETS; i++) {
         int what = model->buckets[i].what;
         if (what != OPEN_HOLE && what != GIVEN_UP)
@@ -195,18 +196,18 @@ static void compare_holes(struct mw_store *store, const struct model *model, uin
         want[want_count - 1].to_ms = model->opens[i];
     }
     struct mw_error err;
-    if (mw_store_read_holes(
-            store,
-            &(struct mw_store_query){
-                .key = &model->key, .from_ms = INT64_MIN, .until_ms = INT64_MAX, .count = BUCKETS},
-            got, &got_count, &err) != MW_OK)
+    if (mw_store_read_holes(store,
+                            &(struct mw_store_query){
+                                .key = &model->key, .from_ms = INT64_MIN, .until_ms = INT64_MAX},
+                            &got, &err) != MW_OK)
         fail_msg("%s", err.message);
-    assert_int_equal(got_count, want_count);
+    assert_int_equal(got.count, want_count);
     for (uint32_t i = 0; i < want_count; i++) {
-        assert_int_equal(got[i].from_ms, want[i].from_ms);
-        assert_int_equal(got[i].to_ms, want[i].to_ms);
-        assert_int_equal(got[i].given_up, want[i].given_up);
+        assert_int_equal(got.list[i].from_ms, want[i].from_ms);
+        assert_int_equal(got.list[i].to_ms, want[i].to_ms);
+        assert_int_equal(got.list[i].given_up, want[i].given_up);
     }
+    mw_gaps_deinit(&got);
 }
 
 static void compare(struct mw_random *random, struct mw_store *store, const struct model *model)

@@ -522,26 +522,19 @@ static void a_store_of_version_1_is_brought_up_to_date(void **state)
     assert_true(found);
     assert_int_equal(series.first_ms, 60000);
     assert_int_equal(series.last_ms, 300000);
-    struct mw_gap holes[4];
-    uint32_t count;
-    assert_int_equal(mw_store_read_holes(
-                         store,
-                         &(struct mw_store_query){
-                             .key = &key, .from_ms = INT64_MIN, .until_ms = INT64_MAX, .count = 4},
-                         holes, &count, &err),
-                     MW_OK);
-    assert_int_equal(count, 1);
-    assert_int_equal(holes[0].from_ms, 180000);
-    assert_int_equal(holes[0].to_ms, 240000);
+    struct mw_gaps holes = {0};
+    struct mw_store_query query = {.key = &key, .from_ms = INT64_MIN, .until_ms = INT64_MAX};
+    assert_int_equal(mw_store_read_holes(store, &query, &holes, &err), MW_OK);
+    assert_int_equal(holes.count, 1);
+    assert_int_equal(holes.list[0].from_ms, 180000);
+    assert_int_equal(holes.list[0].to_ms, 240000);
     struct mw_series_key odd = {"demo", "BTC-USD", {7, 'h'}};
-    assert_int_equal(mw_store_read_holes(
-                         store,
-                         &(struct mw_store_query){
-                             .key = &odd, .from_ms = INT64_MIN, .until_ms = INT64_MAX, .count = 4},
-                         holes, &count, &err),
-                     MW_OK);
-    assert_int_equal(count, 1);
-    assert_int_equal(holes[0].to_ms, INT64_C(21) * 60 * minute_ms); /* the day's last is shorter */
+    query.key = &odd;
+    assert_int_equal(mw_store_read_holes(store, &query, &holes, &err), MW_OK);
+    assert_int_equal(holes.count, 1);
+    /* The day's last is shorter. */
+    assert_int_equal(holes.list[0].to_ms, INT64_C(21) * 60 * minute_ms);
+    mw_gaps_deinit(&holes);
     struct mw_candle out[4];
     assert_int_equal(read_all(store, out, 4), 3);
     assert_int_equal(mw_store_check(store, &err), MW_OK);

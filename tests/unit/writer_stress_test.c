@@ -50,34 +50,24 @@ static void feed(void *user)
     }
 }
 
-static bool is_in(const struct mw_gap *holes, uint32_t count, int64_t open_ms)
-{
-    for (uint32_t i = 0; i < count; i++)
-        if (holes[i].from_ms <= open_ms && open_ms <= holes[i].to_ms)
-            return true;
-    return false;
-}
-
 /* What the ring has is in the store, to the last bit; what was put ever is there or in a hole. */
 static void compare(struct feeder *feeder)
 {
     struct mw_writer_bench *bench = feeder->bench;
     static struct mw_candle ring[RING];
-    static struct mw_gap holes[MINUTES];
+    struct mw_gaps holes = {0};
     const struct mw_candle *rows;
-    uint32_t row_count = mw_writer_bench_rows(bench, &rows), hole_count = 0, at = 0;
-    const struct mw_store_query query = {.key = mw_series_key(bench->series),
-                                         .from_ms = INT64_MIN,
-                                         .until_ms = INT64_MAX,
-                                         .count = MINUTES};
-    assert_int_equal(mw_store_read_holes(bench->store, &query, holes, &hole_count, NULL), MW_OK);
+    uint32_t row_count = mw_writer_bench_rows(bench, &rows), at = 0;
+    const struct mw_store_query query = {
+        .key = mw_series_key(bench->series), .from_ms = INT64_MIN, .until_ms = INT64_MAX};
+    assert_int_equal(mw_store_read_holes(bench->store, &query, &holes, NULL), MW_OK);
     uint32_t ring_count = mw_series_read_last(bench->series, INT64_MAX, RING, false, ring);
     assert_true(ring_count >= RING - 1 && row_count >= ring_count);
     const struct mw_candle *newest = rows + row_count - ring_count;
     for (uint32_t i = 0; i < ring_count; i++) {
         ring[i].source = newest[i].source;
         assert_memory_equal(&ring[i], &newest[i], sizeof(ring[i]));
-        assert_int_equal(is_in(holes, hole_count, ring[i].open_ms),
+        assert_int_equal(mw_gaps_find(&holes, ring[i].open_ms, ring[i].open_ms) != NULL,
                          mw_series_find_gap(bench->series, ring[i].open_ms, ring[i].open_ms, NULL));
     }
     for (int minute = 0; minute < MINUTES; minute++) {
@@ -86,8 +76,9 @@ static void compare(struct feeder *feeder)
             at++;
         bool there = at < row_count && rows[at].open_ms == open_ms;
         if (feeder->volumes[minute] > 0 && !there && row_count > 0 && open_ms > rows[0].open_ms)
-            assert_true(is_in(holes, hole_count, open_ms));
+            assert_non_null(mw_gaps_find(&holes, open_ms, open_ms));
     }
+    mw_gaps_deinit(&holes);
 }
 
 static void the_store_is_what_the_ring_was(void **state)

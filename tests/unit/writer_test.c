@@ -13,7 +13,11 @@
 
 #include "writer_bench.h"
 
-enum { SOON_MS = 1, NEVER_MS = 3600000 };
+enum {
+    SOON_MS = 1,
+    NEVER_MS = 3600000,
+    MANY = MW_STORE_ERASE_ROWS_MAX + 1000, /* more than are erased at once */
+};
 
 static int64_t at(int64_t minute)
 {
@@ -169,7 +173,7 @@ static void bars_made_of_others_are_holes_and_those_of_the_store_are_there(void 
 
 static void put_many(struct mw_writer_bench *bench)
 {
-    for (int minute = 0; minute < 4000; minute++)
+    for (int minute = 0; minute < MANY; minute++)
         mw_writer_bench_put(bench, minute, true, 1);
 }
 
@@ -177,21 +181,45 @@ static void stopping_writes_what_is_left(void **state)
 {
     (void)state;
     struct mw_writer_bench bench;
-    mw_writer_bench_begin(&bench, 4000);
+    mw_writer_bench_begin(&bench, MANY);
     mw_writer_bench_add(&bench, NEVER_MS, 0);
     mw_writer_bench_start(&bench);
     put_many(&bench);
     int64_t before_ms = mw_clock_monotonic_ms();
     mw_writer_stop(bench.writer);
     assert_true(mw_clock_monotonic_ms() - before_ms < MW_WRITER_BENCH_MS);
-    assert_int_equal(mw_writer_bench_status(&bench).rows, 4000);
+    assert_int_equal(mw_writer_bench_status(&bench).rows, MANY);
     assert_int_equal(mw_writer_bench_status(&bench).waiting, 0);
-    mw_writer_bench_put(&bench, 4000, true, 1); /* while nobody writes */
+    mw_writer_bench_put(&bench, MANY, true, 1); /* while nobody writes */
     assert_int_equal(mw_writer_bench_status(&bench).waiting, 1);
     mw_writer_bench_start(&bench);
     mw_writer_bench_stop(&bench);
     const struct mw_candle *rows;
-    assert_int_equal(mw_writer_bench_rows(&bench, &rows), 4001);
+    assert_int_equal(mw_writer_bench_rows(&bench, &rows), MANY + 1);
+    mw_writer_bench_end(&bench);
+}
+
+static void put_more_than_a_transaction(struct mw_writer_bench *bench)
+{
+    for (int minute = 0; minute <= MW_STORE_ROWS_MAX; minute++)
+        mw_writer_bench_put(bench, minute, true, 1);
+}
+
+static void a_transaction_has_a_limited_number_of_rows(void **state)
+{
+    (void)state;
+    struct mw_writer_bench bench;
+    mw_writer_bench_begin(&bench, MW_STORE_ROWS_MAX + 1);
+    mw_writer_bench_add(&bench, NEVER_MS, 0);
+    put_more_than_a_transaction(&bench);
+    mw_writer_bench_start(&bench);
+    mw_writer_stop(bench.writer);
+    struct mw_store_counts counts;
+    assert_int_equal(mw_store_count(bench.store, mw_series_key(bench.series), &counts, NULL),
+                     MW_OK);
+    assert_int_equal(counts.rows, MW_STORE_ROWS_MAX + 1);
+    assert_int_equal(counts.holes, 0);
+    assert_int_equal(mw_writer_bench_status(&bench).writes, 2);
     mw_writer_bench_end(&bench);
 }
 
@@ -328,15 +356,15 @@ static void old_rows_are_erased_in_steps_counted_from_the_newest(void **state)
 {
     (void)state;
     struct mw_writer_bench bench;
-    mw_writer_bench_begin(&bench, 4000);
+    mw_writer_bench_begin(&bench, MANY);
     write_at_the_end(&bench, put_many);
     mw_writer_bench_add(&bench, SOON_MS, MW_MS_PER_HOUR);
     mw_writer_bench_start(&bench);
-    MW_WRITER_UNTIL(&bench, mw_writer_bench_status(&bench).erased == 4000 - 61);
+    MW_WRITER_UNTIL(&bench, mw_writer_bench_status(&bench).erased == MANY - 61);
     mw_writer_bench_stop(&bench);
     const struct mw_candle *rows;
     assert_int_equal(mw_writer_bench_rows(&bench, &rows), 61);
-    assert_int_equal(rows[0].open_ms, at(4000 - 61));
+    assert_int_equal(rows[0].open_ms, at(MANY - 61));
     mw_writer_bench_expect_holes(&bench, (int64_t[]){-1}, 0);
     mw_writer_bench_end(&bench);
 }
@@ -363,6 +391,7 @@ int main(void)
         cmocka_unit_test(revisions_are_written),
         cmocka_unit_test(bars_made_of_others_are_holes_and_those_of_the_store_are_there),
         cmocka_unit_test(stopping_writes_what_is_left),
+        cmocka_unit_test(a_transaction_has_a_limited_number_of_rows),
         cmocka_unit_test(bars_dropped_before_they_were_written_are_counted_and_a_hole),
         cmocka_unit_test(bars_dropped_after_they_were_written_are_not_lost),
         cmocka_unit_test(what_lies_before_a_full_ring_is_not_taken_for_quiet),

@@ -1,7 +1,6 @@
-/* history_series.c - options, lists of series, and the choice of one. */
-#include "cli/history_series.h"
+/* series_choice.c - readers of options, lists of series, and the choice of one. */
+#include "cli/series_choice.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -159,46 +158,4 @@ mw_status mw_series_choice_find(struct mw_store *store, const char *feed, bool m
         memcpy(key->feed, found, strlen(found) + 1);
     mw_series_list_deinit(&list);
     return status;
-}
-
-char *mw_series_text(const struct mw_series_key *key, char *text)
-{
-    char timeframe[MW_TIMEFRAME_BYTES_MAX];
-    snprintf(text, MW_SERIES_TEXT_BYTES, "%s %s %s", key->feed, key->symbol,
-             mw_timeframe_format(key->timeframe, timeframe));
-    for (char *at = text; *at != '\0'; at++)
-        if ((unsigned char)*at < ' ' || *at == '\x7f')
-            *at = '?';
-    return text;
-}
-
-static void add_string(struct mw_str *out, const char *name, const char *text)
-{
-    mw_str_addf(out, ",\"%s\":\"", name);
-    for (; *text != '\0'; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (c < 0x20 || c == 0x7f || c == '"' || c == '\\')
-            mw_str_addf(out, "\\u%04x", c);
-        else
-            mw_str_add(out, text, 1);
-    }
-    mw_str_adds(out, "\"");
-}
-
-void mw_series_add_json(struct mw_str *out, const struct mw_series_key *key)
-{
-    char timeframe[MW_TIMEFRAME_BYTES_MAX];
-    add_string(out, "feed", key->feed);
-    add_string(out, "symbol", key->symbol);
-    add_string(out, "timeframe", mw_timeframe_format(key->timeframe, timeframe));
-}
-
-int mw_seconds_digits(double seconds)
-{
-    return seconds < 1 ? 3 : 1;
-}
-
-const char *mw_plural(uint64_t count)
-{
-    return count == 1 ? "" : "s";
 }

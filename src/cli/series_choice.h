@@ -1,18 +1,17 @@
-/* history_series.h - what the sub-commands of `moonwick history` share: stores, series, readers.
+/* series_choice.h - which series of a store is meant, for the sub-commands of `moonwick history`.
  *
  * The feed of a series is its name in the configuration; who asks get_price finds it by that. It
  * need not be told where the store leaves one choice.
  *
  * Threads: main thread only.
  */
-#ifndef MW_CLI_HISTORY_SERIES_H
-#define MW_CLI_HISTORY_SERIES_H
+#ifndef MW_CLI_SERIES_CHOICE_H
+#define MW_CLI_SERIES_CHOICE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/status.h"
-#include "base/str.h"
 #include "cli/options.h"
 #include "history/csv.h"
 #include "history/store.h"
@@ -45,18 +44,5 @@ MW_MUST_USE mw_status mw_series_choice_read(const char *symbol, struct mw_timefr
 MW_MUST_USE mw_status mw_series_choice_find(struct mw_store *store, const char *feed,
                                             bool must_exist, struct mw_series_key *key,
                                             struct mw_error *err);
-
-/* "demo BTCUSDT 1m", with '?' for what a terminal would obey. Returns `text`. */
-enum { MW_SERIES_TEXT_BYTES = MW_FEED_NAME_BYTES_MAX + MW_SYMBOL_BYTES_MAX + 20 };
-char *mw_series_text(const struct mw_series_key *key, char *text);
-
-/* Adds ',"feed":...,"symbol":...,"timeframe":...', as replays do. */
-void mw_series_add_json(struct mw_str *out, const struct mw_series_key *key);
-
-/* Digits after the point for a span of time: "1.9 s", "0.004 s". */
-int mw_seconds_digits(double seconds);
-
-/* "" for 1, else "s". */
-const char *mw_plural(uint64_t count);
 
 #endif
