@@ -57,10 +57,8 @@ static void reject(struct mw_intake *intake, mw_reject reason, const char *data,
 void mw_intake_set_health(struct mw_intake *intake, struct mw_series *series,
                           mw_series_health health)
 {
-    if (mw_series_get_health(series) == health)
-        return;
-    mw_series_set_health(series, health);
-    mw_cache_touch(intake->cache, series);
+    if (mw_series_shift_health(series, health))
+        mw_cache_touch(intake->cache, series);
 }
 
 /* If a candle that was just put forms, and its bucket has not ended, the clock may close it. */
@@ -161,8 +159,10 @@ void mw_intake_subscribe(struct mw_intake *intake, const char *symbol, const cha
 {
     struct mw_subscription *subscription =
         mw_subscriptions_add(&intake->subscriptions, symbol, timeframe_code, series);
-    if (mw_series_get_health(series) == MW_SERIES_IDLE)
-        mw_intake_set_health(intake, series, MW_SERIES_STALE);
+    if (mw_series_get_health(series) == MW_SERIES_IDLE) {
+        mw_series_set_health(series, MW_SERIES_STALE);
+        mw_cache_touch(intake->cache, series);
+    }
     /* Another connection may have brought a bar that forms still. */
     struct mw_candle newest;
     if (subscription != NULL && mw_series_read_last(series, INT64_MAX, 1, true, &newest) == 1 &&
@@ -178,8 +178,7 @@ bool mw_intake_unsubscribe(struct mw_intake *intake, const char *symbol, const c
     if (subscription == NULL)
         return false;
     mw_series_interrupt(subscription->series);
-    mw_intake_set_health(intake, subscription->series,
-                         wanted_again ? MW_SERIES_STALE : MW_SERIES_IDLE);
+    mw_series_set_health(subscription->series, wanted_again ? MW_SERIES_STALE : MW_SERIES_IDLE);
     mw_cache_touch(intake->cache, subscription->series);
     return mw_subscriptions_remove(&intake->subscriptions, symbol, timeframe_code);
 }
@@ -188,7 +187,7 @@ void mw_intake_interrupt_series(struct mw_intake *intake, struct mw_subscription
 {
     subscription->heard = false;
     mw_series_interrupt(subscription->series);
-    mw_series_set_health(subscription->series, MW_SERIES_STALE);
+    mw_series_shift_health(subscription->series, MW_SERIES_STALE);
     mw_cache_touch(intake->cache, subscription->series);
 }
 

@@ -75,7 +75,8 @@ void mw_intake_message(struct mw_intake *intake, bool text, const char *data, si
 /* How long a series may be silent that has a candle every `cadence_ms`, 0 for unknown. */
 int64_t mw_intake_patience(const struct mw_intake *intake, int64_t cadence_ms);
 
-/* Sets it, and tells watchers when it has changed; the caller flushes. */
+/* Sets it, except of a series that its owner has ended, and tells watchers when it has changed; the
+ * caller flushes. */
 void mw_intake_set_health(struct mw_intake *intake, struct mw_series *series,
                           mw_series_health health);
 

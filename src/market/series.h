@@ -96,6 +96,9 @@ struct mw_series_note *mw_series_note(struct mw_series *series);
 /* Set by its feed; MW_SERIES_IDLE at first. That of a derived series is its source's. */
 void mw_series_set_health(struct mw_series *series, mw_series_health health);
 mw_series_health mw_series_get_health(const struct mw_series *series);
+/* The same, unless it is MW_SERIES_IDLE: whoever ended it must not find it taken up again by what
+ * was still under way. Returns whether it has changed. */
+bool mw_series_shift_health(struct mw_series *series, mw_series_health health);
 /* How long readers wait for a hole of it; a derived series' are filled when its source's are. */
 int64_t mw_series_gap_wait_ms(const struct mw_series *series);
 

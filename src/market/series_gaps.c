@@ -8,6 +8,15 @@ void mw_series_set_health(struct mw_series *series, mw_series_health health)
     atomic_store_explicit(&series->note.health, (int)health, memory_order_release);
 }
 
+bool mw_series_shift_health(struct mw_series *series, mw_series_health health)
+{
+    int before = atomic_load_explicit(&series->note.health, memory_order_acquire);
+    while (before != MW_SERIES_IDLE && before != (int)health)
+        if (atomic_compare_exchange_weak(&series->note.health, &before, (int)health))
+            return true;
+    return false;
+}
+
 /* The series whose feed keeps this one up to date. */
 static const struct mw_series *origin_of(const struct mw_series *series)
 {

@@ -221,8 +221,10 @@ describe("a series", function()
   end)
 
   it("tells a host of a gap before the bar behind it", function()
-    local engine <close> = live.open { feeds = { live.feed { gap_wait = 0, simulator = {
-      speed = "max", replay = live.csv(live.rows(20, { [11] = false, [12] = false })) } } } }
+    local engine <close> = live.open { feeds = { live.feed {
+      gap_wait = 0, backfill = false, -- else history may prove that there was nothing, before
+      simulator = {
+        speed = "max", replay = live.csv(live.rows(20, { [11] = false, [12] = false })) } } } }
     local told = {}
     engine:on("gap", function(event) told[#told + 1] = event end)
     engine:on("bar", function(bar) told[#told + 1] = bar.time end)

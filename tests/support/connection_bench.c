@@ -117,6 +117,12 @@ static bool wait_change(struct mw_bench *bench, const struct timespec *until)
     return pthread_cond_timedwait(&bench->changed, &bench->lock, until) != ETIMEDOUT;
 }
 
+static _Noreturn void give_up(const char *awaited)
+{
+    print_error("waited in vain for %s\n", awaited);
+    abort();
+}
+
 static struct timespec in_ms(int64_t ms)
 {
     struct timespec until;
@@ -136,7 +142,7 @@ struct mw_bench_told mw_bench_next_told(struct mw_bench *bench)
     pthread_mutex_lock(&bench->lock);
     while (bench->told_count == bench->seen_count)
         if (!wait_change(bench, &until))
-            abort();
+            give_up("the next word of the connection");
     struct mw_bench_told told = bench->told[bench->seen_count++];
     pthread_mutex_unlock(&bench->lock);
     return told;
@@ -189,7 +195,7 @@ void mw_bench_wait_health(struct mw_bench *bench, struct mw_series *series, mw_s
     pthread_mutex_lock(&bench->lock);
     for (take_marks(bench); mw_series_get_health(series) != health; take_marks(bench))
         if (!wait_change(bench, &until))
-            abort();
+            give_up("a series' health");
     pthread_mutex_unlock(&bench->lock);
 }
 
@@ -205,7 +211,7 @@ struct mw_candle mw_bench_wait_candle(struct mw_bench *bench, struct mw_series *
         if (rows == 1 && candle.open_ms == open_ms && candle.state == candle_state)
             break;
         if (!wait_change(bench, &until))
-            abort();
+            give_up("a candle");
     }
     pthread_mutex_unlock(&bench->lock);
     return candle;
@@ -228,7 +234,7 @@ uint32_t mw_bench_wait_expiring(struct mw_bench *bench)
     pthread_mutex_lock(&bench->lock);
     while (bench->expiring_count == 0)
         if (!wait_change(bench, &until))
-            abort();
+            give_up("an expiry that is near");
     uint32_t count = bench->expiring_count;
     pthread_mutex_unlock(&bench->lock);
     return count;

@@ -14,6 +14,12 @@
 #include "base/random.h"
 #include "market/derive.h"
 
+/* Sanitized builds are slower, and play fewer rounds. */
+#ifndef MW_MODEL_SEEDS
+#define MW_MODEL_SEEDS 4
+#endif
+
+enum { SEEDS = MW_MODEL_SEEDS };
 enum { STEPS = 1200, BIG = 60000, ROWS_MAX = 4096, GAPS_MAX = 4096, TIMEFRAMES = 4 };
 
 static const int64_t now = 4000000000000;
@@ -374,21 +380,21 @@ static void run(uint64_t seed, uint32_t capacity, int64_t gap_wait_ms)
 static void derived_bars_are_plain_sums_of_what_the_ring_has(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed <= 4; seed++)
+    for (uint64_t seed = 1; seed <= SEEDS; seed++)
         run(seed, 300, 0);
 }
 
 static void so_they_are_when_holes_are_being_filled(void **state)
 {
     (void)state;
-    for (uint64_t seed = 11; seed <= 14; seed++)
+    for (uint64_t seed = 11; seed <= 10 + SEEDS; seed++)
         run(seed, 300, 1000);
 }
 
 static void so_they_are_in_rings_shorter_than_a_bucket(void **state)
 {
     (void)state;
-    for (uint64_t seed = 21; seed <= 30; seed++)
+    for (uint64_t seed = 21; seed <= 20 + 2 * SEEDS; seed++)
         run(seed, 3 + (uint32_t)seed, 0);
 }
 

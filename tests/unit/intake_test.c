@@ -285,6 +285,22 @@ static void health_follows_candles_interruptions_and_subscriptions(void **state)
     end(&bench);
 }
 
+static void what_comes_after_its_end_does_not_make_a_series_live_again(void **state)
+{
+    (void)state;
+    struct bench bench;
+    begin(&bench, "");
+    bar(&bench, 10, 0, 1, "");
+    mw_series_set_health(bench.series, MW_SERIES_IDLE); /* by another thread, just now */
+    bar(&bench, 20, 0, 2, "");
+    assert_int_equal(mw_series_get_health(bench.series), MW_SERIES_IDLE);
+    mw_intake_interrupt(&bench.intake);
+    assert_int_equal(mw_series_get_health(bench.series), MW_SERIES_IDLE);
+    mw_intake_set_health(&bench.intake, bench.series, MW_SERIES_STALE);
+    assert_int_equal(mw_series_get_health(bench.series), MW_SERIES_IDLE);
+    end(&bench);
+}
+
 static void revisions_are_counted_late_ones_too(void **state)
 {
     (void)state;
@@ -372,6 +388,7 @@ int main(void)
         cmocka_unit_test(a_new_socket_hears_each_series_for_the_first_time),
         cmocka_unit_test(a_subscription_that_begins_with_the_next_bar_leaves_a_hole),
         cmocka_unit_test(health_follows_candles_interruptions_and_subscriptions),
+        cmocka_unit_test(what_comes_after_its_end_does_not_make_a_series_live_again),
         cmocka_unit_test(revisions_are_counted_late_ones_too),
         cmocka_unit_test(the_rows_of_a_snapshot_are_history),
         cmocka_unit_test(a_cadence_is_learnt_and_a_stall_is_not),

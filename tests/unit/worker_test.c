@@ -16,7 +16,7 @@
 #include "bind/bind_moonwick.h"
 #include "script/worker.h"
 
-enum { WAIT_MS = 20000, STOP_MS_MAX = 900 };
+enum { WAIT_MS = 20000, STOP_MS_MAX = 900, ATTEMPTS = 5 };
 
 /* A worker with strategies from temporary files, and what they said. */
 struct bench {
@@ -402,6 +402,31 @@ static void passes_events_on_and_goes_on_after_errors(void **state)
     end(&bench);
 }
 
+/* Whether a scene stops in time. A busy machine may let it be late; what is wrong is always late. */
+static bool is_prompt(int64_t (*play)(const char *code), const char *code)
+{
+    for (int attempt = 0; attempt < ATTEMPTS; attempt++)
+        if (play(code) <= STOP_MS_MAX)
+            return true;
+    return false;
+}
+
+/* Returns how long it takes to stop a worker whose strategy loops. */
+static int64_t stop_one(const char *code)
+{
+    struct bench bench;
+    begin(&bench, 8);
+    load(&bench, code);
+    start(&bench);
+    expect_signal(&bench, "in");
+    int64_t began_ms = mw_clock_monotonic_ms();
+    mw_worker_stop(bench.worker);
+    int64_t took_ms = mw_clock_monotonic_ms() - began_ms;
+    expect_error(&bench, "interrupted by the engine");
+    end(&bench);
+    return took_ms;
+}
+
 static void comes_back_from_every_loop(void **state)
 {
     (void)state;
@@ -418,23 +443,13 @@ static void comes_back_from_every_loop(void **state)
         "while true do ('x'):rep(100):gsub('.', function() while true do end end) end",
     };
     for (size_t i = 0; i < MW_COUNT(loops); i++) {
-        struct bench bench;
         char code[512];
-        begin(&bench, 8);
         snprintf(code, sizeof(code),
                  "return { init = function(context) context:signal('in') %s end,\n"
                  "  stop = function() while true do end end }\n",
                  loops[i]);
-        load(&bench, code);
-        start(&bench);
-        expect_signal(&bench, "in");
-        int64_t began_ms = mw_clock_monotonic_ms();
-        mw_worker_stop(bench.worker);
-        if (mw_clock_monotonic_ms() - began_ms > STOP_MS_MAX)
-            print_error("%s\n", loops[i]);
-        assert_in_range(mw_clock_monotonic_ms() - began_ms, 0, STOP_MS_MAX);
-        expect_error(&bench, "interrupted by the engine");
-        end(&bench);
+        if (!is_prompt(stop_one, code))
+            fail_msg("%s", loops[i]);
     }
 }
 
@@ -456,14 +471,12 @@ static void a_stuck_strategy_does_not_cost_others_their_stop_hook(void **state)
     end(&bench);
 }
 
-static void stuck_workers_stop_together(void **state)
+static int64_t stop_five(const char *code)
 {
-    (void)state;
     struct bench benches[5];
     for (size_t i = 0; i < MW_COUNT(benches); i++) {
         begin(&benches[i], 8);
-        load(&benches[i], "return { init = function(context) context:signal('in')\n"
-                          "  while true do end end }\n");
+        load(&benches[i], code);
         start(&benches[i]);
         expect_signal(&benches[i], "in");
     }
@@ -472,9 +485,17 @@ static void stuck_workers_stop_together(void **state)
         mw_worker_stop_begin(benches[i].worker);
     for (size_t i = 0; i < MW_COUNT(benches); i++)
         mw_worker_stop(benches[i].worker);
-    assert_in_range(mw_clock_monotonic_ms() - began_ms, 0, STOP_MS_MAX);
+    int64_t took_ms = mw_clock_monotonic_ms() - began_ms;
     for (size_t i = 0; i < MW_COUNT(benches); i++)
         end(&benches[i]);
+    return took_ms;
+}
+
+static void stuck_workers_stop_together(void **state)
+{
+    (void)state;
+    assert_true(is_prompt(stop_five, "return { init = function(context) context:signal('in')\n"
+                                     "  while true do end end }\n"));
 }
 
 static int be_quiet(void **state)
