@@ -63,9 +63,10 @@ struct mw_engine {
     struct mw_wake wake;
     struct mw_event_queue events;
 
-    pthread_mutex_t series_lock;  /* covers the three below; taken inside of `lock` or alone */
+    pthread_mutex_t series_lock;  /* covers the four below; taken inside of `lock` or alone */
     struct mw_engine_want *wants; /* owns */
     uint32_t want_count, want_capacity;
+    struct mw_log_gate derive_gate;
 
     pthread_mutex_t lock; /* covers what is below, and `slots`, for threads besides the owner */
     struct mw_worker **workers; /* owns; while it runs */

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "market/derive.h"
 #include "market/resample.h"
@@ -297,18 +298,46 @@ mw_status mw_engine_unsubscribe(struct mw_engine *engine, const char *name, cons
 
 /* --- finding ---------------------------------------------------------------------------------- */
 
+/* Whether a derived series was made for whoever asked first, and is not what one means who names no
+ * feed. */
+static bool is_by_the_way(const struct mw_engine *engine, const struct mw_series *series)
+{
+    const struct mw_engine_want *known = find_want(engine, series);
+    return mw_derive_source(series) != NULL && (known == NULL || !known->asked);
+}
+
+static uint32_t find(struct mw_engine *engine, const char *feed, const char *symbol,
+                     struct mw_timeframe timeframe, struct mw_series **series)
+{
+    struct mw_series *known = NULL, *source = NULL;
+    uint32_t count = mw_cache_find(engine->cache, feed, symbol, timeframe, &known);
+    if (count == 0 || (count == 1 && feed == NULL && is_by_the_way(engine, known))) {
+        uint32_t made = mw_derive_find_source(engine->cache, feed, symbol, timeframe, &source);
+        if (made > 1)
+            known = source; /* of several feeds */
+        count = made > count ? made : count;
+    }
+    if (count == 1 && known == NULL) {
+        struct mw_error err;
+        uint64_t held;
+        if (mw_derive(engine->cache, source, timeframe, &known, &err) != MW_OK) {
+            if (mw_log_gate_pass(&engine->derive_gate, mw_clock_monotonic_ms(), &held))
+                mw_log(MW_LOG_WARN, "get_price: %s", err.message);
+            return 0;
+        }
+    }
+    if (count > 0)
+        *series = known;
+    return count;
+}
+
 uint32_t mw_engine_find_series(struct mw_engine *engine, const char *feed, const char *symbol,
                                struct mw_timeframe timeframe, struct mw_series **series)
 {
-    struct mw_series *source = NULL;
-    uint32_t count = mw_cache_find(engine->cache, feed, symbol, timeframe, series);
-    if (count == 0)
-        count = mw_derive_find_source(engine->cache, feed, symbol, timeframe, &source);
-    if (source == NULL)
-        return count;
-    if (count > 1)
-        *series = source;
-    else if (mw_derive(engine->cache, source, timeframe, series, NULL) != MW_OK)
-        return 0;
+    /* The lock keeps one that is being made, or taken over by its venue, from being seen too
+     * early. */
+    pthread_mutex_lock(&engine->series_lock);
+    uint32_t count = find(engine, feed, symbol, timeframe, series);
+    pthread_mutex_unlock(&engine->series_lock);
     return count;
 }

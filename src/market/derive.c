@@ -504,14 +504,18 @@ mw_status mw_derive(struct mw_cache *cache, struct mw_series *source, struct mw_
 {
     struct mw_series_key key = *mw_series_key(source);
     char fine[MW_TIMEFRAME_BYTES_MAX], coarse[MW_TIMEFRAME_BYTES_MAX];
-    if (mw_derive_source(source) != NULL || !mw_timeframe_divides(key.timeframe, timeframe))
-        return mw_fail(err, MW_EINVAL, "bars of %s are not made of %s%s",
-                       mw_timeframe_format(timeframe, coarse),
-                       mw_timeframe_format(key.timeframe, fine),
-                       mw_derive_source(source) != NULL ? " bars that are made themselves" : "");
-    key.timeframe = timeframe;
+    mw_status status;
     pthread_mutex_lock(mw_cache_derive_lock(cache));
-    mw_status status = derive(cache, source, &key, out, err);
+    bool is_made = mw_derive_source(source) != NULL;
+    if (is_made || !mw_timeframe_divides(key.timeframe, timeframe)) {
+        status = mw_fail(err, MW_EINVAL, "bars of %s are not made of %s%s",
+                         mw_timeframe_format(timeframe, coarse),
+                         mw_timeframe_format(key.timeframe, fine),
+                         is_made ? " bars that are made themselves" : "");
+    } else {
+        key.timeframe = timeframe;
+        status = derive(cache, source, &key, out, err);
+    }
     pthread_mutex_unlock(mw_cache_derive_lock(cache));
     return status;
 }
