@@ -29,8 +29,9 @@ struct mw_engine_slot {
     struct mw_error error;        /* then, why */
 };
 
-/* The timeframes that a feed's venue sends. */
+/* The timeframes that a feed's venue sends, or the file that a simulator replays in its place. */
 struct mw_engine_offer {
+    const char *whose; /* for messages; borrows from the settings */
     bool any;
     struct mw_timeframe *timeframes; /* owns */
     uint32_t count;
@@ -90,7 +91,8 @@ MW_MUST_USE mw_status mw_engine_open_feed(struct mw_engine *engine, uint32_t ind
 MW_MUST_USE mw_status mw_engine_point_feed(struct mw_engine *engine, uint32_t index,
                                            const char *url, struct mw_error *err);
 
-/* Notes which timeframes a feed's venue sends. */
+/* Notes which timeframes a feed's venue sends. A simulator in this program that replays a file has
+ * only that file's; what is wrong with the file is told when it starts. */
 void mw_engine_note_offer(struct mw_engine *engine, uint32_t index,
                           const struct mw_protocol *protocol);
 

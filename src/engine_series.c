@@ -18,14 +18,33 @@
 
 /* --- timeframes ------------------------------------------------------------------------------- */
 
+static bool is_offered(const struct mw_engine_offer *offer, struct mw_timeframe timeframe)
+{
+    bool found = offer->any;
+    for (uint32_t i = 0; i < offer->count && !found; i++)
+        found = mw_timeframe_equal(offer->timeframes[i], timeframe);
+    return found;
+}
+
 void mw_engine_note_offer(struct mw_engine *engine, uint32_t index,
                           const struct mw_protocol *protocol)
 {
+    const struct mw_feed_settings *feed = &engine->settings->feeds[index];
+    const char *file = mw_feed_settings_simulates(feed) ? feed->simulator.replay_file : NULL;
     struct mw_engine_offer *offer = &engine->offers[index];
+    struct mw_timeframe step;
+    offer->whose = feed->protocol;
     offer->any = protocol->any_timeframe;
     offer->timeframes = mw_alloc((protocol->timeframe_count + 1) * sizeof(*offer->timeframes));
     for (uint32_t i = 0; i < protocol->timeframe_count; i++)
         offer->timeframes[offer->count++] = protocol->timeframes[i].timeframe;
+    if (file == NULL || mw_simulator_find_step(file, &step, NULL) != MW_OK ||
+        !is_offered(offer, step))
+        return;
+    offer->whose = file;
+    offer->any = false;
+    offer->count = 1;
+    offer->timeframes[0] = step;
 }
 
 /* "1m 5m 1h" as far as it fits. */
@@ -48,13 +67,11 @@ mw_status mw_engine_choose_timeframe(const struct mw_engine *engine, uint32_t in
                                      struct mw_error *err)
 {
     const struct mw_engine_offer *offer = &engine->offers[index];
-    const struct mw_timeframe *best = offer->any ? &timeframe : NULL;
+    const struct mw_timeframe *best = is_offered(offer, timeframe) ? &timeframe : NULL;
     for (uint32_t i = 0; i < offer->count && best != &timeframe; i++) {
         const struct mw_timeframe *one = &offer->timeframes[i];
-        if (mw_timeframe_equal(*one, timeframe))
-            best = &timeframe;
-        else if (mw_timeframe_divides(*one, timeframe) &&
-                 (best == NULL || mw_timeframe_ms(*one) > mw_timeframe_ms(*best)))
+        if (mw_timeframe_divides(*one, timeframe) &&
+            (best == NULL || mw_timeframe_ms(*one) > mw_timeframe_ms(*best)))
             best = one;
     }
     if (best == NULL) {
@@ -63,7 +80,7 @@ mw_status mw_engine_choose_timeframe(const struct mw_engine *engine, uint32_t in
         return mw_fail(err, MW_EINVAL,
                        "feed %s: %s does not offer the timeframe %s, nor one that divides it: "
                        "there are %s",
-                       feed->name, feed->protocol, mw_timeframe_format(timeframe, text),
+                       feed->name, offer->whose, mw_timeframe_format(timeframe, text),
                        list_offered(offer, list, sizeof(list)));
     }
     *chosen = *best;
