@@ -204,3 +204,46 @@ describe("the same minutes", function()
       "there are 1m", tostring(why), 1, true)
   end)
 end)
+
+describe("bars made of minutes that were stored", function()
+  -- Seconds, of course: a minute is long.
+  local function open(url, store)
+    return live.open { history = { store = store }, cache = { bars = 120 }, feeds = { {
+      name = "demo", protocol = "binance", endpoint = url, symbols = { "BTCUSDT" },
+      rest = url:gsub("^ws", "http"):gsub("/stream$", ""), timeframes = { "2s" } } } }
+  end
+
+  local function two_seconds(engine, count)
+    return engine:get_price("BTCUSDT", { frequency = "2s", count = count })
+  end
+
+  it("are there after a restart, and none of them is new", function()
+    local store = spec.tmpdir() .. "/seconds.db"
+    local _, url = live.simulate { "--protocol", "binance", "--symbols", "BTCUSDT",
+      "--timeframes", "1s" }
+    do
+      local before <close> = open(url, store)
+      assert(before:start())
+      assert(live.wait(before, function()
+        local status = before:status().store
+        return two_seconds(before, 50).complete and status.rows > 100 and status.waiting == 0
+      end))
+    end
+    local began_ms = os.time() * 1000
+    local engine <close> = open(url, store)
+    local told = live.gather(engine, "bar")
+    assert(engine:start())
+    assert.equal(50, #two_seconds(engine, 50))
+    assert(live.wait(engine, function() return #told >= 3 end))
+    for i, bar in ipairs(told) do
+      assert.equal("2s", bar.frequency)
+      assert.is_true(bar.close_time >= began_ms, ("%d is older than %d"):format(bar.time, began_ms))
+      assert.is_true(bar.proven)
+      if i > 1 then assert.equal(told[i - 1].time + 2000, bar.time) end
+      local parts = engine:get_price("BTCUSDT", { frequency = "1s", start = bar.time,
+        finish = bar.time + 1000 })
+      assert.same({ 2, parts.open[1], parts.close[2], parts.volume[1] + parts.volume[2] },
+        { #parts, bar.open, bar.close, bar.volume })
+    end
+  end)
+end)
