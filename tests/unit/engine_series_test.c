@@ -12,8 +12,10 @@
 
 #include <cmocka.h>
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "bind/bind_moonwick.h"
 #include "engine.h"
 #include "market/derive.h"
@@ -226,6 +228,62 @@ static void more_timeframes_than_there_may_be_are_not_found(void **state)
     mw_engine_free(engine);
 }
 
+/* --- wanted and not wanted any more ----------------------------------------------------------- */
+
+/* What is wanted, and what has to be sent for it. */
+static const struct {
+    struct mw_timeframe wanted, sent;
+} lengths[] = {{{1, 'm'}, {1, 'm'}},  {{5, 'm'}, {5, 'm'}}, {{7, 'm'}, {1, 'm'}},
+               {{10, 'm'}, {5, 'm'}}, {{6, 'm'}, {3, 'm'}}, {{90, 'm'}, {30, 'm'}},
+               {{20, 'm'}, {5, 'm'}}};
+
+static void check_subscribed(struct mw_engine *engine, const bool *asked)
+{
+    for (size_t i = 0; i < MW_COUNT(lengths); i++) {
+        bool needed = false;
+        struct mw_series *series;
+        for (size_t j = 0; j < MW_COUNT(lengths); j++)
+            needed |= asked[j] && mw_timeframe_equal(lengths[j].sent, lengths[i].sent);
+        if (mw_cache_find(mw_engine_cache(engine), "demo", "X", lengths[i].sent, &series) > 0)
+            assert_int_equal(mw_series_get_health(series) != MW_SERIES_IDLE, needed);
+        else
+            assert_false(needed);
+        if (!asked[i])
+            continue;
+        assert_int_equal(
+            mw_cache_find(mw_engine_cache(engine), "demo", "X", lengths[i].wanted, &series), 1);
+        assert_int_not_equal(mw_series_get_health(series), MW_SERIES_IDLE);
+        bool is_sent = mw_timeframe_equal(lengths[i].sent, lengths[i].wanted);
+        assert_int_equal(mw_derive_source(series) == NULL, is_sent);
+    }
+}
+
+static void the_venue_is_asked_for_what_is_needed_in_whatever_order(void **state)
+{
+    (void)state;
+    struct mw_engine *engine = engine_new(demo);
+    struct mw_random random = {.state = 5};
+    bool asked[MW_COUNT(lengths)] = {false};
+    for (int step = 0; step < 3000; step++) {
+        size_t at = mw_random_next(&random) % MW_COUNT(lengths);
+        struct mw_series *series;
+        struct mw_timeframe timeframe = lengths[at].wanted;
+        uint64_t what = mw_random_next(&random) % 5;
+        if (what < 2) {
+            assert_int_equal(mw_engine_subscribe(engine, "demo", "X", timeframe, NULL), MW_OK);
+            asked[at] = true;
+        } else if (what < 4) {
+            mw_status status = mw_engine_unsubscribe(engine, "demo", "X", timeframe, NULL);
+            assert_int_equal(status, asked[at] ? MW_OK : MW_EINVAL);
+            asked[at] = false;
+        } else if (asked[at]) { /* what nobody asked for may be made of whatever there is */
+            assert_int_equal(mw_engine_find_series(engine, NULL, "X", timeframe, &series), 1);
+        }
+        check_subscribed(engine, asked);
+    }
+    mw_engine_free(engine);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -233,6 +291,7 @@ int main(void)
         cmocka_unit_test(nothing_is_made_of_what_is_being_made),
         cmocka_unit_test(what_the_venue_sends_is_made_by_nobody_else),
         cmocka_unit_test(a_symbol_of_several_feeds_has_to_be_named_whatever_was_read_before),
+        cmocka_unit_test(the_venue_is_asked_for_what_is_needed_in_whatever_order),
         cmocka_unit_test(more_timeframes_than_there_may_be_are_not_found),
     };
     mw_log_set_level(MW_LOG_OFF);
