@@ -8,6 +8,7 @@
 #include "base/map.h"
 #include "feed/decoder.h"
 #include "history/rows.h"
+#include "market/derive.h"
 
 /* What earlier answers said of a series. */
 struct memory {
@@ -231,7 +232,7 @@ static bool put_row(struct mw_merger *merger, const struct mw_answer *answer,
     candle.closed_by = MW_CLOSED_BY_EXCHANGE;
     candle.source = MW_SOURCE_BACKFILL;
     candle.flags = 0;
-    mw_put put = mw_cache_put(merger->cache, answer->series, &candle, answer->sent_ms, NULL);
+    mw_put put = mw_cache_put_part(merger->cache, answer->series, &candle, answer->sent_ms, NULL);
     return put == MW_PUT_APPENDED || put == MW_PUT_UPDATED || put == MW_PUT_INSERTED ||
            put == MW_PUT_REVISED;
 }
@@ -303,5 +304,7 @@ mw_status mw_merger_merge(struct mw_merger *merger, const struct mw_answer *answ
     merged->holes_changed = mw_series_gap_version(answer->series) != version;
     if (merged->holes_changed)
         mw_cache_touch(merger->cache, answer->series);
+    else
+        mw_derive_update(merger->cache, answer->series);
     return MW_OK;
 }
