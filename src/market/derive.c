@@ -249,14 +249,19 @@ static void begin_bucket(struct mw_derivation *derivation, int64_t bucket_ms)
     mw_resampler_clear(&derivation->sum);
 }
 
-/* Adds the closed bars up to `to_ms` that were not added. */
+/* Adds the closed bars up to `to_ms` that were not added. The ring may have dropped some. */
 static void extend(struct mw_derivation *derivation, int64_t to_ms)
 {
     int64_t last_ms = bucket_after(derivation, derivation->bucket_ms) - 1;
+    int64_t before_ms = derivation->added_ms;
     add_rows(derivation, &derivation->sum, derivation->added_ms + 1,
              to_ms < last_ms ? to_ms : last_ms, NULL);
     if (derivation->sum.any)
         derivation->added_ms = derivation->sum.last_ms;
+    if (mw_series_dropped_ms(derivation->source) > before_ms) {
+        derivation->damaged = true;
+        derivation->total = UINT64_MAX;
+    }
 }
 
 /* What is known of the current bucket. One whose beginning the ring has dropped is whole if it was
