@@ -64,7 +64,9 @@ MW_MUST_USE mw_status mw_engine_unsubscribe(struct mw_engine *engine, const char
 
 /* Finds the series of `feed` (NULL: of any) or, when there is none, makes it of the coarsest one
  * that it can be made of, one that is subscribed if there is one. Returns how many feeds have the
- * symbol; with 1 `*series` is it, with more it is of one of them. Any thread. */
+ * symbol; with 1 `*series` is it, with more it is of one of them. Whether one was made before makes
+ * no difference. 0 too when MW_DERIVED_MAX or MW_SERIES_MAX are reached, which is logged. Any
+ * thread. */
 uint32_t mw_engine_find_series(struct mw_engine *engine, const char *feed, const char *symbol,
                                struct mw_timeframe timeframe, struct mw_series **series);
 

@@ -29,8 +29,9 @@ struct mw_engine_slot {
     struct mw_error error;        /* then, why */
 };
 
-/* The timeframes that a feed's venue sends. */
+/* The timeframes that a feed's venue sends, or the file that a simulator replays in its place. */
 struct mw_engine_offer {
+    const char *whose; /* for messages; borrows from the settings */
     bool any;
     struct mw_timeframe *timeframes; /* owns */
     uint32_t count;
@@ -63,9 +64,10 @@ struct mw_engine {
     struct mw_wake wake;
     struct mw_event_queue events;
 
-    pthread_mutex_t series_lock;  /* covers the three below; taken inside of `lock` or alone */
+    pthread_mutex_t series_lock;  /* covers the four below; taken inside of `lock` or alone */
     struct mw_engine_want *wants; /* owns */
     uint32_t want_count, want_capacity;
+    struct mw_log_gate derive_gate;
 
     pthread_mutex_t lock; /* covers what is below, and `slots`, for threads besides the owner */
     struct mw_worker **workers; /* owns; while it runs */
@@ -89,7 +91,8 @@ MW_MUST_USE mw_status mw_engine_open_feed(struct mw_engine *engine, uint32_t ind
 MW_MUST_USE mw_status mw_engine_point_feed(struct mw_engine *engine, uint32_t index,
                                            const char *url, struct mw_error *err);
 
-/* Notes which timeframes a feed's venue sends. */
+/* Notes which timeframes a feed's venue sends. A simulator in this program that replays a file has
+ * only that file's; what is wrong with the file is told when it starts. */
 void mw_engine_note_offer(struct mw_engine *engine, uint32_t index,
                           const struct mw_protocol *protocol);
 

@@ -11,20 +11,40 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "market/derive.h"
 #include "market/resample.h"
 
 /* --- timeframes ------------------------------------------------------------------------------- */
 
+static bool is_offered(const struct mw_engine_offer *offer, struct mw_timeframe timeframe)
+{
+    bool found = offer->any;
+    for (uint32_t i = 0; i < offer->count && !found; i++)
+        found = mw_timeframe_equal(offer->timeframes[i], timeframe);
+    return found;
+}
+
 void mw_engine_note_offer(struct mw_engine *engine, uint32_t index,
                           const struct mw_protocol *protocol)
 {
+    const struct mw_feed_settings *feed = &engine->settings->feeds[index];
+    const char *file = mw_feed_settings_simulates(feed) ? feed->simulator.replay_file : NULL;
     struct mw_engine_offer *offer = &engine->offers[index];
+    struct mw_timeframe step;
+    offer->whose = feed->protocol;
     offer->any = protocol->any_timeframe;
     offer->timeframes = mw_alloc((protocol->timeframe_count + 1) * sizeof(*offer->timeframes));
     for (uint32_t i = 0; i < protocol->timeframe_count; i++)
         offer->timeframes[offer->count++] = protocol->timeframes[i].timeframe;
+    if (file == NULL || mw_simulator_find_step(file, &step, NULL) != MW_OK ||
+        !is_offered(offer, step))
+        return;
+    offer->whose = file;
+    offer->any = false;
+    offer->count = 1;
+    offer->timeframes[0] = step;
 }
 
 /* "1m 5m 1h" as far as it fits. */
@@ -47,13 +67,11 @@ mw_status mw_engine_choose_timeframe(const struct mw_engine *engine, uint32_t in
                                      struct mw_error *err)
 {
     const struct mw_engine_offer *offer = &engine->offers[index];
-    const struct mw_timeframe *best = offer->any ? &timeframe : NULL;
+    const struct mw_timeframe *best = is_offered(offer, timeframe) ? &timeframe : NULL;
     for (uint32_t i = 0; i < offer->count && best != &timeframe; i++) {
         const struct mw_timeframe *one = &offer->timeframes[i];
-        if (mw_timeframe_equal(*one, timeframe))
-            best = &timeframe;
-        else if (mw_timeframe_divides(*one, timeframe) &&
-                 (best == NULL || mw_timeframe_ms(*one) > mw_timeframe_ms(*best)))
+        if (mw_timeframe_divides(*one, timeframe) &&
+            (best == NULL || mw_timeframe_ms(*one) > mw_timeframe_ms(*best)))
             best = one;
     }
     if (best == NULL) {
@@ -62,7 +80,7 @@ mw_status mw_engine_choose_timeframe(const struct mw_engine *engine, uint32_t in
         return mw_fail(err, MW_EINVAL,
                        "feed %s: %s does not offer the timeframe %s, nor one that divides it: "
                        "there are %s",
-                       feed->name, feed->protocol, mw_timeframe_format(timeframe, text),
+                       feed->name, offer->whose, mw_timeframe_format(timeframe, text),
                        list_offered(offer, list, sizeof(list)));
     }
     *chosen = *best;
@@ -297,18 +315,46 @@ mw_status mw_engine_unsubscribe(struct mw_engine *engine, const char *name, cons
 
 /* --- finding ---------------------------------------------------------------------------------- */
 
+/* Whether a derived series was made for whoever asked first, and is not what one means who names no
+ * feed. */
+static bool is_by_the_way(const struct mw_engine *engine, const struct mw_series *series)
+{
+    const struct mw_engine_want *known = find_want(engine, series);
+    return mw_derive_source(series) != NULL && (known == NULL || !known->asked);
+}
+
+static uint32_t find(struct mw_engine *engine, const char *feed, const char *symbol,
+                     struct mw_timeframe timeframe, struct mw_series **series)
+{
+    struct mw_series *known = NULL, *source = NULL;
+    uint32_t count = mw_cache_find(engine->cache, feed, symbol, timeframe, &known);
+    if (count == 0 || (count == 1 && feed == NULL && is_by_the_way(engine, known))) {
+        uint32_t made = mw_derive_find_source(engine->cache, feed, symbol, timeframe, &source);
+        if (made > 1)
+            known = source; /* of several feeds */
+        count = made > count ? made : count;
+    }
+    if (count == 1 && known == NULL) {
+        struct mw_error err;
+        uint64_t held;
+        if (mw_derive(engine->cache, source, timeframe, &known, &err) != MW_OK) {
+            if (mw_log_gate_pass(&engine->derive_gate, mw_clock_monotonic_ms(), &held))
+                mw_log(MW_LOG_WARN, "get_price: %s", err.message);
+            return 0;
+        }
+    }
+    if (count > 0)
+        *series = known;
+    return count;
+}
+
 uint32_t mw_engine_find_series(struct mw_engine *engine, const char *feed, const char *symbol,
                                struct mw_timeframe timeframe, struct mw_series **series)
 {
-    struct mw_series *source = NULL;
-    uint32_t count = mw_cache_find(engine->cache, feed, symbol, timeframe, series);
-    if (count == 0)
-        count = mw_derive_find_source(engine->cache, feed, symbol, timeframe, &source);
-    if (source == NULL)
-        return count;
-    if (count > 1)
-        *series = source;
-    else if (mw_derive(engine->cache, source, timeframe, series, NULL) != MW_OK)
-        return 0;
+    /* The lock keeps one that is being made, or taken over by its venue, from being seen too
+     * early. */
+    pthread_mutex_lock(&engine->series_lock);
+    uint32_t count = find(engine, feed, symbol, timeframe, series);
+    pthread_mutex_unlock(&engine->series_lock);
     return count;
 }

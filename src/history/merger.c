@@ -8,6 +8,7 @@
 #include "base/map.h"
 #include "feed/decoder.h"
 #include "history/rows.h"
+#include "market/derive.h"
 
 /* What earlier answers said of a series. */
 struct memory {
@@ -223,21 +224,24 @@ static bool prove(struct memory *memory, struct mw_series *series, const struct 
 
 /* --- putting ---------------------------------------------------------------------------------- */
 
+/* With `part` what is made of the series follows later, once. */
 static bool put_row(struct mw_merger *merger, const struct mw_answer *answer,
-                    const struct mw_candle *row)
+                    const struct mw_candle *row, bool part)
 {
     struct mw_candle candle = *row;
     candle.state = MW_CANDLE_CLOSED;
     candle.closed_by = MW_CLOSED_BY_EXCHANGE;
     candle.source = MW_SOURCE_BACKFILL;
     candle.flags = 0;
-    mw_put put = mw_cache_put(merger->cache, answer->series, &candle, answer->sent_ms, NULL);
+    mw_put put = (part ? mw_cache_put_part : mw_cache_put)(merger->cache, answer->series, &candle,
+                                                           answer->sent_ms, NULL);
     return put == MW_PUT_APPENDED || put == MW_PUT_UPDATED || put == MW_PUT_INSERTED ||
            put == MW_PUT_REVISED;
 }
 
 /* Rows before the series' newest bar go in newest first, which costs the ring nothing where they
- * are older than all of it; those after it oldest first, so that no hole appears between them. */
+ * are older than all of it; those after it oldest first, so that no hole appears between them, and
+ * seen one by one by what is made of the series, since the ring may drop the first of them. */
 static uint32_t put_rows(struct mw_merger *merger, const struct mw_answer *answer,
                          const struct rows *rows)
 {
@@ -247,9 +251,9 @@ static uint32_t put_rows(struct mw_merger *merger, const struct mw_answer *answe
     while (older > 0 && !empty && open_at(rows, older - 1) >= newest.open_ms)
         older--;
     for (uint32_t i = older; i-- > 0;)
-        put += put_row(merger, answer, row_at(rows, i));
+        put += put_row(merger, answer, row_at(rows, i), true);
     for (uint32_t i = older; i < rows->final_count; i++)
-        put += put_row(merger, answer, row_at(rows, i));
+        put += put_row(merger, answer, row_at(rows, i), false);
     return put;
 }
 
@@ -303,5 +307,7 @@ mw_status mw_merger_merge(struct mw_merger *merger, const struct mw_answer *answ
     merged->holes_changed = mw_series_gap_version(answer->series) != version;
     if (merged->holes_changed)
         mw_cache_touch(merger->cache, answer->series);
+    else
+        mw_derive_update(merger->cache, answer->series);
     return MW_OK;
 }

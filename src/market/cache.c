@@ -212,19 +212,33 @@ void mw_cache_touch(struct mw_cache *cache, struct mw_series *series)
     mw_derive_update(cache, series);
 }
 
-mw_put mw_cache_put(struct mw_cache *cache, struct mw_series *series,
-                    const struct mw_candle *candle, int64_t now_ms, mw_fault *fault)
+/* With `derive` what is made of it follows. */
+static mw_put put_one(struct mw_cache *cache, struct mw_series *series,
+                      const struct mw_candle *candle, int64_t now_ms, mw_fault *fault, bool derive)
 {
     uint64_t version = mw_series_gap_version(series);
     mw_put put = mw_series_put(series, candle, now_ms, fault);
     bool holes = mw_series_gap_version(series) != version;
     if (put <= MW_PUT_REVISED || holes)
         mark_watchers(cache, series);
-    if (put <= MW_PUT_SAME || holes) /* what closed a bar may be known better, which is no news */
+    /* What closed a bar may be known better, which is no news. */
+    if (derive && (put <= MW_PUT_SAME || holes))
         mw_derive_update(cache, series);
     if (holes && cache->on_gap != NULL)
         cache->on_gap(cache->gap_user, series);
     return put;
+}
+
+mw_put mw_cache_put(struct mw_cache *cache, struct mw_series *series,
+                    const struct mw_candle *candle, int64_t now_ms, mw_fault *fault)
+{
+    return put_one(cache, series, candle, now_ms, fault, true);
+}
+
+mw_put mw_cache_put_part(struct mw_cache *cache, struct mw_series *series,
+                         const struct mw_candle *candle, int64_t now_ms, mw_fault *fault)
+{
+    return put_one(cache, series, candle, now_ms, fault, false);
 }
 
 bool mw_cache_close_newest(struct mw_cache *cache, struct mw_series *series, int64_t open_ms)

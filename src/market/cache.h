@@ -63,7 +63,12 @@ void mw_cache_touch(struct mw_cache *cache, struct mw_series *series);
 mw_put mw_cache_put(struct mw_cache *cache, struct mw_series *series,
                     const struct mw_candle *candle, int64_t now_ms, mw_fault *fault);
 
-/* mw_series_close_newest, and the same. */
+/* The same for one of several bars at once: what is made of the series follows with
+ * mw_cache_touch or mw_derive_update, once for all of them. */
+mw_put mw_cache_put_part(struct mw_cache *cache, struct mw_series *series,
+                         const struct mw_candle *candle, int64_t now_ms, mw_fault *fault);
+
+/* mw_series_close_newest, and what mw_cache_put does. */
 bool mw_cache_close_newest(struct mw_cache *cache, struct mw_series *series, int64_t open_ms);
 
 /* Wakes the watchers for which something was marked since the last flush. */

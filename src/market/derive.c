@@ -249,14 +249,19 @@ static void begin_bucket(struct mw_derivation *derivation, int64_t bucket_ms)
     mw_resampler_clear(&derivation->sum);
 }
 
-/* Adds the closed bars up to `to_ms` that were not added. */
+/* Adds the closed bars up to `to_ms` that were not added. The ring may have dropped some. */
 static void extend(struct mw_derivation *derivation, int64_t to_ms)
 {
     int64_t last_ms = bucket_after(derivation, derivation->bucket_ms) - 1;
+    int64_t before_ms = derivation->added_ms;
     add_rows(derivation, &derivation->sum, derivation->added_ms + 1,
              to_ms < last_ms ? to_ms : last_ms, NULL);
     if (derivation->sum.any)
         derivation->added_ms = derivation->sum.last_ms;
+    if (mw_series_dropped_ms(derivation->source) > before_ms) {
+        derivation->damaged = true;
+        derivation->total = UINT64_MAX;
+    }
 }
 
 /* What is known of the current bucket. One whose beginning the ring has dropped is whole if it was
@@ -504,14 +509,18 @@ mw_status mw_derive(struct mw_cache *cache, struct mw_series *source, struct mw_
 {
     struct mw_series_key key = *mw_series_key(source);
     char fine[MW_TIMEFRAME_BYTES_MAX], coarse[MW_TIMEFRAME_BYTES_MAX];
-    if (mw_derive_source(source) != NULL || !mw_timeframe_divides(key.timeframe, timeframe))
-        return mw_fail(err, MW_EINVAL, "bars of %s are not made of %s%s",
-                       mw_timeframe_format(timeframe, coarse),
-                       mw_timeframe_format(key.timeframe, fine),
-                       mw_derive_source(source) != NULL ? " bars that are made themselves" : "");
-    key.timeframe = timeframe;
+    mw_status status;
     pthread_mutex_lock(mw_cache_derive_lock(cache));
-    mw_status status = derive(cache, source, &key, out, err);
+    bool is_made = mw_derive_source(source) != NULL;
+    if (is_made || !mw_timeframe_divides(key.timeframe, timeframe)) {
+        status = mw_fail(err, MW_EINVAL, "bars of %s are not made of %s%s",
+                         mw_timeframe_format(timeframe, coarse),
+                         mw_timeframe_format(key.timeframe, fine),
+                         is_made ? " bars that are made themselves" : "");
+    } else {
+        key.timeframe = timeframe;
+        status = derive(cache, source, &key, out, err);
+    }
     pthread_mutex_unlock(mw_cache_derive_lock(cache));
     return status;
 }

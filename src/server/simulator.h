@@ -62,6 +62,11 @@ struct mw_simulator_options {
 MW_MUST_USE mw_status mw_simulator_start(const struct mw_simulator_options *options,
                                          struct mw_simulator **out, struct mw_error *err);
 
+/* The timeframe of a file's bars: the only one that a simulator sends which replays it. Errors:
+ * those of the replay file, MW_EHISTORY with less than two rows. */
+MW_MUST_USE mw_status mw_simulator_find_step(const char *path, struct mw_timeframe *step,
+                                             struct mw_error *err);
+
 /* Closes every session (1001) and the listener, joins the thread, frees. NULL is fine. */
 void mw_simulator_stop(struct mw_simulator *simulator);
 

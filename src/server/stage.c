@@ -75,23 +75,13 @@ static mw_status check_timeframes(const struct mw_simulator_options *options, st
     return MW_OK;
 }
 
-/* The step of a replay: the smallest distance of two rows as a timeframe whose buckets they are. */
-static mw_status find_step(const struct mw_stage *stage, const struct mw_simulator_options *options,
+/* The step of a replay: the smallest distance of two rows as a timeframe. */
+static mw_status find_step(const char *path, const struct mw_candle *rows, size_t count,
                            struct mw_timeframe *step, struct mw_error *err)
 {
-    const char *path = options->replay_file;
-    if (stage->row_count == 0)
-        return mw_fail(err, MW_EHISTORY, "%s: no rows to replay", path);
-    if (stage->row_count == 1) {
-        if (options->timeframe_count != 1)
-            return mw_fail(err, MW_EHISTORY, "%s: one row does not tell its timeframe: want one",
-                           path);
-        *step = options->timeframes[0];
-        return MW_OK;
-    }
     int64_t least_ms = INT64_MAX;
-    for (size_t i = 1; i < stage->row_count; i++) {
-        int64_t apart_ms = stage->rows[i].open_ms - stage->rows[i - 1].open_ms;
+    for (size_t i = 1; i < count; i++) {
+        int64_t apart_ms = rows[i].open_ms - rows[i - 1].open_ms;
         least_ms = apart_ms < least_ms ? apart_ms : least_ms;
     }
     const int64_t month_ms = 28 * (int64_t)MW_MS_PER_DAY;
@@ -103,6 +93,34 @@ static mw_status find_step(const struct mw_stage *stage, const struct mw_simulat
     if (least_ms % MW_MS_PER_SECOND != 0 || mw_timeframe_parse(text, step, NULL) != MW_OK)
         return mw_fail(err, MW_EHISTORY, "%s: rows are %lld ms apart, which is no timeframe", path,
                        (long long)least_ms);
+    return MW_OK;
+}
+
+mw_status mw_simulator_find_step(const char *path, struct mw_timeframe *step, struct mw_error *err)
+{
+    struct mw_candle *rows = NULL;
+    size_t count = 0;
+    mw_status status = mw_csv_read_file(path, MW_SIMULATOR_REPLAY_ROWS_MAX, &rows, &count, err);
+    if (status == MW_OK && count < 2)
+        status = mw_fail(err, MW_EHISTORY, "%s: too few rows to tell their timeframe", path);
+    if (status == MW_OK)
+        status = find_step(path, rows, count, step, err);
+    mw_free(rows);
+    return status;
+}
+
+/* What a single row does not tell is what was asked for. */
+static mw_status tell_step(const struct mw_stage *stage, const struct mw_simulator_options *options,
+                           struct mw_timeframe *step, struct mw_error *err)
+{
+    const char *path = options->replay_file;
+    if (stage->row_count == 0)
+        return mw_fail(err, MW_EHISTORY, "%s: no rows to replay", path);
+    if (stage->row_count > 1)
+        return find_step(path, stage->rows, stage->row_count, step, err);
+    if (options->timeframe_count != 1)
+        return mw_fail(err, MW_EHISTORY, "%s: one row does not tell its timeframe: want one", path);
+    *step = options->timeframes[0];
     return MW_OK;
 }
 
@@ -123,7 +141,7 @@ static mw_status choose_step(struct mw_stage *stage, const struct mw_simulator_o
                              struct mw_error *err)
 {
     struct mw_timeframe step = {0};
-    mw_status status = find_step(stage, options, &step, err);
+    mw_status status = tell_step(stage, options, &step, err);
     if (status == MW_OK)
         status = check_grid(stage, options->replay_file, step, err);
     if (status != MW_OK)

@@ -103,3 +103,147 @@ describe("five minutes made of minutes", function()
     assert.is_true(common >= count - 5, common)
   end)
 end)
+
+describe("the same minutes", function()
+  local ROWS <const> = 400 -- the last of them begins a bar of 7m, and of 5m
+  local absent = { [56] = false, [57] = false } -- the end of a bar of 7m, and how the next begins
+  for i = 22, 28 do absent[i] = false end       -- all of one
+
+  -- What of a bar has to be the same wherever it is from.
+  local function values(bar)
+    return { bar.time, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.closed, bar.proven }
+  end
+
+  local function all_values(bars)
+    local list = {}
+    for i, bar in ipairs(bars) do list[i] = values(bar) end
+    return list
+  end
+
+  local function window(engine, frequency, finish)
+    return engine:get_price("BTCUSD",
+      { frequency = frequency, start = live.first_ms, finish = finish })
+  end
+
+  -- Plain sums of the rows. The compensated ones differ in the last digit.
+  local function plain(rows, minutes, finish)
+    local bars = {}
+    for _, row in ipairs(rows) do
+      local into_day = tonumber(row.open_time) - live.first_ms
+      local open_ms = live.first_ms + into_day // (minutes * MINUTE) * minutes * MINUTE
+      local bar = bars[#bars]
+      if open_ms > finish then break end
+      if not bar or bar.time ~= open_ms then
+        bar = { time = open_ms, open = tonumber(row.open), high = 0, low = math.huge, volume = 0 }
+        bars[#bars + 1] = bar
+      end
+      bar.high = math.max(bar.high, tonumber(row.high))
+      bar.low = math.min(bar.low, tonumber(row.low))
+      bar.close, bar.volume = tonumber(row.close), bar.volume + tonumber(row.volume)
+    end
+    return bars
+  end
+
+  -- Delivers bars of both lengths to a strategy, and keeps the minutes.
+  local function replay(path, store)
+    local told = { ["7m"] = {}, ["5m"] = {} }
+    local engine = live.open { history = { store = store }, feeds = { feed {
+      name = "demo", symbols = { "BTCUSD" }, timeframes = { "7m", "5m" }, store = true,
+      simulator = { speed = 12000, replay = path } } } }
+    engine:on("bar", function(bar) table.insert(told[bar.frequency], bar) end)
+    assert(engine:start())
+    return engine, told
+  end
+
+  it("make the same bars live, in the cache, from the store and from a file", function()
+    local rows, store = live.rows(ROWS, absent), spec.tmpdir() .. "/minutes.db"
+    local path = live.csv(rows)
+    local played <close>, told = replay(path, store)
+    local finish = { ["7m"] = live.first_ms + 392 * MINUTE, ["5m"] = live.first_ms + 390 * MINUTE }
+    assert(live.wait(played, function()
+      local waiting = played:status().store.waiting
+      for frequency, bars in pairs(told) do
+        if #bars == 0 or bars[#bars].time < finish[frequency] then return false end
+        if not window(played, frequency, finish[frequency]).complete then return false end
+      end
+      return waiting == 0
+    end, 30))
+    collectgarbage("stop") -- comparing is not what is tested, and takes seconds at full tilt
+    local file <close> = live.open { history = { files = {
+      { symbol = "BTCUSD", frequency = "1m", file = path, whole = true } } } }
+    local kept <close> = live.open { history = { store = store } }
+    for frequency, bars in pairs(told) do
+      local whole = window(file, frequency, finish[frequency])
+      local ring = window(played, frequency, finish[frequency])
+      assert.is_true(whole.complete and ring.complete)
+      assert.same(all_values(whole), all_values(ring))
+      assert.same(all_values(whole), all_values(window(kept, frequency, finish[frequency])))
+      local at = 1
+      while whole[at].time < bars[1].time do at = at + 1 end
+      for i, bar in ipairs(bars) do
+        if bar.time > finish[frequency] then break end
+        assert.same(values(whole[at + i - 1]), values(bar))
+      end
+      local sums = plain(rows, tonumber(frequency:sub(1, -2)), finish[frequency])
+      assert.equal(#sums, #whole)
+      for i, sum in ipairs(sums) do
+        assert.same({ sum.time, sum.open, sum.high, sum.low, sum.close },
+          { whole[i].time, whole[i].open, whole[i].high, whole[i].low, whole[i].close })
+        assert.near(sum.volume, whole[i].volume, 1e-14 * sum.volume)
+      end
+    end
+    collectgarbage("restart")
+  end)
+
+  it("are all that a replay has, whatever its venue sends", function()
+    local path = live.csv(live.rows(ROWS))
+    local ok, why = pcall(live.open, { feeds = { feed { timeframes = { "15s" },
+      simulator = { speed = 1, replay = path } } } })
+    assert.is_false(ok)
+    assert.matches("rows.csv does not offer the timeframe 15s, nor one that divides it: " ..
+      "there are 1m", tostring(why), 1, true)
+  end)
+end)
+
+describe("bars made of minutes that were stored", function()
+  -- Seconds, of course: a minute is long.
+  local function open(url, store)
+    return live.open { history = { store = store }, cache = { bars = 120 }, feeds = { {
+      name = "demo", protocol = "binance", endpoint = url, symbols = { "BTCUSDT" },
+      rest = url:gsub("^ws", "http"):gsub("/stream$", ""), timeframes = { "2s" } } } }
+  end
+
+  local function two_seconds(engine, count)
+    return engine:get_price("BTCUSDT", { frequency = "2s", count = count })
+  end
+
+  it("are there after a restart, and none of them is new", function()
+    local store = spec.tmpdir() .. "/seconds.db"
+    local _, url = live.simulate { "--protocol", "binance", "--symbols", "BTCUSDT",
+      "--timeframes", "1s" }
+    do
+      local before <close> = open(url, store)
+      assert(before:start())
+      assert(live.wait(before, function()
+        local status = before:status().store
+        return two_seconds(before, 50).complete and status.rows > 100 and status.waiting == 0
+      end))
+    end
+    local began_ms = os.time() * 1000
+    local engine <close> = open(url, store)
+    local told = live.gather(engine, "bar")
+    assert(engine:start())
+    assert.equal(50, #two_seconds(engine, 50))
+    assert(live.wait(engine, function() return #told >= 3 end))
+    for i, bar in ipairs(told) do
+      assert.equal("2s", bar.frequency)
+      assert.is_true(bar.close_time >= began_ms, ("%d is older than %d"):format(bar.time, began_ms))
+      assert.is_true(bar.proven)
+      if i > 1 then assert.equal(told[i - 1].time + 2000, bar.time) end
+      local parts = engine:get_price("BTCUSDT", { frequency = "1s", start = bar.time,
+        finish = bar.time + 1000 })
+      assert.same({ 2, parts.open[1], parts.close[2], parts.volume[1] + parts.volume[2] },
+        { #parts, bar.open, bar.close, bar.volume })
+    end
+  end)
+end)

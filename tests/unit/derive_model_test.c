@@ -41,7 +41,7 @@ struct model {
     struct picture now, *made[TIMEFRAMES], *before[TIMEFRAMES];
     uint64_t revisions[TIMEFRAMES];
     int64_t newest_ms;
-    bool full;
+    bool full, in_parts; /* several changes before what is made of them follows */
     uint32_t capacity, compared, frozen, revised, holes;
 };
 
@@ -144,7 +144,8 @@ static void change(struct model *model)
         if (what == 50 && upto(model, 4) == 0)
             open_ms += minutes(upto(model, 2000));
         candle = random_candle(model, open_ms);
-        mw_put put = mw_cache_put(model->cache, model->source, &candle, now, NULL);
+        mw_put put = (model->in_parts ? mw_cache_put_part : mw_cache_put)(
+            model->cache, model->source, &candle, now, NULL);
         if (put != MW_PUT_LATE)
             mw_series_put(model->big, &candle, now, NULL);
         if (open_ms > model->newest_ms)
@@ -291,7 +292,8 @@ static void check_revisions(struct model *model, uint32_t index)
         } else if (old == NULL && got->open_ms > before->rows[0].open_ms &&
                    got->open_ms < before->rows[before->row_count - 1].open_ms) {
             bool quiet = hole_between(before, got->open_ms, got->open_ms) == MW_HOLE_NONE;
-            assert_int_equal(told, quiet);
+            assert_true(told || !quiet);
+            assert_true(told == quiet || model->in_parts); /* may be revised after it came */
         }
     }
     model->revisions[index] = mw_series_revision_count(model->derived[index]);
@@ -360,21 +362,32 @@ static void model_free(struct model *model)
     mw_free(model);
 }
 
-static void run(uint64_t seed, uint32_t capacity, int64_t gap_wait_ms)
+static void run_with(uint64_t seed, uint32_t capacity, int64_t gap_wait_ms, bool in_parts)
 {
     struct model *model = model_new(seed, capacity, gap_wait_ms);
+    model->in_parts = in_parts;
     uint32_t late = seed % 3 == 0 ? 300 : 0; /* some are made of what is there already */
     for (uint32_t step = 0; step < STEPS; step++) {
         if (step == late)
             derive_all(model);
         change(model);
+        if (in_parts && upto(model, 6) != 0)
+            continue;
+        if (in_parts)
+            mw_derive_update(model->cache, model->source);
         if (step >= late)
             check(model);
     }
-    assert_true(model->compared > STEPS && model->holes > 100);
-    if (capacity < 500)
+    if (capacity > 10)
+        assert_true(model->compared > STEPS && model->holes > 100);
+    if (capacity > 10 && capacity < 500)
         assert_true(model->frozen > 10 && model->revised > 10);
     model_free(model);
+}
+
+static void run(uint64_t seed, uint32_t capacity, int64_t gap_wait_ms)
+{
+    run_with(seed, capacity, gap_wait_ms, false);
 }
 
 static void derived_bars_are_plain_sums_of_what_the_ring_has(void **state)
@@ -398,11 +411,21 @@ static void so_they_are_in_rings_shorter_than_a_bucket(void **state)
         run(seed, 3 + (uint32_t)seed, 0);
 }
 
+static void so_they_are_when_they_follow_several_changes_at_once(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 31; seed <= 38; seed++)
+        run_with(seed, 300, seed % 2 * 1000, true);
+    for (uint64_t seed = 41; seed <= 48; seed++) /* bars are dropped that nobody has seen */
+        run_with(seed, 2 + (uint32_t)seed % 4, 0, true);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(derived_bars_are_plain_sums_of_what_the_ring_has),
         cmocka_unit_test(so_they_are_when_holes_are_being_filled),
+        cmocka_unit_test(so_they_are_when_they_follow_several_changes_at_once),
         cmocka_unit_test(so_they_are_in_rings_shorter_than_a_bucket),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -197,6 +197,52 @@ static void cursors_hold_and_tell_as_with_bars_of_a_venue(void **state)
     mw_cache_free(bench.cache);
 }
 
+/* Puts the days from 2023-11-27, a Monday, to 2024-03-31, each with a volume of one. Each bar made
+ * of them is delivered when its last day closes, and not before; `bars` are their first day and how
+ * many days there were. */
+static void check_calendar(const char *text, const char *const *bars)
+{
+    struct bench bench = {.cache = mw_cache_new(CAPACITY)};
+    bench.source = add(&bench, "demo", "1d");
+    struct mw_cursor *cursor = mw_cursor_new(derive(&bench, text), true);
+    for (int64_t day = 19688; day <= 19813; day++) {
+        struct mw_cursor_news news = {.kind = MW_CURSOR_NOTHING};
+        put(&bench, day * 1440, false, 1);
+        assert_int_equal(mw_cursor_next(cursor, 0, &news), MW_CURSOR_NOTHING);
+        put(&bench, day * 1440, true, 1);
+        if (mw_cursor_next(cursor, 0, &news) == MW_CURSOR_GAP) /* it began before the first day */
+            mw_cursor_next(cursor, 0, &news);
+        if (news.kind == MW_CURSOR_NOTHING)
+            continue;
+        int64_t year;
+        unsigned month, date;
+        char bar[48];
+        mw_civil_from_days(news.candle.open_ms / MW_MS_PER_DAY, &year, &month, &date);
+        snprintf(bar, sizeof(bar), "%d-%02u-%02u %.0f", (int)year, month, date, news.candle.volume);
+        assert_int_equal(news.kind, MW_CURSOR_BAR);
+        assert_int_equal(news.candle.closed_by, MW_CLOSED_BY_EXCHANGE);
+        assert_int_equal(mw_timeframe_next(timeframe(text), news.candle.open_ms),
+                         (day + 1) * MW_MS_PER_DAY);
+        assert_non_null(*bars);
+        assert_string_equal(bar, *bars++);
+    }
+    assert_null(*bars);
+    mw_cursor_free(cursor);
+    mw_cache_free(bench.cache);
+}
+
+static void weeks_begin_on_mondays_and_months_have_their_days(void **state)
+{
+    (void)state;
+    static const char *const months[] = {"2023-11-01 4",  "2023-12-01 31", "2024-01-01 31",
+                                         "2024-02-01 29", "2024-03-01 31", NULL};
+    static const char *const quarters[] = {"2023-10-01 35", "2024-01-01 91", NULL};
+    static const char *const weeks[] = {"2023-10-30 14", "2023-12-11 42", "2024-01-22 42", NULL};
+    check_calendar("1M", months);
+    check_calendar("3M", quarters);
+    check_calendar("6w", weeks);
+}
+
 static void one_made_while_its_source_is_live_begins_now(void **state)
 {
     (void)state;
@@ -349,6 +395,7 @@ int main(void)
         cmocka_unit_test(what_begins_before_the_source_is_a_hole_until_back_fill_comes),
         cmocka_unit_test(health_and_waiting_are_those_of_the_source),
         cmocka_unit_test(cursors_hold_and_tell_as_with_bars_of_a_venue),
+        cmocka_unit_test(weeks_begin_on_mondays_and_months_have_their_days),
         cmocka_unit_test(one_made_while_its_source_is_live_begins_now),
         cmocka_unit_test(the_venue_can_take_over_and_leave_again),
         cmocka_unit_test(refuses_what_cannot_be_made),

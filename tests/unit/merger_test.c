@@ -12,6 +12,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "history/merger.h"
+#include "market/derive.h"
 #include "net/client.h"
 
 #include "history_server.h"
@@ -459,6 +460,29 @@ static void keeps_what_came_live(void **state)
     end(&bench);
 }
 
+static void what_is_made_of_it_follows_once(void **state)
+{
+    (void)state;
+    struct bench bench;
+    struct mw_series *days;
+    struct mw_candle day;
+    begin(&bench);
+    put_live(&bench, 0, true);
+    put_live(&bench, 10, true);
+    put_live(&bench, 1440, true); /* of the next day */
+    assert_int_equal(
+        mw_derive(bench.cache, bench.series, (struct mw_timeframe){1, 'd'}, &days, NULL), MW_OK);
+    assert_int_equal(merge(&bench, 0, 10, 0, 10), MW_OK);
+    assert_int_equal(bench.merged.put, 9);
+    assert_int_equal(mw_series_revision_count(days), 1);
+    assert_int_equal(mw_series_read_from(days, INT64_MIN, INT64_MAX, 1, true, &day), 1);
+    double volume = 0;
+    for (int minute = 0; minute <= 10; minute++)
+        volume += mw_history_bar(minute).volume;
+    assert_true(fabs(day.volume - volume) < 1e-9 * volume);
+    end(&bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -478,6 +502,7 @@ int main(void)
         cmocka_unit_test(trades_missing_from_the_bar_that_forms_are_told_and_put),
         cmocka_unit_test(wrong_answers_change_nothing),
         cmocka_unit_test(keeps_what_came_live),
+        cmocka_unit_test(what_is_made_of_it_follows_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
