@@ -43,7 +43,9 @@ bool mw_price_is_doubted(const struct mw_series *series)
 
 bool mw_price_is_fresh(struct mw_timeframe timeframe, int64_t end_ms)
 {
-    return mw_clock_wall_ms() < mw_timeframe_next(timeframe, end_ms);
+    int64_t now_ms = mw_clock_wall_ms();
+    return end_ms <= now_ms + MW_CANDLE_AHEAD_MS_MAX &&
+           now_ms < mw_timeframe_next(timeframe, end_ms);
 }
 
 /* --- why an answer of the ring is not complete ------------------------------------------------ */
