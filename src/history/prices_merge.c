@@ -171,7 +171,7 @@ static void read_finer(struct draft *draft, struct mw_past_range *range)
         draft->unknown_end_ms = made.unknown_end_ms;
     if (made.count < range->count && made.from_ms > range->from_ms)
         draft->begin_ms = made.from_ms; /* there is more, but not in one answer */
-    draft->changed = mw_finer_has_changed(finer);
+    draft->changed = made.changed;
 }
 
 /* Reads on where the ring ends. */
@@ -268,6 +268,8 @@ static const char *find_reason(struct draft *draft, const struct mw_price_moment
     if (!kept && !is_over(draft))
         return "unsubscribed";
     if (!reaches_back(draft)) {
+        if (draft->failed || draft->changed)
+            return "gap"; /* there may be more */
         bool full = kept && mw_series_count(series) == mw_cache_bars(draft->prices->cache);
         return full || draft->query.is_past || !kept ? "short" : "warming";
     }
