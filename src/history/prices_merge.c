@@ -108,24 +108,34 @@ static void read_ring(struct draft *draft, int64_t begun_ms)
 
 /* --- the past --------------------------------------------------------------------------------- */
 
+/* Where the bucket begins that forms by the clock: nothing of the past is known from there on. */
+static int64_t closed_end_ms(const struct draft *draft)
+{
+    return mw_timeframe_floor(draft->timeframe, mw_price_clamp(draft->now_ms));
+}
+
 /* The end of what is wanted of the past. */
 static int64_t past_end_ms(const struct draft *draft)
 {
     int64_t finish_ms = mw_price_clamp(draft->query.finish_ms);
     int64_t end_ms =
         mw_timeframe_next(draft->timeframe, mw_timeframe_floor(draft->timeframe, finish_ms));
-    int64_t closed_ms = mw_timeframe_floor(draft->timeframe, mw_price_clamp(draft->now_ms));
+    int64_t closed_ms = closed_end_ms(draft);
     end_ms = end_ms < closed_ms ? end_ms : closed_ms;
     return draft->query.finish_ms < MW_PRICE_MS_MIN ? MW_PRICE_MS_MIN
            : end_ms < draft->ring_ms                ? end_ms
                                                     : draft->ring_ms;
 }
 
-/* What is known of the past begins at from_ms and ends at end_ms. */
+/* What is known of the past begins at from_ms and ends at end_ms, or where the clock is: what a file
+ * or a simulator has of the future does not make a window whole that ends there. A finish that is
+ * clamped to engine time ends before it. */
 static void know(struct draft *draft, int64_t from_ms, int64_t end_ms)
 {
     if (from_ms < draft->begin_ms)
         draft->begin_ms = from_ms;
+    if (draft->query.now_ms == INT64_MAX && end_ms > closed_end_ms(draft))
+        end_ms = closed_end_ms(draft);
     if (draft->end_ms == INT64_MIN)
         draft->end_ms = end_ms;
 }

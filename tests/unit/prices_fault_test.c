@@ -122,14 +122,33 @@ static void ask(struct bench *bench, struct mw_series *series, struct mw_price_q
     mw_prices_answer(bench->prices, series, mw_series_key(series), &query, &room, &bench->answer);
 }
 
+static void ask_key(struct bench *bench, const struct mw_series_key *of,
+                    struct mw_price_query query)
+{
+    const struct mw_price_room room = {make_room, get_buffer, bench};
+    mw_prices_answer(bench->prices, NULL, of, &query, &room, &bench->answer);
+}
+
 /* "12 gap": how many bars, and the reason or "complete". */
-static void expect(struct bench *bench, struct mw_price_query query, const char *wanted)
+static void check_answer(const struct bench *bench, const char *wanted)
 {
     char said[64];
-    ask(bench, bench->series, query);
     snprintf(said, sizeof(said), "%u %s", bench->answer.count,
              bench->answer.reason == NULL ? "complete" : bench->answer.reason);
     assert_string_equal(said, wanted);
+}
+
+static void expect(struct bench *bench, struct mw_price_query query, const char *wanted)
+{
+    ask(bench, bench->series, query);
+    check_answer(bench, wanted);
+}
+
+static void expect_key(struct bench *bench, const struct mw_series_key *of,
+                       struct mw_price_query query, const char *wanted)
+{
+    ask_key(bench, of, query);
+    check_answer(bench, wanted);
 }
 
 /* --- a store that breaks ---------------------------------------------------------------------- */
@@ -267,10 +286,9 @@ static void hours_of_the_store_are_whole_although_minutes_keep_coming(void **sta
     query.has_start = query.is_past = true;
     query.start_ms = ms_of(0);
     query.finish_ms = ms_of(STORED - 61);
-    const struct mw_price_room room = {make_room, get_buffer, &bench};
     uint32_t incomplete = 0;
     for (int i = 0; i < QUESTIONS; i++) {
-        mw_prices_answer(bench.prices, NULL, &hours, &query, &room, &bench.answer);
+        ask_key(&bench, &hours, query);
         incomplete += bench.answer.reason != NULL || bench.answer.count != STORED / 60;
     }
     atomic_store(&feed.stop, true);
@@ -304,6 +322,32 @@ static void a_clock_that_was_set_back_does_not_make_old_bars_new(void **state)
     end(&bench);
 }
 
+/* Days of a file that go on after today. */
+static void what_lies_ahead_of_the_clock_is_neither_given_nor_called_whole(void **state)
+{
+    const struct mw_series_key days = {"", "BTC", {1, 'd'}};
+    struct bench bench;
+    begin(&bench, *state);
+    int64_t today_ms = mw_timeframe_floor(days.timeframe, mw_clock_wall_ms());
+    struct mw_candle *rows = mw_alloc(2 * RING * sizeof(*rows));
+    for (int64_t i = 0; i < 2 * RING; i++) {
+        rows[i] = bar(0);
+        rows[i].open_ms = today_ms + (i - RING) * MW_MS_PER_DAY;
+    }
+    assert_int_equal(mw_prices_add_context(bench.prices, &days, rows, 2 * RING, true, NULL), MW_OK);
+    struct mw_price_query query = query_of(0);
+    query.has_start = query.is_past = true;
+    query.start_ms = rows[0].open_ms;
+    query.finish_ms = rows[2 * RING - 2].open_ms;
+    expect_key(&bench, &days, query, "20 unsubscribed");
+    query.start_ms = rows[RING + 1].open_ms;
+    expect_key(&bench, &days, query, "0 unsubscribed");
+    query.now_ms = rows[2 * RING - 1].open_ms; /* whose clock is right is not asked there */
+    query.start_ms = rows[0].open_ms;
+    expect_key(&bench, &days, query, "39 complete");
+    end(&bench);
+}
+
 #define WITH_STORE(test)                                                                           \
     cmocka_unit_test_setup_teardown(test, store_file_setup, store_file_teardown)
 
@@ -316,6 +360,7 @@ int main(void)
         WITH_STORE(a_bar_in_doubt_in_place_of_one_that_forms_is_a_gap),
         WITH_STORE(hours_of_the_store_are_whole_although_minutes_keep_coming),
         WITH_STORE(a_clock_that_was_set_back_does_not_make_old_bars_new),
+        WITH_STORE(what_lies_ahead_of_the_clock_is_neither_given_nor_called_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
