@@ -29,8 +29,11 @@ void mw_finer_find(struct mw_prices *prices, const struct mw_series_key *key,
         return;
     }
     finer->gap_version = mw_series_gap_version(finer->series);
-    if (mw_series_read_last(finer->series, INT64_MAX, 1, false, &row) == 0)
+    if (mw_series_read_last(finer->series, INT64_MAX, 1, false, &row) == 0) {
+        if (mw_price_has_own_time(finer->series)) /* all that is stored lies ahead */
+            finer->from_ms = finer->past.from_ms = INT64_MAX;
         return;
+    }
     finer->ring_end_ms = mw_timeframe_next(key->timeframe, row.open_ms);
     if (mw_series_read_from(finer->series, INT64_MIN, INT64_MAX, 1, false, &row) == 0)
         return;

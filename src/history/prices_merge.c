@@ -296,6 +296,19 @@ static const char *find_reason(struct draft *draft, const struct mw_price_moment
 
 /* --- the answer ------------------------------------------------------------------------------- */
 
+/* Until when bars of the past may have closed. Where time is the feed's own the newest bar of the
+ * ring tells it: what an earlier run has stored goes on after that. */
+static int64_t find_now(const struct draft *draft)
+{
+    struct mw_candle newest;
+    if (draft->query.now_ms != INT64_MAX)
+        return draft->query.now_ms;
+    if (draft->series == NULL || !mw_price_has_own_time(draft->series))
+        return mw_clock_wall_ms();
+    return mw_series_read_last(draft->series, INT64_MAX, 1, true, &newest) == 1 ? newest.open_ms
+                                                                                : MW_PRICE_MS_MIN;
+}
+
 /* One try. Returns why it is not complete. */
 static const char *compose(struct draft *draft, const struct mw_price_query *query)
 {
@@ -310,7 +323,7 @@ static const char *compose(struct draft *draft, const struct mw_price_query *que
     draft->ring_ms = draft->begin_ms = INT64_MAX;
     draft->end_ms = draft->unknown_end_ms = INT64_MIN;
     draft->first_ms = mw_price_first_ms(query, draft->timeframe);
-    draft->now_ms = query->now_ms != INT64_MAX ? query->now_ms : mw_clock_wall_ms();
+    draft->now_ms = find_now(draft);
     int64_t begun_ms = INT64_MAX;
     if (query->now_ms != INT64_MAX) {
         begun_ms = mw_timeframe_floor(draft->timeframe, mw_price_clamp(query->now_ms));

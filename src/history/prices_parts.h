@@ -168,6 +168,8 @@ int64_t mw_price_first_ms(const struct mw_price_query *query, struct mw_timefram
 /* Whether the feed was interrupted while the newest bar formed and nothing has come of it since: it
  * may have closed meanwhile. */
 bool mw_price_is_doubted(const struct mw_series *series);
+/* Whether its feed has a time of its own, so that stored bars may lie ahead of it. */
+bool mw_price_has_own_time(struct mw_series *series);
 /* Whether the bucket after the one that ended at end_ms has not ended by the wall clock. A clock by
  * which that one has not ended either was set back, and says nothing. */
 bool mw_price_is_fresh(struct mw_timeframe timeframe, int64_t end_ms);

@@ -348,6 +348,37 @@ static void what_lies_ahead_of_the_clock_is_neither_given_nor_called_whole(void 
     end(&bench);
 }
 
+/* The store has an earlier run of a simulator, which begins anew. */
+static void what_an_earlier_run_stored_lies_ahead_of_a_time_that_begins_anew(void **state)
+{
+    const struct mw_timeframe hour = {1, 'h'};
+    const struct mw_series_key hours = {"demo", "BTC", hour};
+    struct mw_series *derived;
+    struct bench bench;
+    begin(&bench, *state);
+    atomic_store(&mw_series_note(bench.series)->has_own_time, true);
+    store(&bench, 0, 599, 0);
+    expect(&bench, query_of(5), "0 warming");
+    expect_key(&bench, &hours, query_of(5), "0 unsubscribed");
+    for (int64_t at = 120; at < 130; at++)
+        put(&bench, at);
+    struct mw_candle candle = bar(130);
+    candle.state = MW_CANDLE_FORMING;
+    candle.closed_by = MW_CLOSED_BY_NOBODY;
+    mw_series_put(bench.series, &candle, ms_of(1 << 24), NULL);
+    expect(&bench, query_of(15), "15 complete");
+    assert_int_equal(bench.rows[14].open_ms, ms_of(129));
+    struct mw_price_query query = query_of(15);
+    query.forming = true;
+    expect(&bench, query, "15 complete");
+    assert_int_equal(bench.rows[14].state, MW_CANDLE_FORMING);
+    expect_key(&bench, &hours, query_of(5), "2 unsubscribed");
+    assert_int_equal(mw_derive(bench.cache, bench.series, hour, &derived, NULL), MW_OK);
+    ask(&bench, derived, query_of(5));
+    check_answer(&bench, "2 warming");
+    end(&bench);
+}
+
 #define WITH_STORE(test)                                                                           \
     cmocka_unit_test_setup_teardown(test, store_file_setup, store_file_teardown)
 
@@ -361,6 +392,7 @@ int main(void)
         WITH_STORE(hours_of_the_store_are_whole_although_minutes_keep_coming),
         WITH_STORE(a_clock_that_was_set_back_does_not_make_old_bars_new),
         WITH_STORE(what_lies_ahead_of_the_clock_is_neither_given_nor_called_whole),
+        WITH_STORE(what_an_earlier_run_stored_lies_ahead_of_a_time_that_begins_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
