@@ -21,7 +21,7 @@
 #include "market/derive.h"
 #include "store_file.h"
 
-enum { PAGE = 4096, RING = 20, STORED = 4000, QUESTIONS = 50, PAUSE_US = 100 };
+enum { PAGE = 4096, RING = 20, STORED = 4000, KEPT = 300, QUESTIONS = 50, PAUSE_US = 100 };
 
 static const int64_t begin_ms = 1577836800000; /* 2020-01-01 */
 static const struct mw_series_key key = {"demo", "BTC", {1, 'm'}};
@@ -252,6 +252,57 @@ static void a_bar_in_doubt_in_place_of_one_that_forms_is_a_gap(void **state)
     end(&bench);
 }
 
+struct eraser {
+    struct mw_store *store;
+    struct mw_thread thread;
+    _Atomic int64_t before; /* minutes before this one are gone, or going */
+};
+
+static void erase_all(void *user)
+{
+    struct eraser *eraser = user;
+    struct mw_error err;
+    for (int64_t before = 0; before < STORED; before += 7) {
+        uint32_t erased;
+        atomic_store(&eraser->before, before);
+        if (mw_store_erase_before(eraser->store, &key, ms_of(before), STORED, &erased, &err) !=
+            MW_OK)
+            fail_msg("%s", err.message);
+    }
+    atomic_store(&eraser->before, STORED);
+}
+
+/* Retention goes on while rows are read: a whole answer has all of them. */
+static void what_is_erased_while_it_is_read_is_missed(void **state)
+{
+    struct bench bench;
+    begin(&bench, *state);
+    store(&bench, 0, STORED - 1, 0);
+    for (int64_t at = STORED; at < STORED + RING; at++)
+        put(&bench, at);
+    struct eraser eraser = {.store = bench.store};
+    assert_int_equal(
+        mw_thread_start(&eraser.thread, "eraser", &mw_feed_thread, erase_all, &eraser, NULL),
+        MW_OK);
+    uint32_t complete = 0, lies = 0;
+    int64_t before;
+    while ((before = atomic_load(&eraser.before)) < STORED - 2 * KEPT) {
+        struct mw_price_query query = query_of(0);
+        query.has_start = query.is_past = true;
+        query.start_ms = ms_of(before + KEPT);
+        query.finish_ms = ms_of(STORED + 1);
+        ask(&bench, bench.series, query);
+        complete += bench.answer.reason == NULL;
+        lies += bench.answer.reason == NULL && bench.answer.count != STORED + 2 - before - KEPT;
+        ask(&bench, bench.series, query_of((uint32_t)(STORED + RING - before - KEPT)));
+        lies += bench.answer.reason == NULL && bench.rows[0].open_ms != ms_of(before + KEPT);
+    }
+    mw_thread_join(&eraser.thread);
+    assert_int_equal(lies, 0);
+    assert_true(complete > 0);
+    end(&bench);
+}
+
 /* --- rings that move -------------------------------------------------------------------------- */
 
 struct feed {
@@ -388,6 +439,7 @@ int main(void)
         WITH_STORE(an_answer_has_a_gap_when_the_store_is_truncated),
         WITH_STORE(an_answer_has_a_gap_when_the_store_is_damaged),
         WITH_STORE(what_is_added_before_the_beginning_while_rows_are_read_is_not_known),
+        WITH_STORE(what_is_erased_while_it_is_read_is_missed),
         WITH_STORE(a_bar_in_doubt_in_place_of_one_that_forms_is_a_gap),
         WITH_STORE(hours_of_the_store_are_whole_although_minutes_keep_coming),
         WITH_STORE(a_clock_that_was_set_back_does_not_make_old_bars_new),
