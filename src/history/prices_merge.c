@@ -127,9 +127,9 @@ static int64_t past_end_ms(const struct draft *draft)
                                                     : draft->ring_ms;
 }
 
-/* What is known of the past begins at from_ms and ends at end_ms, or where the clock is: what a file
- * or a simulator has of the future does not make a window whole that ends there. A finish that is
- * clamped to engine time ends before it. */
+/* What is known of the past begins at from_ms and ends at end_ms, or where the clock is: what a
+ * file or a simulator has of the future does not make a window whole that ends there. A finish that
+ * is clamped to engine time ends before it. */
 static void know(struct draft *draft, int64_t from_ms, int64_t end_ms)
 {
     if (from_ms < draft->begin_ms)

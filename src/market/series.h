@@ -77,8 +77,8 @@ typedef enum mw_series_health {
 } mw_series_health;
 
 /* The cache's note on a series: its number, its health, how long readers wait for a hole to be
- * filled before they go on without, whose time it has, the next series with the same symbol and timeframe in another
- * feed, and one bit for each watcher that wants to know of changes. */
+ * filled before they go on without, whose time it has, the next series with the same symbol and
+ * timeframe in another feed, and one bit for each watcher that wants to know of changes. */
 struct mw_series_note {
     uint32_t id;
     _Atomic int health;          /* mw_series_health */

@@ -21,7 +21,15 @@
 #include "market/derive.h"
 #include "store_file.h"
 
-enum { PAGE = 4096, RING = 20, STORED = 4000, KEPT = 300, QUESTIONS = 50, PAUSE_US = 100 };
+enum {
+    PAGE = 4096,
+    RING = 20,
+    STORED = 4000,
+    KEPT = 300,
+    DAYS = 40,
+    QUESTIONS = 50,
+    PAUSE_US = 100
+};
 
 static const int64_t begin_ms = 1577836800000; /* 2020-01-01 */
 static const struct mw_series_key key = {"demo", "BTC", {1, 'm'}};
@@ -163,7 +171,7 @@ static void count_line(void *user, mw_log_level level, const char *line)
 static void break_file(const char *path, bool truncated)
 {
     unsigned char noise[PAGE];
-    struct stat file;
+    struct stat file = {0};
     int fd = open(path, O_RDWR | O_CLOEXEC);
     assert_true(fd >= 0 && fstat(fd, &file) == 0);
     memset(noise, 0xa5, sizeof(noise));
@@ -380,20 +388,20 @@ static void what_lies_ahead_of_the_clock_is_neither_given_nor_called_whole(void 
     struct bench bench;
     begin(&bench, *state);
     int64_t today_ms = mw_timeframe_floor(days.timeframe, mw_clock_wall_ms());
-    struct mw_candle *rows = mw_alloc(2 * RING * sizeof(*rows));
-    for (int64_t i = 0; i < 2 * RING; i++) {
+    struct mw_candle *rows = mw_alloc(DAYS * sizeof(*rows));
+    for (int64_t i = 0; i < DAYS; i++) {
         rows[i] = bar(0);
-        rows[i].open_ms = today_ms + (i - RING) * MW_MS_PER_DAY;
+        rows[i].open_ms = today_ms + (i - DAYS / 2) * MW_MS_PER_DAY;
     }
-    assert_int_equal(mw_prices_add_context(bench.prices, &days, rows, 2 * RING, true, NULL), MW_OK);
+    assert_int_equal(mw_prices_add_context(bench.prices, &days, rows, DAYS, true, NULL), MW_OK);
     struct mw_price_query query = query_of(0);
     query.has_start = query.is_past = true;
     query.start_ms = rows[0].open_ms;
-    query.finish_ms = rows[2 * RING - 2].open_ms;
+    query.finish_ms = rows[DAYS - 2].open_ms;
     expect_key(&bench, &days, query, "20 unsubscribed");
-    query.start_ms = rows[RING + 1].open_ms;
+    query.start_ms = rows[DAYS / 2 + 1].open_ms;
     expect_key(&bench, &days, query, "0 unsubscribed");
-    query.now_ms = rows[2 * RING - 1].open_ms; /* whose clock is right is not asked there */
+    query.now_ms = rows[DAYS - 1].open_ms; /* whose clock is right is not asked there */
     query.start_ms = rows[0].open_ms;
     expect_key(&bench, &days, query, "39 complete");
     end(&bench);
