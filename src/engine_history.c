@@ -99,6 +99,8 @@ void mw_engine_keep_series(struct mw_engine *engine, struct mw_series *series)
     if (engine->writer == NULL || mw_derive_source(series) != NULL) /* whose source is kept */
         return;
     const struct mw_feed_settings *feed = settings_of(engine, mw_series_key(series)->feed);
+    if (feed != NULL && mw_feed_settings_has_own_time(feed))
+        atomic_store(&mw_series_note(series)->has_own_time, true);
     if (feed == NULL || !mw_feed_settings_stores(feed) || !mw_writer_add(engine->writer, series))
         return;
     /* Where time begins anew, what was stored lies in the future of what comes. And what is

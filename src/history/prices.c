@@ -41,9 +41,18 @@ bool mw_price_is_doubted(const struct mw_series *series)
            newest.state == MW_CANDLE_FORMING && (newest.flags & MW_CANDLE_UNPROVEN) != 0;
 }
 
+bool mw_price_has_own_time(struct mw_series *series)
+{
+    struct mw_series *source = mw_derive_source(series);
+    return atomic_load_explicit(&mw_series_note(source != NULL ? source : series)->has_own_time,
+                                memory_order_relaxed);
+}
+
 bool mw_price_is_fresh(struct mw_timeframe timeframe, int64_t end_ms)
 {
-    return mw_clock_wall_ms() < mw_timeframe_next(timeframe, end_ms);
+    int64_t now_ms = mw_clock_wall_ms();
+    return end_ms <= now_ms + MW_CANDLE_AHEAD_MS_MAX &&
+           now_ms < mw_timeframe_next(timeframe, end_ms);
 }
 
 /* --- why an answer of the ring is not complete ------------------------------------------------ */
@@ -192,7 +201,8 @@ static bool is_closed_elsewhere(struct mw_prices *prices, struct mw_series *seri
 {
     _Atomic int64_t *asked_ms = &prices->asked_ms[mw_series_note(series)->id];
     if (newest->state != MW_CANDLE_FORMING ||
-        atomic_load_explicit(asked_ms, memory_order_relaxed) == newest->open_ms + 1)
+        atomic_load_explicit(asked_ms, memory_order_relaxed) == newest->open_ms + 1 ||
+        mw_price_has_own_time(series))
         return false;
     struct mw_candle row;
     struct mw_past past;

@@ -25,7 +25,8 @@
  * wall clock, whatever the feed is up to: so a warm start is complete before the first message.
  *
  * Nothing is returned of a bar that closes after `now_ms`, wherever it comes from. Without one the
- * store and the context are held to the wall clock, and the cache to what its venue has closed.
+ * store and the context are held to the wall clock, and the cache to what its venue has closed;
+ * where a feed has its own time (a simulator that begins anew), to the newest bar of the cache.
  *
  * Without `count` and `start` an answer has what the ring has; as long as that is not full, up to
  * as many bars as it can hold.

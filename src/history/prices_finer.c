@@ -4,7 +4,9 @@
  *         | bars of the ring, the store, the context | ... |
  *
  * A piece begins and ends with a bucket of the coarse timeframe and has at most PIECE_BUCKETS finer
- * ones, but always one coarse bucket, so that memory does not grow with the time asked for.
+ * ones, but always one coarse bucket, so that memory does not grow with the time asked for. What
+ * the ring has a part in is a piece of its own: it is read in a moment, in which the ring hardly
+ * moves, and whatever happens to the ring while years are read does not matter.
  */
 #include <string.h>
 
@@ -27,8 +29,11 @@ void mw_finer_find(struct mw_prices *prices, const struct mw_series_key *key,
         return;
     }
     finer->gap_version = mw_series_gap_version(finer->series);
-    if (mw_series_read_last(finer->series, INT64_MAX, 1, false, &row) == 0)
+    if (mw_series_read_last(finer->series, INT64_MAX, 1, false, &row) == 0) {
+        if (mw_price_has_own_time(finer->series)) /* all that is stored lies ahead */
+            finer->from_ms = finer->past.from_ms = INT64_MAX;
         return;
+    }
     finer->ring_end_ms = mw_timeframe_next(key->timeframe, row.open_ms);
     if (mw_series_read_from(finer->series, INT64_MIN, INT64_MAX, 1, false, &row) == 0)
         return;
@@ -38,7 +43,8 @@ void mw_finer_find(struct mw_prices *prices, const struct mw_series_key *key,
     finer->end_ms = finer->ring_end_ms;
 }
 
-bool mw_finer_has_changed(const struct mw_finer *finer)
+/* Whether its ring has changed since it was found, so that what was read may be of two moments. */
+static bool has_changed(const struct mw_finer *finer)
 {
     struct mw_candle row;
     if (finer->series == NULL)
@@ -119,7 +125,8 @@ static void mark_unknown(struct mw_timeframe timeframe, struct mw_candle *rows, 
     }
 }
 
-/* Where the piece that ends at end_ms begins: `wanted` coarse buckets before if there is room. */
+/* Where the piece that ends at end_ms begins: `wanted` coarse buckets before if there is room, or
+ * with the ring. */
 static int64_t begin_of(const struct mw_finer *finer, struct mw_timeframe timeframe, int64_t end_ms,
                         uint32_t wanted)
 {
@@ -129,6 +136,8 @@ static int64_t begin_of(const struct mw_finer *finer, struct mw_timeframe timefr
     int64_t last_ms = mw_timeframe_floor(timeframe, end_ms - 1);
     int64_t from_ms = mw_price_clamp(last_ms - (buckets > 1 ? buckets - 1 : 0) * coarse_ms);
     from_ms = mw_timeframe_floor(timeframe, from_ms);
+    if (finer->ring_from_ms < end_ms && from_ms < finer->ring_from_ms)
+        from_ms = mw_timeframe_floor(timeframe, finer->ring_from_ms);
     return from_ms < last_ms ? from_ms : last_ms;
 }
 
@@ -152,7 +161,7 @@ struct mw_made mw_finer_read(struct mw_prices *prices, struct mw_finer *finer,
     uint32_t first = buffer->count;
     uint64_t spent = 0;
     struct mw_stretches unknown = {.list = NULL};
-    while (made.count < range->count && made.from_ms > range->from_ms) {
+    while (made.count < range->count && made.from_ms > range->from_ms && !made.changed) {
         struct mw_past_range piece = {.end_ms = made.from_ms, .is_window = true};
         piece.from_ms = begin_of(finer, timeframe, piece.end_ms, range->count - made.count);
         if (piece.from_ms < range->from_ms)
@@ -166,6 +175,7 @@ struct mw_made mw_finer_read(struct mw_prices *prices, struct mw_finer *finer,
         unknown.count = 0;
         uint32_t at = buffer->count;
         uint32_t rows = read_piece(prices, finer, &piece, buffer, &unknown);
+        made.changed = piece.end_ms > finer->ring_from_ms && has_changed(finer);
         spent += rows;
         uint32_t added = resample(finer, timeframe, buffer->rows + at, rows);
         mark_unknown(timeframe, buffer->rows + at, added, &unknown);

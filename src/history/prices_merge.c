@@ -108,24 +108,34 @@ static void read_ring(struct draft *draft, int64_t begun_ms)
 
 /* --- the past --------------------------------------------------------------------------------- */
 
+/* Where the bucket begins that forms by the clock: nothing of the past is known from there on. */
+static int64_t closed_end_ms(const struct draft *draft)
+{
+    return mw_timeframe_floor(draft->timeframe, mw_price_clamp(draft->now_ms));
+}
+
 /* The end of what is wanted of the past. */
 static int64_t past_end_ms(const struct draft *draft)
 {
     int64_t finish_ms = mw_price_clamp(draft->query.finish_ms);
     int64_t end_ms =
         mw_timeframe_next(draft->timeframe, mw_timeframe_floor(draft->timeframe, finish_ms));
-    int64_t closed_ms = mw_timeframe_floor(draft->timeframe, mw_price_clamp(draft->now_ms));
+    int64_t closed_ms = closed_end_ms(draft);
     end_ms = end_ms < closed_ms ? end_ms : closed_ms;
     return draft->query.finish_ms < MW_PRICE_MS_MIN ? MW_PRICE_MS_MIN
            : end_ms < draft->ring_ms                ? end_ms
                                                     : draft->ring_ms;
 }
 
-/* What is known of the past begins at from_ms and ends at end_ms. */
+/* What is known of the past begins at from_ms and ends at end_ms, or where the clock is: what a
+ * file or a simulator has of the future does not make a window whole that ends there. A finish that
+ * is clamped to engine time ends before it. */
 static void know(struct draft *draft, int64_t from_ms, int64_t end_ms)
 {
     if (from_ms < draft->begin_ms)
         draft->begin_ms = from_ms;
+    if (draft->query.now_ms == INT64_MAX && end_ms > closed_end_ms(draft))
+        end_ms = closed_end_ms(draft);
     if (draft->end_ms == INT64_MIN)
         draft->end_ms = end_ms;
 }
@@ -171,7 +181,7 @@ static void read_finer(struct draft *draft, struct mw_past_range *range)
         draft->unknown_end_ms = made.unknown_end_ms;
     if (made.count < range->count && made.from_ms > range->from_ms)
         draft->begin_ms = made.from_ms; /* there is more, but not in one answer */
-    draft->changed = mw_finer_has_changed(finer);
+    draft->changed = made.changed;
 }
 
 /* Reads on where the ring ends. */
@@ -268,6 +278,8 @@ static const char *find_reason(struct draft *draft, const struct mw_price_moment
     if (!kept && !is_over(draft))
         return "unsubscribed";
     if (!reaches_back(draft)) {
+        if (draft->failed || draft->changed)
+            return "gap"; /* there may be more */
         bool full = kept && mw_series_count(series) == mw_cache_bars(draft->prices->cache);
         return full || draft->query.is_past || !kept ? "short" : "warming";
     }
@@ -284,6 +296,19 @@ static const char *find_reason(struct draft *draft, const struct mw_price_moment
 
 /* --- the answer ------------------------------------------------------------------------------- */
 
+/* Until when bars of the past may have closed. Where time is the feed's own the newest bar of the
+ * ring tells it: what an earlier run has stored goes on after that. */
+static int64_t find_now(const struct draft *draft)
+{
+    struct mw_candle newest;
+    if (draft->query.now_ms != INT64_MAX)
+        return draft->query.now_ms;
+    if (draft->series == NULL || !mw_price_has_own_time(draft->series))
+        return mw_clock_wall_ms();
+    return mw_series_read_last(draft->series, INT64_MAX, 1, true, &newest) == 1 ? newest.open_ms
+                                                                                : MW_PRICE_MS_MIN;
+}
+
 /* One try. Returns why it is not complete. */
 static const char *compose(struct draft *draft, const struct mw_price_query *query)
 {
@@ -298,7 +323,7 @@ static const char *compose(struct draft *draft, const struct mw_price_query *que
     draft->ring_ms = draft->begin_ms = INT64_MAX;
     draft->end_ms = draft->unknown_end_ms = INT64_MIN;
     draft->first_ms = mw_price_first_ms(query, draft->timeframe);
-    draft->now_ms = query->now_ms != INT64_MAX ? query->now_ms : mw_clock_wall_ms();
+    draft->now_ms = find_now(draft);
     int64_t begun_ms = INT64_MAX;
     if (query->now_ms != INT64_MAX) {
         begun_ms = mw_timeframe_floor(draft->timeframe, mw_price_clamp(query->now_ms));

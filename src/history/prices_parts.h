@@ -108,7 +108,8 @@ uint32_t mw_past_read(struct mw_prices *prices, struct mw_past *past,
                       const struct mw_past_range *range, struct mw_price_buffer *buffer,
                       struct mw_stretches *unknown);
 
-/* Copies the bar that opens at `open_ms`. False when there is none. */
+/* Copies the bar that opens at `open_ms`, UNPROVEN when it is in a hole. False when there is
+ * none. */
 bool mw_past_find_row(struct mw_prices *prices, struct mw_past *past, int64_t open_ms,
                       struct mw_candle *row);
 
@@ -126,14 +127,13 @@ struct mw_finer {
 
 void mw_finer_find(struct mw_prices *prices, const struct mw_series_key *key,
                    struct mw_finer *finer);
-/* Whether its ring has changed since it was found, so that what was read may be of two moments. */
-bool mw_finer_has_changed(const struct mw_finer *finer);
 
 /* What was made of finer bars. */
 struct mw_made {
     uint32_t count;         /* rows, appended to the buffer */
     int64_t unknown_end_ms; /* where the newest time ends that is not known; INT64_MIN for none */
     int64_t from_ms;        /* how far back was looked: further when all was read that there is */
+    bool changed;           /* the ring has, meanwhile: rows may be of different moments */
 };
 
 /* Appends bars of `timeframe` made of `finer` to `buffer`; those with a hole in them are UNPROVEN.
@@ -166,7 +166,10 @@ int64_t mw_price_first_ms(const struct mw_price_query *query, struct mw_timefram
 /* Whether the feed was interrupted while the newest bar formed and nothing has come of it since: it
  * may have closed meanwhile. */
 bool mw_price_is_doubted(const struct mw_series *series);
-/* Whether the bucket after the one that ended at end_ms has not ended by the wall clock. */
+/* Whether its feed has a time of its own, so that stored bars may lie ahead of it. */
+bool mw_price_has_own_time(struct mw_series *series);
+/* Whether the bucket after the one that ended at end_ms has not ended by the wall clock. A clock by
+ * which that one has not ended either was set back, and says nothing. */
 bool mw_price_is_fresh(struct mw_timeframe timeframe, int64_t end_ms);
 
 #endif

@@ -180,8 +180,8 @@ static mw_status read_stored(struct mw_prices *prices, const struct mw_past *pas
     return MW_OK;
 }
 
-/* The same, as far as the store knows anything. Rows that are erased as too old meanwhile count as
- * never read. */
+/* The same, as far as the store knew of anything when it was found: what others add before that
+ * meanwhile has not been read. Rows that are erased as too old meanwhile count as never read. */
 static void read_store(struct mw_prices *prices, struct mw_past *past,
                        const struct mw_past_range *range, struct mw_price_buffer *buffer,
                        struct stored *stored)
@@ -199,7 +199,7 @@ static void read_store(struct mw_prices *prices, struct mw_past *past,
     if (within.count > buckets)
         within.count = (uint32_t)buckets;
     struct mw_error err;
-    int64_t end_ms = past->stored_end_ms;
+    int64_t from_ms = past->stored_from_ms, end_ms = past->stored_end_ms;
     if (read_stored(prices, past, &within, buffer, stored, &err) != MW_OK) {
         fail(prices, past, &err);
         stored->count = 0;
@@ -210,6 +210,8 @@ static void read_store(struct mw_prices *prices, struct mw_past *past,
         stored->count = 0;
         return;
     }
+    if (past->stored_from_ms < from_ms)
+        past->stored_from_ms = from_ms;
     past->stored_end_ms = end_ms;
     struct mw_candle *rows = buffer->rows + buffer->count;
     uint32_t gone = 0;
@@ -342,6 +344,8 @@ bool mw_past_find_row(struct mw_prices *prices, struct mw_past *past, int64_t op
     bool found = mw_past_read(prices, past, &range, &buffer, &unknown) == 1;
     if (found)
         *row = buffer.rows[0];
+    if (found && unknown.count > 0)
+        row->flags |= MW_CANDLE_UNPROVEN;
     mw_stretches_deinit(&unknown);
     mw_price_buffer_deinit(&buffer);
     return found;

@@ -77,12 +77,13 @@ typedef enum mw_series_health {
 } mw_series_health;
 
 /* The cache's note on a series: its number, its health, how long readers wait for a hole to be
- * filled before they go on without, the next series with the same symbol and timeframe in another
- * feed, and one bit for each watcher that wants to know of changes. */
+ * filled before they go on without, whose time it has, the next series with the same symbol and
+ * timeframe in another feed, and one bit for each watcher that wants to know of changes. */
 struct mw_series_note {
     uint32_t id;
     _Atomic int health;          /* mw_series_health */
     _Atomic int64_t gap_wait_ms; /* 0 where nobody fills holes */
+    _Atomic bool has_own_time;   /* its feed's time is not the clock's: what is stored lies ahead */
     struct mw_series *next;      /* guarded by the cache's lock */
     _Atomic uint64_t watchers;
     /* derive.h: */

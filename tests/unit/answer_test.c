@@ -346,6 +346,81 @@ static void no_answer_with_a_hole_is_ever_complete(void **state)
     end(&bench);
 }
 
+/* An allocator that has memory for so many more blocks. */
+struct scarce {
+    lua_Alloc alloc;
+    void *user;
+    int left;
+};
+
+static void *alloc_scarce(void *user, void *block, size_t old_bytes, size_t bytes)
+{
+    struct scarce *scarce = user;
+    bool grows = bytes > 0 && (block == NULL || bytes > old_bytes);
+    if (grows && scarce->left-- <= 0)
+        return NULL;
+    return scarce->alloc(scarce->user, block, old_bytes, bytes);
+}
+
+/* Wherever memory runs out while an answer is put together, it is an error that a script can catch,
+ * the next answer is whole, and the buffer goes with the lua_State. */
+static void memory_that_runs_out_anywhere_is_an_error_and_leaks_nothing(void **state)
+{
+    (void)state;
+    struct bench bench;
+    struct mw_series_key key = {"made", "BTCUSDT", {1, 'm'}};
+    begin(&bench);
+    struct mw_candle *rows = mw_alloc(WINDOW * sizeof(*rows));
+    for (int i = 0; i < WINDOW; i++)
+        rows[i] = candle_at(i, true, false);
+    assert_int_equal(
+        mw_prices_add_context(mw_engine_prices(bench.engine), &key, rows, WINDOW, true, NULL),
+        MW_OK);
+    lua_State *L = bench.L;
+    struct scarce scarce = {.left = 0};
+    int failed = 0;
+    assert_int_equal(luaL_loadstring(L, "return #get_price('BTCUSDT', { count = 10 })"), LUA_OK);
+    for (;; failed++) {
+        lua_pushvalue(L, -1);
+        scarce.left = failed;
+        scarce.alloc = lua_getallocf(L, &scarce.user);
+        lua_setallocf(L, alloc_scarce, &scarce);
+        int status = lua_pcall(L, 0, 1, 0);
+        lua_setallocf(L, scarce.alloc, scarce.user);
+        if (status == LUA_OK)
+            break;
+        assert_int_equal(status, LUA_ERRMEM);
+        lua_pop(L, 1);
+    }
+    assert_int_equal(lua_tointeger(L, -1), 10);
+    assert_true(failed > 3);
+    luaL_getmetatable(L, "moonwick.price_buffer");
+    lua_getfield(L, -1, "__gc");
+    assert_int_equal(lua_type(L, -1), LUA_TFUNCTION);
+    end(&bench);
+}
+
+static void more_bars_than_a_script_has_memory_for_are_an_error(void **state)
+{
+    (void)state;
+    struct bench bench;
+    struct mw_series_key key = {"made", "BTCUSDT", {1, 'm'}};
+    begin(&bench);
+    struct mw_candle *rows = mw_alloc(MW_BARS_COUNT_MAX * sizeof(*rows));
+    for (int i = 0; i < MW_BARS_COUNT_MAX; i++)
+        rows[i] = candle_at(i, true, false);
+    assert_int_equal(mw_prices_add_context(mw_engine_prices(bench.engine), &key, rows,
+                                           MW_BARS_COUNT_MAX, true, NULL),
+                     MW_OK);
+    assert_int_equal(luaL_loadstring(bench.L, "get_price('BTCUSDT', { count = 1048576 })"), LUA_OK);
+    assert_int_equal(lua_pcall(bench.L, 0, 0, 0), LUA_ERRMEM);
+    assert_non_null(strstr(lua_tostring(bench.L, -1), "not enough memory"));
+    lua_settop(bench.L, 0);
+    expect(&bench, "count = 500000", "500000 stale");
+    expect(&bench, "count = 10", "10 stale");
+    end(&bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -356,6 +431,8 @@ int main(void)
         cmocka_unit_test(an_interrupted_series_is_stale_but_not_its_past),
         cmocka_unit_test(what_lies_ahead_of_engine_time_is_no_gap),
         cmocka_unit_test(no_answer_with_a_hole_is_ever_complete),
+        cmocka_unit_test(memory_that_runs_out_anywhere_is_an_error_and_leaks_nothing),
+        cmocka_unit_test(more_bars_than_a_script_has_memory_for_are_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
