@@ -5,43 +5,21 @@
 #include "base/clock.h"
 #include "market/derive.h"
 
-enum { HOLE_ROOM = 64 }; /* at first */
-
 /* What the store has of a series. */
 struct stored {
     struct mw_candle *rows; /* owns */
     uint32_t row_count;
-    struct mw_gap *holes; /* owns; those that reach between the first and the last row */
-    uint32_t hole_count;
+    struct mw_gaps holes; /* those that reach between the first and the last row */
 };
 
 static void stored_deinit(struct stored *stored)
 {
     mw_free(stored->rows);
-    mw_free(stored->holes);
+    mw_gaps_deinit(&stored->holes);
 }
 
-static mw_status read_holes(struct mw_store *store, const struct mw_series_key *key,
-                            struct stored *stored, struct mw_error *err)
-{
-    uint32_t room = 0;
-    stored->hole_count = HOLE_ROOM;
-    while (stored->hole_count > room) { /* another process may add some meanwhile */
-        room = stored->hole_count;
-        stored->holes = mw_realloc_array(stored->holes, room, sizeof(*stored->holes));
-        const struct mw_store_query query = {.key = key,
-                                             .from_ms = stored->rows[0].open_ms,
-                                             .until_ms =
-                                                 stored->rows[stored->row_count - 1].open_ms,
-                                             .count = room};
-        mw_status status =
-            mw_store_read_holes(store, &query, stored->holes, &stored->hole_count, err);
-        if (status != MW_OK)
-            return status;
-    }
-    return MW_OK;
-}
-
+/* Of one moment: another process that fills a hole between the rows and the holes would have its
+ * bucket look quiet. */
 static mw_status read_stored(struct mw_store *store, const struct mw_series_key *key,
                              int64_t until_ms, uint32_t count, struct stored *stored,
                              struct mw_error *err)
@@ -49,22 +27,21 @@ static mw_status read_stored(struct mw_store *store, const struct mw_series_key 
     stored->rows = mw_realloc_array(NULL, count, sizeof(*stored->rows));
     const struct mw_store_query query = {
         .key = key, .from_ms = INT64_MIN, .until_ms = until_ms, .count = count, .newest = true};
-    mw_status status = mw_store_read_rows(store, &query, stored->rows, &stored->row_count, err);
-    if (status == MW_OK && stored->row_count > 0)
-        status = read_holes(store, key, stored, err);
-    return status;
+    return mw_store_read(store, &query, stored->rows, &stored->row_count, &stored->holes, err);
 }
 
 /* A bar is in doubt as long as it is in a hole, whatever was thought when it was written. */
 static void settle_doubts(struct stored *stored)
 {
-    const struct mw_gap *hole = stored->holes, *past = stored->holes + stored->hole_count;
+    const struct mw_gaps *holes = &stored->holes;
+    uint32_t hole = 0;
     for (uint32_t i = 0; i < stored->row_count; i++) {
         struct mw_candle *row = &stored->rows[i];
-        while (hole < past && hole->to_ms < row->open_ms)
+        while (hole < holes->count && holes->list[hole].to_ms < row->open_ms)
             hole++;
+        bool within = hole < holes->count && holes->list[hole].from_ms <= row->open_ms;
         row->flags &= (uint8_t)~MW_CANDLE_UNPROVEN;
-        if (hole < past && hole->from_ms <= row->open_ms && row->closed_by != MW_CLOSED_BY_EXCHANGE)
+        if (within && row->closed_by != MW_CLOSED_BY_EXCHANGE)
             row->flags |= MW_CANDLE_UNPROVEN;
     }
 }
@@ -86,8 +63,8 @@ static void prove_between(struct mw_series *series, const struct stored *stored,
     int64_t at_ms = stored->rows[0].open_ms, last_ms = stored->rows[stored->row_count - 1].open_ms;
     if (last_ms > until_ms)
         last_ms = until_ms;
-    for (uint32_t i = 0; i < stored->hole_count && at_ms <= last_ms; i++) {
-        const struct mw_gap *hole = &stored->holes[i];
+    for (uint32_t i = 0; i < stored->holes.count && at_ms <= last_ms; i++) {
+        const struct mw_gap *hole = &stored->holes.list[i];
         if (hole->from_ms > at_ms)
             mw_series_prove(series, at_ms,
                             hole->from_ms - 1 < last_ms ? hole->from_ms - 1 : last_ms);

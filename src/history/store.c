@@ -26,6 +26,7 @@ struct mw_store {
 
 static const char *const sql_texts[] = {
     [MW_SQL_BEGIN] = "BEGIN IMMEDIATE",
+    [MW_SQL_BEGIN_READ] = "BEGIN",
     [MW_SQL_COMMIT] = "COMMIT",
     [MW_SQL_SERIES_FIND] = "SELECT id, first_ms, last_ms FROM series"
                            " WHERE feed = ?1 AND symbol = ?2 AND timeframe = ?3",

@@ -144,6 +144,13 @@ MW_MUST_USE mw_status mw_store_read_holes(struct mw_store *store,
                                           const struct mw_store_query *query, struct mw_gap *out,
                                           uint32_t *count, struct mw_error *err);
 
+/* Both of one moment, whoever writes meanwhile: rows as mw_store_read_rows, and the holes that reach
+ * between the first and the last of them, whole, into `holes`, which is empty and the caller's to
+ * free, also on failure. */
+MW_MUST_USE mw_status mw_store_read(struct mw_store *store, const struct mw_store_query *query,
+                                    struct mw_candle *out, uint32_t *got, struct mw_gaps *holes,
+                                    struct mw_error *err);
+
 /* --- health ---------------------------------------------------------------------------------- */
 
 /* Reads the whole file: its pages, each row and hole, and that they lie within what is known.

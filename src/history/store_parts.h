@@ -23,6 +23,7 @@ enum { MW_STORE_KEY_BITS = 39 };
 /* Statements that connections keep ready. */
 typedef enum mw_store_sql {
     MW_SQL_BEGIN,
+    MW_SQL_BEGIN_READ,
     MW_SQL_COMMIT,
     MW_SQL_SERIES_FIND,   /* feed, symbol, timeframe: id, first, last */
     MW_SQL_SERIES_ADD,    /* feed, symbol, timeframe, first, last: id */
