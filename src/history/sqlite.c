@@ -245,12 +245,14 @@ int64_t mw_statement_int(struct mw_statement *statement, int column)
     return sqlite3_column_int64(statement->compiled, column);
 }
 
+/* One look at the column: a restart asks for hundreds of thousands. */
 double mw_statement_double(struct mw_statement *statement, int column)
 {
-    int type = sqlite3_column_type(statement->compiled, column);
+    sqlite3_value *value = sqlite3_column_value(statement->compiled, column);
+    int type = sqlite3_value_type(value);
     if (type != SQLITE_FLOAT && type != SQLITE_INTEGER)
         return (double)NAN;
-    return sqlite3_column_double(statement->compiled, column);
+    return sqlite3_value_double(value);
 }
 
 const char *mw_statement_text(struct mw_statement *statement, int column)
