@@ -2,6 +2,7 @@
 #include "history/store.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -124,9 +125,13 @@ mw_status mw_store_run(struct mw_store_connection *connection, mw_store_sql sql,
 
 /* --- readers --------------------------------------------------------------------------------- */
 
+/* Beside the file that the path leads to, which may be a link. */
 static bool log_path(const struct mw_store *store, struct mw_str *path)
 {
-    return mw_str_addf(path, "%s-wal", store->path);
+    char *file = realpath(store->path, NULL);
+    bool added = mw_str_addf(path, "%s-wal", file != NULL ? file : store->path);
+    free(file);
+    return added;
 }
 
 static struct mw_store_stamp look(const struct mw_store *store)

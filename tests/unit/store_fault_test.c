@@ -469,6 +469,27 @@ static void more_threads_than_connections_read(void **state)
     mw_store_close(scene.store);
 }
 
+/* The log lies beside the file, not beside the link. */
+static void what_another_process_writes_is_seen_through_a_link(void **state)
+{
+    char link[96];
+    snprintf(link, sizeof(link), "%s.link", (const char *)*state);
+    struct mw_store *writer, *reader;
+    const struct mw_store_options options = {.path = *state};
+    const struct mw_store_options through = {.path = link, .read_only = true, .must_exist = true};
+    assert_int_equal(symlink(*state, link), 0);
+    assert_int_equal(mw_store_open(&options, &writer, NULL), MW_OK);
+    assert_int_equal(write_minutes(writer, &keys[0], 10, 7, NULL), MW_OK);
+    assert_int_equal(mw_store_open(&through, &reader, NULL), MW_OK);
+    assert_int_equal(count_rows(reader, &keys[0]), 10);
+    assert_int_equal(write_minutes(writer, &keys[0], 20, 7, NULL), MW_OK);
+    assert_int_equal(count_rows(reader, &keys[0]), 20);
+    assert_true(mw_store_bytes(reader) == mw_store_bytes(writer));
+    mw_store_close(reader);
+    mw_store_close(writer);
+    assert_int_equal(unlink(link), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, store_file_setup, store_file_teardown)
 
 int main(void)
@@ -481,6 +502,7 @@ int main(void)
         TEST(several_processes_make_and_write_one_file),
         TEST(readers_see_whole_writes),
         TEST(more_threads_than_connections_read),
+        TEST(what_another_process_writes_is_seen_through_a_link),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
