@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -273,15 +274,21 @@ static mw_status open_writer(struct mw_store *store, bool must_exist, struct mw_
     return status;
 }
 
-mw_status mw_store_open(const struct mw_store_options *options, struct mw_store **out,
-                        struct mw_error *err)
+static struct mw_store *make_store(const char *path, bool read_only)
 {
     struct mw_store *store = mw_alloc_zero(sizeof(*store));
-    store->path = mw_strdup(options->path);
-    store->read_only = options->read_only;
+    store->path = mw_strdup(path);
+    store->read_only = read_only;
     pthread_mutex_init(&store->write_lock, NULL);
     pthread_mutex_init(&store->pool_lock, NULL);
     pthread_cond_init(&store->given, NULL);
+    return store;
+}
+
+mw_status mw_store_open(const struct mw_store_options *options, struct mw_store **out,
+                        struct mw_error *err)
+{
+    struct mw_store *store = make_store(options->path, options->read_only);
     mw_status status =
         options->read_only ? open_reader(store, err) : open_writer(store, options->must_exist, err);
     if (status != MW_OK) {
@@ -290,6 +297,43 @@ mw_status mw_store_open(const struct mw_store_options *options, struct mw_store 
     }
     *out = store;
     return MW_OK;
+}
+
+/* A file that is not there can be made where its folder can be written. */
+static mw_status look_at_folder(const char *path, struct mw_error *err)
+{
+    char *folder = mw_strdup(path), *slash = strrchr(folder, '/');
+    if (slash != NULL)
+        slash[slash == folder] = '\0';
+    struct stat found;
+    const char *name = slash != NULL ? folder : ".";
+    int failed = stat(name, &found) != 0          ? errno
+                 : !S_ISDIR(found.st_mode)        ? ENOTDIR
+                 : access(name, W_OK | X_OK) != 0 ? errno
+                                                  : 0;
+    mw_free(folder);
+    return failed == 0 ? MW_OK : mw_fail(err, MW_EIO, "%s: %s", path, strerror(failed));
+}
+
+mw_status mw_store_look(const char *path, struct mw_error *err)
+{
+    struct stat found;
+    if (stat(path, &found) != 0)
+        return errno == ENOENT ? look_at_folder(path, err)
+                               : mw_fail(err, MW_EIO, "%s: %s", path, strerror(errno));
+    if (S_ISDIR(found.st_mode))
+        return mw_fail(err, MW_EIO, "%s: %s", path, strerror(EISDIR));
+    if (access(path, W_OK) != 0)
+        return mw_fail(err, MW_EIO, "%s: %s", path, strerror(errno));
+    struct mw_store *store = make_store(path, true);
+    struct mw_store_connection *connection;
+    mw_status status = mw_store_take_reader(store, &connection, err);
+    if (status == MW_OK) {
+        status = mw_store_check_owner(connection->db, err);
+        status = mw_store_give_reader(connection, status, err);
+    }
+    mw_store_close(store);
+    return status;
 }
 
 void mw_store_close(struct mw_store *store)

@@ -53,6 +53,9 @@ struct mw_store_options {
  * version (or, for reading only, by an older one), MW_ETIMEOUT. */
 MW_MUST_USE mw_status mw_store_open(const struct mw_store_options *options, struct mw_store **out,
                                     struct mw_error *err);
+/* Whether mw_store_open could open the file for writing, as far as can be told without changing
+ * anything: nothing is made. Errors as of opening it. */
+MW_MUST_USE mw_status mw_store_look(const char *path, struct mw_error *err);
 /* NULL is fine. */
 void mw_store_close(struct mw_store *store);
 

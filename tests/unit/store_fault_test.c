@@ -490,6 +490,25 @@ static void what_another_process_writes_is_seen_through_a_link(void **state)
     assert_int_equal(unlink(link), 0);
 }
 
+static void looking_at_a_file_makes_and_changes_nothing(void **state)
+{
+    char other[112];
+    struct mw_error err;
+    struct stat found;
+    assert_int_equal(mw_store_look(*state, &err), MW_OK);
+    assert_int_not_equal(stat(*state, &found), 0);
+    fill(*state);
+    assert_int_equal(mw_store_look(*state, &err), MW_OK);
+    snprintf(other, sizeof(other), "%s-wal", (const char *)*state);
+    assert_int_not_equal(stat(other, &found), 0);
+    snprintf(other, sizeof(other), "%s/store.db", (const char *)*state);
+    assert_int_equal(mw_store_look(other, &err), MW_EIO); /* a file is no folder */
+    assert_non_null(strstr(err.message, "Not a directory"));
+    assert_int_equal(mw_store_look("/", &err), MW_EIO);
+    write_bytes(*state, "no database, but long enough for one of its pages to be read here", 64);
+    assert_int_equal(mw_store_look(*state, &err), MW_EHISTORY);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, store_file_setup, store_file_teardown)
 
 int main(void)
@@ -503,6 +522,7 @@ int main(void)
         TEST(readers_see_whole_writes),
         TEST(more_threads_than_connections_read),
         TEST(what_another_process_writes_is_seen_through_a_link),
+        TEST(looking_at_a_file_makes_and_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
