@@ -261,6 +261,30 @@ static void what_lies_before_a_full_ring_is_not_taken_for_quiet(void **state)
     mw_writer_bench_end(&bench);
 }
 
+static void what_a_full_ring_refused_is_not_taken_for_quiet(void **state)
+{
+    (void)state;
+    struct mw_writer_bench bench;
+    mw_writer_bench_begin(&bench, 4);
+    mw_writer_bench_add(&bench, NEVER_MS, 0);
+    for (int minute = 10; minute <= 14; minute++)
+        if (minute != 12)
+            mw_writer_bench_put(&bench, minute, true, 1);
+    assert_int_equal(mw_writer_bench_put(&bench, 9, true, 1), MW_PUT_LATE); /* nothing is dropped */
+    mw_series_prove(bench.series, at(8), at(13)); /* 8 and 12 were quiet, but there is a 9 */
+    mw_writer_bench_start(&bench);
+    mw_writer_stop(bench.writer);
+    struct mw_store_series known;
+    bool found;
+    assert_int_equal(mw_store_find(bench.store, mw_series_key(bench.series), &known, &found, NULL),
+                     MW_OK);
+    assert_true(found);
+    assert_int_equal(known.first_ms, at(10));
+    assert_int_equal(mw_writer_bench_status(&bench).lost, 0);
+    mw_writer_bench_expect_holes(&bench, (int64_t[]){-1}, 0);
+    mw_writer_bench_end(&bench);
+}
+
 /* Lets no file of this process grow. */
 static void limit_files(rlim_t bytes)
 {
@@ -366,6 +390,7 @@ int main(void)
         cmocka_unit_test(bars_dropped_before_they_were_written_are_counted_and_a_hole),
         cmocka_unit_test(bars_dropped_after_they_were_written_are_not_lost),
         cmocka_unit_test(what_lies_before_a_full_ring_is_not_taken_for_quiet),
+        cmocka_unit_test(what_a_full_ring_refused_is_not_taken_for_quiet),
         cmocka_unit_test(a_disk_that_is_full_is_told_once_and_tried_again),
         cmocka_unit_test(a_disk_that_stays_full_does_not_keep_a_stop),
         cmocka_unit_test(old_rows_are_erased_in_steps_counted_from_the_newest),
