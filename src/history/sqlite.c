@@ -3,16 +3,24 @@
 
 #include <math.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/str.h"
 
+enum { LOOK_MS_MAX = 20 }; /* between two looks whether a lock is gone */
+
 struct mw_sqlite {
-    sqlite3 *handle; /* owns */
-    char *path;      /* owns */
+    sqlite3 *handle;               /* owns */
+    char *path;                    /* owns */
+    int busy_ms;                   /* a lock is waited for so long */
+    int64_t busy_since_ms;         /* the wait under way */
+    _Atomic int64_t busy_until_ms; /* and no longer than this */
 };
 
 struct mw_statement {
@@ -78,6 +86,30 @@ static void harden(struct mw_sqlite *db)
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
 }
 
+/* Returns whether to try again. */
+static int on_busy(void *user, int tries)
+{
+    struct mw_sqlite *db = user;
+    int64_t now_ms = mw_clock_monotonic_ms();
+    if (tries == 0)
+        db->busy_since_ms = now_ms;
+    int64_t until_ms = atomic_load_explicit(&db->busy_until_ms, memory_order_relaxed);
+    if (until_ms > db->busy_since_ms + db->busy_ms)
+        until_ms = db->busy_since_ms + db->busy_ms;
+    int64_t wait_ms = tries < LOOK_MS_MAX ? tries + 1 : LOOK_MS_MAX;
+    if (wait_ms > until_ms - now_ms)
+        wait_ms = until_ms - now_ms;
+    if (wait_ms <= 0)
+        return 0;
+    nanosleep(&(struct timespec){.tv_nsec = (long)wait_ms * 1000000L}, NULL);
+    return 1;
+}
+
+void mw_sqlite_wait_until(struct mw_sqlite *db, int64_t until_ms)
+{
+    atomic_store_explicit(&db->busy_until_ms, until_ms, memory_order_relaxed);
+}
+
 mw_status mw_sqlite_open(const char *path, mw_sqlite_mode mode, int busy_ms, struct mw_sqlite **out,
                          struct mw_error *err)
 {
@@ -103,7 +135,9 @@ mw_status mw_sqlite_open(const char *path, mw_sqlite_mode mode, int busy_ms, str
         status = fail(db, code, err);
     } else {
         harden(db);
-        sqlite3_busy_timeout(db->handle, busy_ms);
+        db->busy_ms = busy_ms;
+        mw_sqlite_wait_until(db, INT64_MAX);
+        sqlite3_busy_handler(db->handle, on_busy, db);
         /* The first that reads the file: one that is no database is found here. */
         status = mw_sqlite_run(db, "PRAGMA cell_size_check = ON; PRAGMA schema_version", err);
     }

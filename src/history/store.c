@@ -241,6 +241,12 @@ mw_status mw_store_end(struct mw_store_connection *connection, mw_status status,
     return status;
 }
 
+void mw_store_wait_until(struct mw_store *store, int64_t until_ms)
+{
+    MW_CHECK(store->writer != NULL);
+    mw_sqlite_wait_until(store->writer->db, until_ms);
+}
+
 /* --- opening --------------------------------------------------------------------------------- */
 
 static mw_status open_reader(struct mw_store *store, struct mw_error *err)

@@ -89,6 +89,10 @@ MW_MUST_USE mw_status mw_store_write(struct mw_store *store, const struct mw_sto
                                      uint32_t part_count, struct mw_stored *stored,
                                      struct mw_error *err);
 
+/* Has writes wait for another process no longer than until until_ms (monotonic), also the one that
+ * waits now; INT64_MAX for as long as ever. Any thread. */
+void mw_store_wait_until(struct mw_store *store, int64_t until_ms);
+
 /* Deletes up to `count_max` (not 0) of the oldest rows before before_ms, and moves the beginning of
  * what is known: to after the last of them, or when that were all to the first bucket from
  * before_ms on. A series of which nothing is known any more goes too. Returns through `erased` how

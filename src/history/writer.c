@@ -303,7 +303,9 @@ mw_status mw_writer_start(struct mw_writer *writer, struct mw_error *err)
 
 void mw_writer_stop(struct mw_writer *writer)
 {
-    atomic_store_explicit(&writer->stopping, true, memory_order_release);
+    if (!atomic_exchange_explicit(&writer->stopping, true, memory_order_acq_rel))
+        mw_store_wait_until(writer->options.store, mw_clock_monotonic_ms() + MW_STORE_STOP_MS);
     mw_wake_raise(&writer->wake);
     mw_thread_join(&writer->thread);
+    mw_store_wait_until(writer->options.store, INT64_MAX);
 }

@@ -60,8 +60,8 @@ void mw_writer_free(struct mw_writer *writer);
 
 /* Errors: MW_ELIMIT. */
 MW_MUST_USE mw_status mw_writer_start(struct mw_writer *writer, struct mw_error *err);
-/* Writes what is left, for at most MW_STORE_STOP_MS, and joins. A write that waits for another
- * process to let go of the file is waited for, MW_STORE_BUSY_MS. Idempotent. */
+/* Writes what is left, for at most MW_STORE_STOP_MS, and joins. Another process that does not let go
+ * of the file is waited for no longer than that either. Idempotent. */
 void mw_writer_stop(struct mw_writer *writer);
 
 /* Stores `series` from now on, and what is in it already. False, and nothing is done, for one that

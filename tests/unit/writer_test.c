@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+#include "base/limits.h"
+#include "history/sqlite.h"
 #include "writer_bench.h"
 
 enum { SOON_MS = 1, NEVER_MS = 3600000 };
@@ -340,6 +342,29 @@ static void a_disk_that_stays_full_does_not_keep_a_stop(void **state)
     mw_writer_bench_end(&bench);
 }
 
+static void a_locked_store_does_not_keep_a_stop(void **state)
+{
+    (void)state;
+    struct mw_writer_bench bench;
+    mw_writer_bench_begin(&bench, 100);
+    mw_writer_bench_add(&bench, NEVER_MS, 0);
+    mw_writer_bench_put(&bench, 1, true, 1);
+    struct mw_sqlite *other;
+    assert_int_equal(mw_sqlite_open(bench.path, MW_SQLITE_WRITE, 0, &other, NULL), MW_OK);
+    assert_int_equal(mw_sqlite_run(other, "BEGIN IMMEDIATE", NULL), MW_OK);
+    mw_writer_bench_start(&bench); /* its first look waits */
+    int64_t began_ms = mw_clock_monotonic_ms();
+    mw_writer_stop(bench.writer);
+    assert_in_range(mw_clock_monotonic_ms() - began_ms, 0, MW_STORE_BUSY_MS - 1);
+    assert_int_equal(mw_writer_bench_status(&bench).waiting, 1);
+    assert_int_equal(mw_sqlite_run(other, "COMMIT", NULL), MW_OK);
+    mw_sqlite_close(other);
+    mw_writer_bench_start(&bench);
+    mw_writer_stop(bench.writer);
+    mw_writer_bench_expect_rows(&bench, (int64_t[]){1, -1});
+    mw_writer_bench_end(&bench);
+}
+
 /* --- how long it is kept ---------------------------------------------------------------------- */
 
 static void put_two_hundred(struct mw_writer_bench *bench)
@@ -393,6 +418,7 @@ int main(void)
         cmocka_unit_test(what_a_full_ring_refused_is_not_taken_for_quiet),
         cmocka_unit_test(a_disk_that_is_full_is_told_once_and_tried_again),
         cmocka_unit_test(a_disk_that_stays_full_does_not_keep_a_stop),
+        cmocka_unit_test(a_locked_store_does_not_keep_a_stop),
         cmocka_unit_test(old_rows_are_erased_in_steps_counted_from_the_newest),
         cmocka_unit_test(what_is_too_old_is_not_written_at_all),
     };
