@@ -80,11 +80,12 @@ struct mw_stored {
 };
 
 /* Writes all parts in one transaction, of at most some MW_STORE_ROWS_MAX rows; series are added as
- * they are met. Rows with the same values are not written again. Holes of each stretch are
- * replaced by those given, also with `keep`. Rows that are there and not given stay. What lies
- * between the stretch and what was known before becomes a hole. `stored` may be NULL. Errors:
- * MW_EHISTORY (the file is damaged, or a row is no candle of its timeframe), MW_EIO (the disk is
- * full or fails), MW_ETIMEOUT (somebody else writes for too long); nothing is written then. */
+ * they are met. Rows with the same values are not written again; those of MW_SOURCE_STORE are not
+ * even looked at where they have not been erased since. Holes of each stretch are replaced by those
+ * given, also with `keep`. Rows that are there and not given stay. What lies between the stretch
+ * and what was known before becomes a hole. `stored` may be NULL. Errors: MW_EHISTORY (the file is
+ * damaged, or a row is no candle of its timeframe), MW_EIO (the disk is full or fails), MW_ETIMEOUT
+ * (somebody else writes for too long); nothing is written then. */
 MW_MUST_USE mw_status mw_store_write(struct mw_store *store, const struct mw_store_part *parts,
                                      uint32_t part_count, struct mw_stored *stored,
                                      struct mw_error *err);
@@ -151,9 +152,9 @@ MW_MUST_USE mw_status mw_store_read_holes(struct mw_store *store,
                                           const struct mw_store_query *query, struct mw_gap *out,
                                           uint32_t *count, struct mw_error *err);
 
-/* Both of one moment, whoever writes meanwhile: rows as mw_store_read_rows, and the holes that reach
- * between the first and the last of them, whole, into `holes`, which is empty and the caller's to
- * free, also on failure. */
+/* Both of one moment, whoever writes meanwhile: rows as mw_store_read_rows, and the holes that
+ * reach between the first and the last of them, whole, into `holes`, which is empty and the
+ * caller's to free, also on failure. */
 MW_MUST_USE mw_status mw_store_read(struct mw_store *store, const struct mw_store_query *query,
                                     struct mw_candle *out, uint32_t *got, struct mw_gaps *holes,
                                     struct mw_error *err);

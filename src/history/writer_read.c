@@ -186,8 +186,8 @@ static mw_status leave_out_unknown(struct mw_writer *writer, struct mw_stretch *
     return MW_OK;
 }
 
-/* Keeps the rows of `stretch` that are to be written. Those of the store are there already; where
- * one was made of finer bars there is a hole. */
+/* Keeps the rows of `stretch` that are to be written; where one was made of finer bars there is a
+ * hole. Those of the store are given back to it: another process may have erased them. */
 static void choose_rows(struct mw_batch *batch, struct mw_stretch *stretch)
 {
     struct mw_gaps made = {.count = 0};
@@ -197,7 +197,7 @@ static void choose_rows(struct mw_batch *batch, struct mw_stretch *stretch)
     for (uint32_t i = 0; i < stretch->row_count; i++) {
         if (rows[i].source == MW_SOURCE_RESAMPLED)
             mw_gaps_add(&made, timeframe, rows[i].open_ms, rows[i].open_ms);
-        else if (rows[i].source != MW_SOURCE_STORE)
+        else
             rows[kept++] = rows[i];
     }
     stretch->row_count = kept;

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "base/limits.h"
+#include "history/restore.h"
 #include "history/sqlite.h"
 #include "writer_bench.h"
 
@@ -199,7 +200,7 @@ static void stopping_writes_what_is_left(void **state)
 
 /* --- what cannot be written ------------------------------------------------------------------- */
 
-static void put_more_than_the_ring_holds(struct mw_writer_bench *bench)
+static void put_twenty(struct mw_writer_bench *bench)
 {
     for (int minute = 1; minute <= 20; minute++)
         mw_writer_bench_put(bench, minute, true, 1);
@@ -210,7 +211,7 @@ static void bars_dropped_before_they_were_written_are_counted_and_a_hole(void **
     (void)state;
     struct mw_writer_bench bench;
     mw_writer_bench_begin(&bench, 4);
-    write_at_the_end(&bench, put_more_than_the_ring_holds);
+    write_at_the_end(&bench, put_twenty);
     mw_writer_bench_expect_rows(&bench, (int64_t[]){17, 18, 19, 20, -1});
     mw_writer_bench_add(&bench, NEVER_MS, 0);
     for (int minute = 21; minute <= 30; minute++)
@@ -390,6 +391,30 @@ static void old_rows_are_erased_in_steps_counted_from_the_newest(void **state)
     mw_writer_bench_end(&bench);
 }
 
+static void what_another_process_erased_meanwhile_is_not_taken_for_quiet(void **state)
+{
+    (void)state;
+    struct mw_writer_bench bench;
+    mw_writer_bench_begin(&bench, 100);
+    write_at_the_end(&bench, put_twenty);
+    mw_writer_bench_forget(&bench, 100);
+    assert_int_equal(mw_restore(bench.cache, bench.store, bench.series, NULL, NULL), MW_OK);
+    uint32_t erased = 0;
+    assert_int_equal(
+        mw_store_erase_before(bench.store, mw_series_key(bench.series), at(18), 100, &erased, NULL),
+        MW_OK);
+    assert_int_equal(erased, 17);
+    mw_writer_bench_add(&bench, NEVER_MS, 0);
+    mw_writer_bench_put(&bench, 21, true, 1);
+    mw_writer_bench_start(&bench);
+    mw_writer_stop(bench.writer);
+    assert_int_equal(mw_writer_bench_status(&bench).rows, 1); /* the others are not news */
+    const struct mw_candle *rows;
+    assert_int_equal(mw_writer_bench_rows(&bench, &rows), 21); /* they are there again */
+    mw_writer_bench_expect_holes(&bench, (int64_t[]){-1}, 0);
+    mw_writer_bench_end(&bench);
+}
+
 static void what_is_too_old_is_not_written_at_all(void **state)
 {
     (void)state;
@@ -420,6 +445,7 @@ int main(void)
         cmocka_unit_test(a_disk_that_stays_full_does_not_keep_a_stop),
         cmocka_unit_test(a_locked_store_does_not_keep_a_stop),
         cmocka_unit_test(old_rows_are_erased_in_steps_counted_from_the_newest),
+        cmocka_unit_test(what_another_process_erased_meanwhile_is_not_taken_for_quiet),
         cmocka_unit_test(what_is_too_old_is_not_written_at_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
