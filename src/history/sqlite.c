@@ -110,12 +110,20 @@ void mw_sqlite_wait_until(struct mw_sqlite *db, int64_t until_ms)
     atomic_store_explicit(&db->busy_until_ms, until_ms, memory_order_relaxed);
 }
 
-mw_status mw_sqlite_open(const char *path, mw_sqlite_mode mode, int busy_ms, struct mw_sqlite **out,
-                         struct mw_error *err)
+mw_status mw_sqlite_check_path(const char *path, struct mw_error *err)
 {
     if (path[0] == '\0' || strlen(path) > MW_PATH_BYTES_MAX)
         return mw_fail(err, MW_EIO, "'%.*s': want a path of 1 to %d bytes", 64, path,
                        MW_PATH_BYTES_MAX);
+    return MW_OK;
+}
+
+mw_status mw_sqlite_open(const char *path, mw_sqlite_mode mode, int busy_ms, struct mw_sqlite **out,
+                         struct mw_error *err)
+{
+    mw_status status = mw_sqlite_check_path(path, err);
+    if (status != MW_OK)
+        return status;
     static const int flags[] = {
         [MW_SQLITE_READ] = SQLITE_OPEN_READONLY,
         [MW_SQLITE_STILL] = SQLITE_OPEN_READONLY,
@@ -130,7 +138,6 @@ mw_status mw_sqlite_open(const char *path, mw_sqlite_mode mode, int busy_ms, str
                                flags[mode] | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI, NULL);
     mw_str_deinit(&uri);
     MW_CHECK(db->handle != NULL);
-    mw_status status = MW_OK;
     if (code != SQLITE_OK) {
         status = fail(db, code, err);
     } else {

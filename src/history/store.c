@@ -259,10 +259,46 @@ static mw_status open_reader(struct mw_store *store, struct mw_error *err)
     return mw_store_give_reader(connection, status, err);
 }
 
+/* A file that is not there can be made where its folder can be written. */
+static mw_status look_at_folder(const char *path, struct mw_error *err)
+{
+    char *folder = mw_strdup(path), *slash = strrchr(folder, '/');
+    if (slash != NULL)
+        slash[slash == folder] = '\0';
+    struct stat found;
+    const char *name = slash != NULL ? folder : ".";
+    int failed = stat(name, &found) != 0          ? errno
+                 : !S_ISDIR(found.st_mode)        ? ENOTDIR
+                 : access(name, W_OK | X_OK) != 0 ? errno
+                                                  : 0;
+    mw_free(folder);
+    return failed == 0 ? MW_OK : mw_fail(err, MW_EIO, "%s: %s", path, strerror(failed));
+}
+
+/* SQLite would read what it cannot write, and has other words for what is missing. */
+static mw_status look_at_path(const char *path, struct mw_error *err)
+{
+    struct stat found;
+    mw_status status = mw_sqlite_check_path(path, err);
+    if (status != MW_OK)
+        return status;
+    if (stat(path, &found) != 0)
+        return errno == ENOENT ? look_at_folder(path, err)
+                               : mw_fail(err, MW_EIO, "%s: %s", path, strerror(errno));
+    if (S_ISDIR(found.st_mode))
+        return mw_fail(err, MW_EIO, "%s: %s", path, strerror(EISDIR));
+    if (access(path, W_OK) != 0)
+        return mw_fail(err, MW_EIO, "%s: %s", path, strerror(errno));
+    return MW_OK;
+}
+
 static mw_status open_writer(struct mw_store *store, bool must_exist, struct mw_error *err)
 {
     mw_sqlite_mode mode = must_exist ? MW_SQLITE_WRITE : MW_SQLITE_CREATE;
-    mw_status status = open_connection(store, mode, &store->writer, err);
+    mw_status status = look_at_path(store->path, err);
+    if (status != MW_OK)
+        return status;
+    status = open_connection(store, mode, &store->writer, err);
     if (status != MW_OK)
         return status;
     struct mw_sqlite *db = store->writer->db;
@@ -305,35 +341,15 @@ mw_status mw_store_open(const struct mw_store_options *options, struct mw_store 
     return MW_OK;
 }
 
-/* A file that is not there can be made where its folder can be written. */
-static mw_status look_at_folder(const char *path, struct mw_error *err)
-{
-    char *folder = mw_strdup(path), *slash = strrchr(folder, '/');
-    if (slash != NULL)
-        slash[slash == folder] = '\0';
-    struct stat found;
-    const char *name = slash != NULL ? folder : ".";
-    int failed = stat(name, &found) != 0          ? errno
-                 : !S_ISDIR(found.st_mode)        ? ENOTDIR
-                 : access(name, W_OK | X_OK) != 0 ? errno
-                                                  : 0;
-    mw_free(folder);
-    return failed == 0 ? MW_OK : mw_fail(err, MW_EIO, "%s: %s", path, strerror(failed));
-}
-
 mw_status mw_store_look(const char *path, struct mw_error *err)
 {
     struct stat found;
-    if (stat(path, &found) != 0)
-        return errno == ENOENT ? look_at_folder(path, err)
-                               : mw_fail(err, MW_EIO, "%s: %s", path, strerror(errno));
-    if (S_ISDIR(found.st_mode))
-        return mw_fail(err, MW_EIO, "%s: %s", path, strerror(EISDIR));
-    if (access(path, W_OK) != 0)
-        return mw_fail(err, MW_EIO, "%s: %s", path, strerror(errno));
+    mw_status status = look_at_path(path, err);
+    if (status != MW_OK || stat(path, &found) != 0)
+        return status;
     struct mw_store *store = make_store(path, true);
     struct mw_store_connection *connection;
-    mw_status status = mw_store_take_reader(store, &connection, err);
+    status = mw_store_take_reader(store, &connection, err);
     if (status == MW_OK) {
         status = mw_store_check_owner(connection->db, err);
         status = mw_store_give_reader(connection, status, err);
