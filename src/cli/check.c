@@ -180,6 +180,18 @@ static int check_engine(const struct mw_engine *engine)
     return code;
 }
 
+/* Looks at the store, and has the engine go without it: to open it is to make the file. */
+static mw_status check_store(struct mw_settings *settings, struct mw_error *err)
+{
+    char **store = &settings->history.store;
+    if (*store == NULL)
+        return MW_OK;
+    mw_status status = mw_store_look(*store, err);
+    mw_free(*store);
+    *store = NULL;
+    return status == MW_OK ? MW_OK : mw_fail_within(err, status, "history.store");
+}
+
 static int check_command(int argc, char **argv)
 {
     struct check_options options = {.config = "config.lua"};
@@ -189,8 +201,13 @@ static int check_command(int argc, char **argv)
     struct mw_error err;
     struct mw_settings *settings;
     struct mw_engine *engine;
-    if (mw_settings_load_file(options.config, &settings, &err) != MW_OK ||
-        mw_engine_open(settings, &mw_lua_bindings, &engine, &err) != MW_OK)
+    if (mw_settings_load_file(options.config, &settings, &err) != MW_OK)
+        return mw_cli_fail("check", MW_EXIT_CONFIG, "%s", err.message);
+    if (check_store(settings, &err) != MW_OK) {
+        mw_settings_free(settings);
+        return mw_cli_fail("check", MW_EXIT_CONFIG, "%s", err.message);
+    }
+    if (mw_engine_open(settings, &mw_lua_bindings, &engine, &err) != MW_OK)
         return mw_cli_fail("check", MW_EXIT_CONFIG, "%s", err.message);
     code = check_engine(engine);
     mw_engine_free(engine);

@@ -18,6 +18,8 @@ static void stored_deinit(struct stored *stored)
     mw_gaps_deinit(&stored->holes);
 }
 
+/* Of one moment: another process that fills a hole between the rows and the holes would have its
+ * bucket look quiet. */
 static mw_status read_stored(struct mw_store *store, const struct mw_series_key *key,
                              int64_t until_ms, uint32_t count, struct stored *stored,
                              struct mw_error *err)
@@ -25,24 +27,21 @@ static mw_status read_stored(struct mw_store *store, const struct mw_series_key 
     stored->rows = mw_realloc_array(NULL, count, sizeof(*stored->rows));
     struct mw_store_query query = {
         .key = key, .from_ms = INT64_MIN, .until_ms = until_ms, .count = count, .newest = true};
-    mw_status status = mw_store_read_rows(store, &query, stored->rows, &stored->row_count, err);
-    if (status != MW_OK || stored->row_count == 0)
-        return status;
-    query.from_ms = stored->rows[0].open_ms;
-    query.until_ms = stored->rows[stored->row_count - 1].open_ms;
-    return mw_store_read_holes(store, &query, &stored->holes, err);
+    return mw_store_read(store, &query, stored->rows, &stored->row_count, &stored->holes, err);
 }
 
 /* A bar is in doubt as long as it is in a hole, whatever was thought when it was written. */
 static void settle_doubts(struct stored *stored)
 {
-    const struct mw_gap *hole = stored->holes.list, *past = hole + stored->holes.count;
+    const struct mw_gaps *holes = &stored->holes;
+    uint32_t hole = 0;
     for (uint32_t i = 0; i < stored->row_count; i++) {
         struct mw_candle *row = &stored->rows[i];
-        while (hole < past && hole->to_ms < row->open_ms)
+        while (hole < holes->count && holes->list[hole].to_ms < row->open_ms)
             hole++;
+        bool within = hole < holes->count && holes->list[hole].from_ms <= row->open_ms;
         row->flags &= (uint8_t)~MW_CANDLE_UNPROVEN;
-        if (hole < past && hole->from_ms <= row->open_ms && row->closed_by != MW_CLOSED_BY_EXCHANGE)
+        if (within && row->closed_by != MW_CLOSED_BY_EXCHANGE)
             row->flags |= MW_CANDLE_UNPROVEN;
     }
 }

@@ -3,16 +3,24 @@
 
 #include <math.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/str.h"
 
+enum { LOOK_MS_MAX = 20 }; /* between two looks whether a lock is gone */
+
 struct mw_sqlite {
-    sqlite3 *handle; /* owns */
-    char *path;      /* owns */
+    sqlite3 *handle;               /* owns */
+    char *path;                    /* owns */
+    int busy_ms;                   /* a lock is waited for so long */
+    int64_t busy_since_ms;         /* the wait under way */
+    _Atomic int64_t busy_until_ms; /* and no longer than this */
 };
 
 struct mw_statement {
@@ -78,12 +86,44 @@ static void harden(struct mw_sqlite *db)
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
 }
 
-mw_status mw_sqlite_open(const char *path, mw_sqlite_mode mode, int busy_ms, struct mw_sqlite **out,
-                         struct mw_error *err)
+/* Returns whether to try again. */
+static int on_busy(void *user, int tries)
+{
+    struct mw_sqlite *db = user;
+    int64_t now_ms = mw_clock_monotonic_ms();
+    if (tries == 0)
+        db->busy_since_ms = now_ms;
+    int64_t until_ms = atomic_load_explicit(&db->busy_until_ms, memory_order_relaxed);
+    if (until_ms > db->busy_since_ms + db->busy_ms)
+        until_ms = db->busy_since_ms + db->busy_ms;
+    int64_t wait_ms = tries < LOOK_MS_MAX ? tries + 1 : LOOK_MS_MAX;
+    if (wait_ms > until_ms - now_ms)
+        wait_ms = until_ms - now_ms;
+    if (wait_ms <= 0)
+        return 0;
+    nanosleep(&(struct timespec){.tv_nsec = (long)wait_ms * 1000000L}, NULL);
+    return 1;
+}
+
+void mw_sqlite_wait_until(struct mw_sqlite *db, int64_t until_ms)
+{
+    atomic_store_explicit(&db->busy_until_ms, until_ms, memory_order_relaxed);
+}
+
+mw_status mw_sqlite_check_path(const char *path, struct mw_error *err)
 {
     if (path[0] == '\0' || strlen(path) > MW_PATH_BYTES_MAX)
         return mw_fail(err, MW_EIO, "'%.*s': want a path of 1 to %d bytes", 64, path,
                        MW_PATH_BYTES_MAX);
+    return MW_OK;
+}
+
+mw_status mw_sqlite_open(const char *path, mw_sqlite_mode mode, int busy_ms, struct mw_sqlite **out,
+                         struct mw_error *err)
+{
+    mw_status status = mw_sqlite_check_path(path, err);
+    if (status != MW_OK)
+        return status;
     static const int flags[] = {
         [MW_SQLITE_READ] = SQLITE_OPEN_READONLY,
         [MW_SQLITE_STILL] = SQLITE_OPEN_READONLY,
@@ -98,12 +138,13 @@ mw_status mw_sqlite_open(const char *path, mw_sqlite_mode mode, int busy_ms, str
                                flags[mode] | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI, NULL);
     mw_str_deinit(&uri);
     MW_CHECK(db->handle != NULL);
-    mw_status status = MW_OK;
     if (code != SQLITE_OK) {
         status = fail(db, code, err);
     } else {
         harden(db);
-        sqlite3_busy_timeout(db->handle, busy_ms);
+        db->busy_ms = busy_ms;
+        mw_sqlite_wait_until(db, INT64_MAX);
+        sqlite3_busy_handler(db->handle, on_busy, db);
         /* The first that reads the file: one that is no database is found here. */
         status = mw_sqlite_run(db, "PRAGMA cell_size_check = ON; PRAGMA schema_version", err);
     }
@@ -245,12 +286,14 @@ int64_t mw_statement_int(struct mw_statement *statement, int column)
     return sqlite3_column_int64(statement->compiled, column);
 }
 
+/* One look at the column: a restart asks for hundreds of thousands. */
 double mw_statement_double(struct mw_statement *statement, int column)
 {
-    int type = sqlite3_column_type(statement->compiled, column);
+    sqlite3_value *value = sqlite3_column_value(statement->compiled, column);
+    int type = sqlite3_value_type(value);
     if (type != SQLITE_FLOAT && type != SQLITE_INTEGER)
         return (double)NAN;
-    return sqlite3_column_double(statement->compiled, column);
+    return sqlite3_value_double(value);
 }
 
 const char *mw_statement_text(struct mw_statement *statement, int column)

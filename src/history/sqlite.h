@@ -29,9 +29,14 @@ typedef enum mw_sqlite_mode {
     MW_SQLITE_CREATE /* it is made where it is not */
 } mw_sqlite_mode;
 
+/* Whether `path` is of a length that a path can have. Errors: MW_EIO. */
+MW_MUST_USE mw_status mw_sqlite_check_path(const char *path, struct mw_error *err);
 /* Opens `path`. Whoever finds it locked waits for `busy_ms`. */
 MW_MUST_USE mw_status mw_sqlite_open(const char *path, mw_sqlite_mode mode, int busy_ms,
                                      struct mw_sqlite **out, struct mw_error *err);
+/* Has it wait no longer than until until_ms (monotonic), also where it waits now; INT64_MAX is no
+ * limit. Any thread. */
+void mw_sqlite_wait_until(struct mw_sqlite *db, int64_t until_ms);
 /* After its statements are freed. NULL is fine. */
 void mw_sqlite_close(struct mw_sqlite *db);
 const char *mw_sqlite_path(const struct mw_sqlite *db);

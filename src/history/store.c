@@ -2,9 +2,11 @@
 #include "history/store.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -26,6 +28,7 @@ struct mw_store {
 
 static const char *const sql_texts[] = {
     [MW_SQL_BEGIN] = "BEGIN IMMEDIATE",
+    [MW_SQL_BEGIN_READ] = "BEGIN",
     [MW_SQL_COMMIT] = "COMMIT",
     [MW_SQL_SERIES_FIND] = "SELECT id, first_ms, last_ms FROM series"
                            " WHERE feed = ?1 AND symbol = ?2 AND timeframe = ?3",
@@ -114,7 +117,8 @@ mw_status mw_store_statement(struct mw_store_connection *connection, mw_store_sq
 }
 
 /* Runs a statement that has no parameters and no rows. */
-static mw_status run(struct mw_store_connection *connection, mw_store_sql sql, struct mw_error *err)
+mw_status mw_store_run(struct mw_store_connection *connection, mw_store_sql sql,
+                       struct mw_error *err)
 {
     struct mw_statement *statement;
     mw_status status = mw_store_statement(connection, sql, &statement, err);
@@ -123,9 +127,13 @@ static mw_status run(struct mw_store_connection *connection, mw_store_sql sql, s
 
 /* --- readers --------------------------------------------------------------------------------- */
 
+/* Beside the file that the path leads to, which may be a link. */
 static bool log_path(const struct mw_store *store, struct mw_str *path)
 {
-    return mw_str_addf(path, "%s-wal", store->path);
+    char *file = realpath(store->path, NULL);
+    bool added = mw_str_addf(path, "%s-wal", file != NULL ? file : store->path);
+    free(file);
+    return added;
 }
 
 static struct mw_store_stamp look(const struct mw_store *store)
@@ -215,7 +223,7 @@ mw_status mw_store_begin(struct mw_store *store, struct mw_store_connection **ou
 {
     MW_CHECK(store->writer != NULL); /* a store that is only read is not written */
     pthread_mutex_lock(&store->write_lock);
-    mw_status status = run(store->writer, MW_SQL_BEGIN, err);
+    mw_status status = mw_store_run(store->writer, MW_SQL_BEGIN, err);
     if (status != MW_OK)
         pthread_mutex_unlock(&store->write_lock);
     else
@@ -227,11 +235,17 @@ mw_status mw_store_end(struct mw_store_connection *connection, mw_status status,
                        struct mw_error *err)
 {
     if (status == MW_OK)
-        status = run(connection, MW_SQL_COMMIT, err);
+        status = mw_store_run(connection, MW_SQL_COMMIT, err);
     if (status != MW_OK)
         mw_sqlite_roll_back(connection->db);
     pthread_mutex_unlock(&connection->store->write_lock);
     return status;
+}
+
+void mw_store_wait_until(struct mw_store *store, int64_t until_ms)
+{
+    MW_CHECK(store->writer != NULL);
+    mw_sqlite_wait_until(store->writer->db, until_ms);
 }
 
 /* --- opening --------------------------------------------------------------------------------- */
@@ -246,10 +260,46 @@ static mw_status open_reader(struct mw_store *store, struct mw_error *err)
     return mw_store_give_reader(connection, status, err);
 }
 
+/* A file that is not there can be made where its folder can be written. */
+static mw_status look_at_folder(const char *path, struct mw_error *err)
+{
+    char *folder = mw_strdup(path), *slash = strrchr(folder, '/');
+    if (slash != NULL)
+        slash[slash == folder] = '\0';
+    struct stat found;
+    const char *name = slash != NULL ? folder : ".";
+    int failed = stat(name, &found) != 0          ? errno
+                 : !S_ISDIR(found.st_mode)        ? ENOTDIR
+                 : access(name, W_OK | X_OK) != 0 ? errno
+                                                  : 0;
+    mw_free(folder);
+    return failed == 0 ? MW_OK : mw_fail(err, MW_EIO, "%s: %s", path, strerror(failed));
+}
+
+/* SQLite would read what it cannot write, and has other words for what is missing. */
+static mw_status look_at_path(const char *path, struct mw_error *err)
+{
+    struct stat found;
+    mw_status status = mw_sqlite_check_path(path, err);
+    if (status != MW_OK)
+        return status;
+    if (stat(path, &found) != 0)
+        return errno == ENOENT ? look_at_folder(path, err)
+                               : mw_fail(err, MW_EIO, "%s: %s", path, strerror(errno));
+    if (S_ISDIR(found.st_mode))
+        return mw_fail(err, MW_EIO, "%s: %s", path, strerror(EISDIR));
+    if (access(path, W_OK) != 0)
+        return mw_fail(err, MW_EIO, "%s: %s", path, strerror(errno));
+    return MW_OK;
+}
+
 static mw_status open_writer(struct mw_store *store, bool must_exist, struct mw_error *err)
 {
     mw_sqlite_mode mode = must_exist ? MW_SQLITE_WRITE : MW_SQLITE_CREATE;
-    mw_status status = open_connection(store, mode, &store->writer, err);
+    mw_status status = look_at_path(store->path, err);
+    if (status != MW_OK)
+        return status;
+    status = open_connection(store, mode, &store->writer, err);
     if (status != MW_OK)
         return status;
     struct mw_sqlite *db = store->writer->db;
@@ -267,15 +317,21 @@ static mw_status open_writer(struct mw_store *store, bool must_exist, struct mw_
     return status;
 }
 
-mw_status mw_store_open(const struct mw_store_options *options, struct mw_store **out,
-                        struct mw_error *err)
+static struct mw_store *make_store(const char *path, bool read_only)
 {
     struct mw_store *store = mw_alloc_zero(sizeof(*store));
-    store->path = mw_strdup(options->path);
-    store->read_only = options->read_only;
+    store->path = mw_strdup(path);
+    store->read_only = read_only;
     pthread_mutex_init(&store->write_lock, NULL);
     pthread_mutex_init(&store->pool_lock, NULL);
     pthread_cond_init(&store->given, NULL);
+    return store;
+}
+
+mw_status mw_store_open(const struct mw_store_options *options, struct mw_store **out,
+                        struct mw_error *err)
+{
+    struct mw_store *store = make_store(options->path, options->read_only);
     mw_status status =
         options->read_only ? open_reader(store, err) : open_writer(store, options->must_exist, err);
     if (status != MW_OK) {
@@ -284,6 +340,23 @@ mw_status mw_store_open(const struct mw_store_options *options, struct mw_store 
     }
     *out = store;
     return MW_OK;
+}
+
+mw_status mw_store_look(const char *path, struct mw_error *err)
+{
+    struct stat found;
+    mw_status status = look_at_path(path, err);
+    if (status != MW_OK || stat(path, &found) != 0)
+        return status;
+    struct mw_store *store = make_store(path, true);
+    struct mw_store_connection *connection;
+    status = mw_store_take_reader(store, &connection, err);
+    if (status == MW_OK) {
+        status = mw_store_check_owner(connection->db, err);
+        status = mw_store_give_reader(connection, status, err);
+    }
+    mw_store_close(store);
+    return status;
 }
 
 void mw_store_close(struct mw_store *store)

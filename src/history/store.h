@@ -53,6 +53,9 @@ struct mw_store_options {
  * version (or, for reading only, by an older one), MW_ETIMEOUT. */
 MW_MUST_USE mw_status mw_store_open(const struct mw_store_options *options, struct mw_store **out,
                                     struct mw_error *err);
+/* Whether mw_store_open could open the file for writing, as far as can be told without changing
+ * anything: nothing is made. Errors as of opening it. */
+MW_MUST_USE mw_status mw_store_look(const char *path, struct mw_error *err);
 /* NULL is fine. */
 void mw_store_close(struct mw_store *store);
 
@@ -77,14 +80,19 @@ struct mw_stored {
 };
 
 /* Writes all parts in one transaction, of at most some MW_STORE_ROWS_MAX rows; series are added as
- * they are met. Rows with the same values are not written again. Holes of each stretch are
- * replaced by those given, also with `keep`. Rows that are there and not given stay. What lies
- * between the stretch and what was known before becomes a hole. `stored` may be NULL. Errors:
- * MW_EHISTORY (the file is damaged, or a row is no candle of its timeframe), MW_EIO (the disk is
- * full or fails), MW_ETIMEOUT (somebody else writes for too long); nothing is written then. */
+ * they are met. Rows with the same values are not written again; those of MW_SOURCE_STORE are not
+ * even looked at where they have not been erased since. Holes of each stretch are replaced by those
+ * given, also with `keep`. Rows that are there and not given stay. What lies between the stretch
+ * and what was known before becomes a hole. `stored` may be NULL. Errors: MW_EHISTORY (the file is
+ * damaged, or a row is no candle of its timeframe), MW_EIO (the disk is full or fails), MW_ETIMEOUT
+ * (somebody else writes for too long); nothing is written then. */
 MW_MUST_USE mw_status mw_store_write(struct mw_store *store, const struct mw_store_part *parts,
                                      uint32_t part_count, struct mw_stored *stored,
                                      struct mw_error *err);
+
+/* Has writes wait for another process no longer than until until_ms (monotonic), also the one that
+ * waits now; INT64_MAX for as long as ever. Any thread. */
+void mw_store_wait_until(struct mw_store *store, int64_t until_ms);
 
 /* Deletes up to `count_max` (not 0) of the oldest rows before before_ms, and moves the beginning of
  * what is known: to after the last of them, or when that were all to the first bucket from
@@ -144,6 +152,13 @@ MW_MUST_USE mw_status mw_store_read_rows(struct mw_store *store, const struct mw
 MW_MUST_USE mw_status mw_store_read_holes(struct mw_store *store,
                                           const struct mw_store_query *query, struct mw_gaps *holes,
                                           struct mw_error *err);
+
+/* Both of one moment, whoever writes meanwhile: rows as mw_store_read_rows, and the holes that
+ * reach between the first and the last of them, whole, into `holes`, which is empty and the
+ * caller's to free, also on failure. */
+MW_MUST_USE mw_status mw_store_read(struct mw_store *store, const struct mw_store_query *query,
+                                    struct mw_candle *out, uint32_t *got, struct mw_gaps *holes,
+                                    struct mw_error *err);
 
 /* --- health ---------------------------------------------------------------------------------- */
 

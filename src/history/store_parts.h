@@ -20,6 +20,7 @@ enum { MW_STORE_KEY_BITS = 39 };
 /* Statements that connections keep ready. */
 typedef enum mw_store_sql {
     MW_SQL_BEGIN,
+    MW_SQL_BEGIN_READ,
     MW_SQL_COMMIT,
     MW_SQL_SERIES_FIND,   /* feed, symbol, timeframe: id, first, last */
     MW_SQL_SERIES_ADD,    /* feed, symbol, timeframe, first, last: id */
@@ -84,6 +85,10 @@ MW_MUST_USE mw_status mw_store_end(struct mw_store_connection *connection, mw_st
 /* A statement of a connection, prepared. */
 MW_MUST_USE mw_status mw_store_statement(struct mw_store_connection *connection, mw_store_sql sql,
                                          struct mw_statement **out, struct mw_error *err);
+
+/* Runs one that has no parameters and no rows. */
+MW_MUST_USE mw_status mw_store_run(struct mw_store_connection *connection, mw_store_sql sql,
+                                   struct mw_error *err);
 
 /* store_schema.c: whether the file is a store that this version knows, or empty. */
 MW_MUST_USE mw_status mw_store_check_owner(struct mw_sqlite *db, struct mw_error *err);

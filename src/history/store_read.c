@@ -171,6 +171,27 @@ mw_status mw_store_read_window(struct mw_store_connection *connection,
     return MW_OK;
 }
 
+/* What a query asks of the series that it is about. `*got` is 0 for one that is not there. */
+static mw_status read_query(struct mw_store_connection *connection,
+                            const struct mw_store_query *query, struct mw_store_window *window,
+                            struct mw_candle *out, uint32_t *got, struct mw_error *err)
+{
+    struct mw_store_row row = {0};
+    *got = 0;
+    mw_status status = mw_store_find_row(connection, query->key, &row, err);
+    *window = (struct mw_store_window){.key = query->key,
+                                       .id = row.id,
+                                       .from_ms = query->from_ms,
+                                       .until_ms = query->until_ms,
+                                       .count = query->count,
+                                       .newest = query->newest};
+    if (status == MW_OK && row.id != 0 && query->count > 0)
+        status = mw_store_read_window(connection, window, out, got, err);
+    for (uint32_t i = 0; status == MW_OK && i < *got; i++)
+        out[i].source = MW_SOURCE_STORE;
+    return status;
+}
+
 mw_status mw_store_read_rows(struct mw_store *store, const struct mw_store_query *query,
                              struct mw_candle *out, uint32_t *got, struct mw_error *err)
 {
@@ -178,24 +199,13 @@ mw_status mw_store_read_rows(struct mw_store *store, const struct mw_store_query
     mw_status status = mw_store_take_reader(store, &connection, err);
     if (status != MW_OK)
         return status;
-    struct mw_store_row row = {0};
-    uint32_t count = 0;
-    status = mw_store_find_row(connection, query->key, &row, err);
-    struct mw_store_window window = {.key = query->key,
-                                     .id = row.id,
-                                     .from_ms = query->from_ms,
-                                     .until_ms = query->until_ms,
-                                     .count = query->count,
-                                     .newest = query->newest};
-    if (status == MW_OK && row.id != 0 && query->count > 0)
-        status = mw_store_read_window(connection, &window, out, &count, err);
+    struct mw_store_window window;
+    uint32_t count;
+    status = read_query(connection, query, &window, out, &count, err);
     status = mw_store_give_reader(connection, status, err);
-    if (status != MW_OK)
-        return status;
-    for (uint32_t i = 0; i < count; i++)
-        out[i].source = MW_SOURCE_STORE;
-    *got = count;
-    return MW_OK;
+    if (status == MW_OK)
+        *got = count;
+    return status;
 }
 
 /* --- holes ----------------------------------------------------------------------------------- */
@@ -264,4 +274,38 @@ mw_status mw_store_read_holes(struct mw_store *store, const struct mw_store_quer
     mw_gaps_deinit(holes);
     *holes = gaps;
     return MW_OK;
+}
+
+/* --- both ------------------------------------------------------------------------------------ */
+
+static mw_status read_both(struct mw_store_connection *connection,
+                           const struct mw_store_query *query, struct mw_candle *out, uint32_t *got,
+                           struct mw_gaps *holes, struct mw_error *err)
+{
+    struct mw_store_window window;
+    mw_status status = read_query(connection, query, &window, out, got, err);
+    if (status != MW_OK || *got == 0)
+        return status;
+    window.from_ms = out[0].open_ms;
+    window.until_ms = out[*got - 1].open_ms;
+    return mw_store_read_gaps(connection, &window, holes, err);
+}
+
+mw_status mw_store_read(struct mw_store *store, const struct mw_store_query *query,
+                        struct mw_candle *out, uint32_t *got, struct mw_gaps *holes,
+                        struct mw_error *err)
+{
+    struct mw_store_connection *connection;
+    mw_status status = mw_store_take_reader(store, &connection, err);
+    if (status != MW_OK)
+        return status;
+    uint32_t count = 0;
+    status = mw_store_run(connection, MW_SQL_BEGIN_READ, err);
+    if (status == MW_OK)
+        status = read_both(connection, query, out, &count, holes, err);
+    mw_sqlite_roll_back(connection->db);
+    status = mw_store_give_reader(connection, status, err);
+    if (status == MW_OK)
+        *got = count;
+    return status;
 }

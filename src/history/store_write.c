@@ -34,6 +34,7 @@ struct job {
     struct mw_store_connection *connection;
     const struct mw_store_part *part;
     struct mw_store_row row;
+    bool is_new; /* nothing was known of the series before */
     struct mw_stored *stored;
 };
 
@@ -180,6 +181,14 @@ static mw_status look_up(struct existing *existing, int64_t open_ms, const struc
     }
 }
 
+/* Whether a row was read from here, and is here still: rows go only from the beginning of what is
+ * known, which goes with them. */
+static bool is_kept(const struct job *job, const struct mw_candle *given)
+{
+    return given->source == MW_SOURCE_STORE && !job->is_new &&
+           given->open_ms >= job->row.first_ms && given->open_ms <= job->row.last_ms;
+}
+
 static mw_status put_rows(struct job *job, struct mw_error *err)
 {
     const struct mw_store_part *part = job->part;
@@ -193,6 +202,8 @@ static mw_status put_rows(struct job *job, struct mw_error *err)
                                            .count = AHEAD_ROWS}};
     for (uint32_t i = 0; i < part->row_count; i++) {
         const struct mw_candle *given = &part->rows[i], *there;
+        if (is_kept(job, given))
+            continue;
         mw_status status = look_up(&existing, given->open_ms, &there, err);
         if (status == MW_OK && there != NULL)
             status = merge_row(job, given, there, err);
@@ -345,7 +356,8 @@ static mw_status write_part(struct mw_store_connection *connection,
 {
     struct job job = {.connection = connection, .part = part, .stored = stored};
     mw_status status = mw_store_find_row(connection, part->key, &job.row, err);
-    if (status == MW_OK && job.row.id == 0)
+    job.is_new = job.row.id == 0;
+    if (status == MW_OK && job.is_new)
         status = add_series(&job, err);
     if (status == MW_OK)
         status = put_rows(&job, err);

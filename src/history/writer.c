@@ -154,12 +154,15 @@ static void succeed(struct mw_writer *writer, uint64_t row_count) MW_ON(mw_store
 static mw_status write_batch(struct mw_writer *writer, struct mw_error *err) MW_ON(mw_store_thread)
 {
     struct mw_batch *batch = &writer->batch;
-    uint32_t count = batch->stretch_count, row_count = batch->row_count;
+    uint32_t count = batch->stretch_count;
+    uint64_t row_count = 0;
     batch->stretch_count = batch->row_count = batch->hole_count = 0;
     if (count == 0)
         return MW_OK;
     for (uint32_t i = 0; i < count; i++) {
         const struct mw_stretch *stretch = &batch->stretches[i];
+        for (uint32_t j = 0; j < stretch->row_count; j++)
+            row_count += batch->rows[stretch->row_at + j].source != MW_SOURCE_STORE;
         batch->parts[i] = (struct mw_store_part){.key = mw_series_key(stretch->entry->series),
                                                  .from_ms = stretch->range.from_ms,
                                                  .to_ms = stretch->range.to_ms,
@@ -303,7 +306,9 @@ mw_status mw_writer_start(struct mw_writer *writer, struct mw_error *err)
 
 void mw_writer_stop(struct mw_writer *writer)
 {
-    atomic_store_explicit(&writer->stopping, true, memory_order_release);
+    if (!atomic_exchange_explicit(&writer->stopping, true, memory_order_acq_rel))
+        mw_store_wait_until(writer->options.store, mw_clock_monotonic_ms() + MW_STORE_STOP_MS);
     mw_wake_raise(&writer->wake);
     mw_thread_join(&writer->thread);
+    mw_store_wait_until(writer->options.store, INT64_MAX);
 }

@@ -11,9 +11,9 @@
  * would turn over between two looks, the next look follows at once.
  *
  * What is written is what the ring says: bars with their flags, and holes for the whole of each
- * stretch. Bars that came from the store are not written again, so they keep the source that they
- * have there; bars that were made of finer ones are not stored, their buckets are holes. The bar
- * that forms is not written.
+ * stretch. Bars that came from the store keep the source that they have there, and are written only
+ * where another process has erased them meanwhile; bars that were made of finer ones are not
+ * stored, their buckets are holes. The bar that forms is not written.
  *
  * A write that fails is logged, counted and tried again with back-off; live data goes on. Rows
  * older than the retention of their timeframe, counted from the newest bar of their series, are
@@ -60,8 +60,8 @@ void mw_writer_free(struct mw_writer *writer);
 
 /* Errors: MW_ELIMIT. */
 MW_MUST_USE mw_status mw_writer_start(struct mw_writer *writer, struct mw_error *err);
-/* Writes what is left, for at most MW_STORE_STOP_MS, and joins. A write that waits for another
- * process to let go of the file is waited for, MW_STORE_BUSY_MS. Idempotent. */
+/* Writes what is left, for at most MW_STORE_STOP_MS, and joins. Another process that does not let
+ * go of the file is waited for no longer than that either. Idempotent. */
 void mw_writer_stop(struct mw_writer *writer);
 
 /* Stores `series` from now on, and what is in it already. False, and nothing is done, for one that
@@ -69,7 +69,7 @@ void mw_writer_stop(struct mw_writer *writer);
 bool mw_writer_add(struct mw_writer *writer, struct mw_series *series);
 
 struct mw_writer_status {
-    uint64_t rows; /* given to the store; one that was revised counts again */
+    uint64_t rows; /* given to the store and not from it; one that was revised counts again */
     uint64_t writes, failures;
     uint64_t lost;    /* live bars that a ring dropped before they were written */
     uint32_t waiting; /* series with something to write; not 0 while that is under way */

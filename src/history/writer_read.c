@@ -125,38 +125,56 @@ static void count_lost(struct mw_writer *writer, const struct mw_series *series,
             mw_time_format(from_ms, from));
 }
 
-/* What lies before the oldest bar of a ring that has dropped some is left out, unless it was read:
- * the ring knows nothing of it. The store keeps what it knows of that time; what it does not know
- * becomes a hole there. `*any` is false when nothing is left. */
-static mw_status leave_out_dropped(struct mw_writer *writer, struct mw_stretch *stretch, bool *any,
-                                   struct mw_error *err) MW_ON(mw_store_thread)
+/* Counts what the store has not heard of in from_ms..to_ms, which the ring has dropped. */
+static mw_status count_dropped(struct mw_writer *writer, const struct mw_series *series,
+                               int64_t from_ms, int64_t to_ms, struct mw_error *err)
+    MW_ON(mw_store_thread)
 {
-    struct mw_series *series = stretch->entry->series;
-    struct mw_candle oldest;
-    *any = true;
-    if (mw_series_dropped_ms(series) == INT64_MIN ||
-        mw_series_read_from(series, INT64_MIN, INT64_MAX, 1, true, &oldest) == 0)
-        return MW_OK;
-    int64_t first_ms = oldest.open_ms;
-    if (stretch->row_count > 0 && writer->batch.rows[stretch->row_at].open_ms < first_ms)
-        first_ms = writer->batch.rows[stretch->row_at].open_ms; /* it was dropped since */
-    int64_t lost_ms = before(series, first_ms);
-    if (lost_ms > stretch->range.to_ms)
-        lost_ms = stretch->range.to_ms;
-    if (lost_ms < stretch->range.from_ms)
-        return MW_OK;
     struct mw_store_series stored = {.last_ms = INT64_MIN};
     bool found;
     mw_status status =
         mw_store_find(writer->options.store, mw_series_key(series), &stored, &found, err);
     if (status != MW_OK)
         return status;
-    int64_t from_ms = stretch->range.from_ms;
     if (found && stored.last_ms >= from_ms)
         from_ms = mw_timeframe_next(mw_series_key(series)->timeframe, stored.last_ms);
-    count_lost(writer, series, from_ms, lost_ms);
-    stretch->range.from_ms = mw_timeframe_next(mw_series_key(series)->timeframe, lost_ms);
+    count_lost(writer, series, from_ms, to_ms);
+    return MW_OK;
+}
+
+static int64_t oldest_ms(const struct mw_series *series)
+{
+    struct mw_candle oldest;
+    uint32_t count = mw_series_read_from(series, INT64_MIN, INT64_MAX, 1, true, &oldest);
+    return count == 1 ? oldest.open_ms : INT64_MAX;
+}
+
+/* What lies before the oldest bar of a ring is left out, unless it was read: the ring may have
+ * dropped it, or refused it, and knows nothing of it. The store keeps what it knows of that time;
+ * what it does not know becomes a hole there. `known_ms` is where the ring began before it was
+ * read: a bar may have come before that one since. `*any` is false when nothing is left. */
+static mw_status leave_out_unknown(struct mw_writer *writer, struct mw_stretch *stretch,
+                                   int64_t known_ms, bool *any, struct mw_error *err)
+    MW_ON(mw_store_thread)
+{
+    struct mw_series *series = stretch->entry->series;
     struct mw_batch *batch = &writer->batch;
+    int64_t first_ms = oldest_ms(series);
+    if (first_ms < known_ms)
+        first_ms = known_ms;
+    if (stretch->row_count > 0 && batch->rows[stretch->row_at].open_ms < first_ms)
+        first_ms = batch->rows[stretch->row_at].open_ms; /* it was dropped since, or has come */
+    int64_t lost_ms = before(series, first_ms);
+    if (lost_ms > stretch->range.to_ms)
+        lost_ms = stretch->range.to_ms;
+    if (lost_ms < stretch->range.from_ms)
+        return MW_OK;
+    if (mw_series_dropped_ms(series) != INT64_MIN) {
+        mw_status status = count_dropped(writer, series, stretch->range.from_ms, lost_ms, err);
+        if (status != MW_OK)
+            return status;
+    }
+    stretch->range.from_ms = mw_timeframe_next(mw_series_key(series)->timeframe, lost_ms);
     while (stretch->hole_count > 0 &&
            batch->holes[stretch->hole_at].to_ms < stretch->range.from_ms) {
         stretch->hole_at++;
@@ -168,8 +186,8 @@ static mw_status leave_out_dropped(struct mw_writer *writer, struct mw_stretch *
     return MW_OK;
 }
 
-/* Keeps the rows of `stretch` that are to be written. Those of the store are there already; where
- * one was made of finer bars there is a hole. */
+/* Keeps the rows of `stretch` that are to be written; where one was made of finer bars there is a
+ * hole. Those of the store are given back to it: another process may have erased them. */
 static void choose_rows(struct mw_batch *batch, struct mw_stretch *stretch)
 {
     struct mw_gaps made = {.count = 0};
@@ -179,7 +197,7 @@ static void choose_rows(struct mw_batch *batch, struct mw_stretch *stretch)
     for (uint32_t i = 0; i < stretch->row_count; i++) {
         if (rows[i].source == MW_SOURCE_RESAMPLED)
             mw_gaps_add(&made, timeframe, rows[i].open_ms, rows[i].open_ms);
-        else if (rows[i].source != MW_SOURCE_STORE)
+        else
             rows[kept++] = rows[i];
     }
     stretch->row_count = kept;
@@ -229,6 +247,7 @@ mw_status mw_writer_collect(struct mw_writer *writer, struct mw_writer_entry *en
     if (!*more || !clip(entry, &stretch.range))
         return MW_OK;
     taken = stretch.range;
+    int64_t known_ms = oldest_ms(entry->series);
     if (!read_ring(batch, &stretch)) {
         mw_writer_give_back(entry, taken.from_ms, taken.to_ms);
         *more = false;
@@ -237,7 +256,7 @@ mw_status mw_writer_collect(struct mw_writer *writer, struct mw_writer_entry *en
     if (stretch.row_count > mw_series_count(entry->series) / HURRY_PART)
         writer->hurry = true;
     bool any = true;
-    mw_status status = leave_out_dropped(writer, &stretch, &any, err);
+    mw_status status = leave_out_unknown(writer, &stretch, known_ms, &any, err);
     if (status != MW_OK) {
         mw_writer_give_back(entry, taken.from_ms, taken.to_ms);
         batch->hole_count = (uint32_t)stretch.hole_at;

@@ -113,6 +113,26 @@ describe("moonwick check", function()
     assert.equal(path .. ": ok", check.lines[#check.lines])
   end)
 
+  it("looks at the store and makes none", function()
+    local folder = spec.tmpdir()
+    local function check(store)
+      return result_of("check", config(("history = { store = %q },"):format(store)))
+    end
+    local fresh = check(folder .. "/fresh.db")
+    assert.equal("", fresh.errors)
+    assert.equal(0, fresh.code)
+    assert.is_nil(io.open(folder .. "/fresh.db"))
+    for store, wanted in pairs {
+      [folder] = "history%.store: .*: Is a directory",
+      [folder .. "/none/fresh.db"] = "history%.store: .*: No such file or directory",
+      [spec.file("text.db", ("no database "):rep(100))] = "history%.store: .* not a database",
+    } do
+      local refused = check(store)
+      assert.equal(3, refused.code, store)
+      assert_finds(refused.errors, "^moonwick check: " .. wanted)
+    end
+  end)
+
   it("shows no secrets", function()
     local check = result_of("check", spec.file("config.lua", [[
       return { feeds = { { protocol = "wealthdata", csrf_token = "hush-hush",

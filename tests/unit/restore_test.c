@@ -188,6 +188,76 @@ static void more_holes_than_fit_at_first(void **state)
     mw_writer_bench_end(&bench);
 }
 
+/* --- another process ------------------------------------------------------------------------- */
+
+enum { PAIRS = 3000 };
+
+struct filler {
+    struct mw_writer_bench *bench;
+    bool failed;
+    _Atomic bool done;
+};
+
+static void *fill_every_second_minute(void *user)
+{
+    struct filler *filler = user;
+    for (int minute = 2 * PAIRS - 1; minute > 0 && !filler->failed; minute -= 2) {
+        struct mw_candle row = mw_writer_bench_bar(minute, 1);
+        const struct mw_store_part part = {.key = mw_series_key(filler->bench->series),
+                                           .from_ms = at(minute),
+                                           .to_ms = at(minute),
+                                           .rows = &row,
+                                           .row_count = 1};
+        struct mw_error err;
+        filler->failed = mw_store_write(filler->bench->store, &part, 1, NULL, &err) != MW_OK;
+    }
+    atomic_store(&filler->done, true);
+    return NULL;
+}
+
+/* How many buckets without a bar are in no hole. */
+static uint32_t count_quiet(struct mw_series *series)
+{
+    static struct mw_candle rows[2 * PAIRS + 1];
+    uint32_t count = mw_series_read_last(series, INT64_MAX, (uint32_t)MW_COUNT(rows), true, rows);
+    uint32_t quiet = 0;
+    for (uint32_t i = 1; i < count; i++) {
+        int64_t between_ms = rows[i - 1].open_ms + MW_MS_PER_MINUTE;
+        quiet += between_ms < rows[i].open_ms &&
+                 !mw_series_find_gap(series, between_ms, rows[i].open_ms - 1, NULL);
+    }
+    return quiet;
+}
+
+static void holes_that_are_filled_meanwhile_do_not_become_quiet(void **state)
+{
+    (void)state;
+    struct mw_writer_bench bench;
+    mw_writer_bench_begin(&bench, 2 * PAIRS + 1);
+    for (int minute = 0; minute <= 2 * PAIRS; minute += 2)
+        mw_writer_bench_put(&bench, minute, true, 1);
+    keep(&bench);
+    struct filler filler = {.bench = &bench};
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, fill_every_second_minute, &filler), 0);
+    uint32_t quiet = 0;
+    bool restored = true, last;
+    do {
+        last = atomic_load(&filler.done);
+        struct mw_cache *cache = mw_cache_new(2 * PAIRS + 1);
+        struct mw_series *series;
+        restored = mw_cache_add(cache, mw_series_key(bench.series), &series, NULL) == MW_OK &&
+                   mw_restore(cache, bench.store, series, NULL, NULL) == MW_OK;
+        quiet = count_quiet(series);
+        mw_cache_free(cache);
+    } while (restored && quiet == 0 && !last);
+    pthread_join(thread, NULL);
+    assert_true(restored);
+    assert_false(filler.failed);
+    assert_int_equal(quiet, 0);
+    mw_writer_bench_end(&bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -197,6 +267,7 @@ int main(void)
         cmocka_unit_test(what_is_there_stays_and_nothing_newer_comes),
         cmocka_unit_test(bars_ahead_of_the_clock_are_refused_and_nothing_is_quiet_then),
         cmocka_unit_test(more_holes_than_fit_at_first),
+        cmocka_unit_test(holes_that_are_filled_meanwhile_do_not_become_quiet),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

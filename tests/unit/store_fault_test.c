@@ -37,6 +37,8 @@ enum {
     PROCESS_WRITES = 25
 };
 
+enum { NOBODY = 65534 }; /* a user and a group who own nothing */
+
 static_assert((int)CROWD > (int)MW_STORE_READERS_MAX, "some of a crowd wait");
 
 static const struct mw_series_key keys[] = {
@@ -469,6 +471,82 @@ static void more_threads_than_connections_read(void **state)
     mw_store_close(scene.store);
 }
 
+/* The log lies beside the file, not beside the link. */
+static void what_another_process_writes_is_seen_through_a_link(void **state)
+{
+    char link[96];
+    snprintf(link, sizeof(link), "%s.link", (const char *)*state);
+    struct mw_store *writer, *reader;
+    const struct mw_store_options options = {.path = *state};
+    const struct mw_store_options through = {.path = link, .read_only = true, .must_exist = true};
+    assert_int_equal(symlink(*state, link), 0);
+    assert_int_equal(mw_store_open(&options, &writer, NULL), MW_OK);
+    assert_int_equal(write_minutes(writer, &keys[0], 10, 7, NULL), MW_OK);
+    assert_int_equal(mw_store_open(&through, &reader, NULL), MW_OK);
+    assert_int_equal(count_rows(reader, &keys[0]), 10);
+    assert_int_equal(write_minutes(writer, &keys[0], 20, 7, NULL), MW_OK);
+    assert_int_equal(count_rows(reader, &keys[0]), 20);
+    assert_true(mw_store_bytes(reader) == mw_store_bytes(writer));
+    mw_store_close(reader);
+    mw_store_close(writer);
+    assert_int_equal(unlink(link), 0);
+}
+
+static void looking_at_a_file_makes_and_changes_nothing(void **state)
+{
+    char other[112];
+    struct mw_error err;
+    struct stat found;
+    assert_int_equal(mw_store_look(*state, &err), MW_OK);
+    assert_int_not_equal(stat(*state, &found), 0);
+    fill(*state);
+    assert_int_equal(mw_store_look(*state, &err), MW_OK);
+    snprintf(other, sizeof(other), "%s-wal", (const char *)*state);
+    assert_int_not_equal(stat(other, &found), 0);
+    snprintf(other, sizeof(other), "%s/store.db", (const char *)*state);
+    assert_int_equal(mw_store_look(other, &err), MW_EIO); /* a file is no folder */
+    assert_non_null(strstr(err.message, "Not a directory"));
+    assert_int_equal(mw_store_look("/", &err), MW_EIO);
+    write_bytes(*state, "no database, but long enough for one of its pages to be read here", 64);
+    assert_int_equal(mw_store_look(*state, &err), MW_EHISTORY);
+}
+
+/* What opening it for writing says as a user who may not; in a process of its own. */
+static void expect_denied(const char *path)
+{
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct mw_store *store;
+        struct mw_error err = {.message = ""};
+        const struct mw_store_options options = {.path = path};
+        if (geteuid() == 0 && (setgid(NOBODY) != 0 || setuid(NOBODY) != 0))
+            _exit(2);
+        bool denied = mw_store_open(&options, &store, &err) == MW_EIO &&
+                      strstr(err.message, "Permission denied") != NULL;
+        _exit(denied ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
+static void who_may_not_write_is_told_when_it_is_opened(void **state)
+{
+    char other[112], *folder = mw_strdup(*state);
+    *strrchr(folder, '/') = '\0';
+    snprintf(other, sizeof(other), "%s.other", (const char *)*state);
+    struct mw_store *store = store_file_open(*state); /* which is in use besides */
+    assert_int_equal(write_minutes(store, &keys[0], 10, 5, NULL), MW_OK);
+    assert_int_equal(chmod(*state, 0444), 0);
+    assert_int_equal(chmod(folder, 0555), 0);
+    expect_denied(*state);
+    expect_denied(other);
+    assert_int_equal(chmod(folder, 0700), 0);
+    mw_store_close(store);
+    mw_free(folder);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, store_file_setup, store_file_teardown)
 
 int main(void)
@@ -481,6 +559,9 @@ int main(void)
         TEST(several_processes_make_and_write_one_file),
         TEST(readers_see_whole_writes),
         TEST(more_threads_than_connections_read),
+        TEST(what_another_process_writes_is_seen_through_a_link),
+        TEST(looking_at_a_file_makes_and_changes_nothing),
+        TEST(who_may_not_write_is_told_when_it_is_opened),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

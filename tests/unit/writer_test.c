@@ -11,6 +11,9 @@
 
 #include <cmocka.h>
 
+#include "base/limits.h"
+#include "history/restore.h"
+#include "history/sqlite.h"
 #include "writer_bench.h"
 
 enum {
@@ -225,7 +228,7 @@ static void a_transaction_has_a_limited_number_of_rows(void **state)
 
 /* --- what cannot be written ------------------------------------------------------------------- */
 
-static void put_more_than_the_ring_holds(struct mw_writer_bench *bench)
+static void put_twenty(struct mw_writer_bench *bench)
 {
     for (int minute = 1; minute <= 20; minute++)
         mw_writer_bench_put(bench, minute, true, 1);
@@ -236,7 +239,7 @@ static void bars_dropped_before_they_were_written_are_counted_and_a_hole(void **
     (void)state;
     struct mw_writer_bench bench;
     mw_writer_bench_begin(&bench, 4);
-    write_at_the_end(&bench, put_more_than_the_ring_holds);
+    write_at_the_end(&bench, put_twenty);
     mw_writer_bench_expect_rows(&bench, (int64_t[]){17, 18, 19, 20, -1});
     mw_writer_bench_add(&bench, NEVER_MS, 0);
     for (int minute = 21; minute <= 30; minute++)
@@ -286,6 +289,30 @@ static void what_lies_before_a_full_ring_is_not_taken_for_quiet(void **state)
     mw_writer_bench_put(&bench, 24, true, 1);
     MW_WRITER_UNTIL(&bench, is_stored_to(&bench, 24));
     mw_writer_bench_expect_holes(&bench, (int64_t[]){2, 19, -1}, 0);
+    mw_writer_bench_end(&bench);
+}
+
+static void what_a_full_ring_refused_is_not_taken_for_quiet(void **state)
+{
+    (void)state;
+    struct mw_writer_bench bench;
+    mw_writer_bench_begin(&bench, 4);
+    mw_writer_bench_add(&bench, NEVER_MS, 0);
+    for (int minute = 10; minute <= 14; minute++)
+        if (minute != 12)
+            mw_writer_bench_put(&bench, minute, true, 1);
+    assert_int_equal(mw_writer_bench_put(&bench, 9, true, 1), MW_PUT_LATE); /* nothing is dropped */
+    mw_series_prove(bench.series, at(8), at(13)); /* 8 and 12 were quiet, but there is a 9 */
+    mw_writer_bench_start(&bench);
+    mw_writer_stop(bench.writer);
+    struct mw_store_series known;
+    bool found;
+    assert_int_equal(mw_store_find(bench.store, mw_series_key(bench.series), &known, &found, NULL),
+                     MW_OK);
+    assert_true(found);
+    assert_int_equal(known.first_ms, at(10));
+    assert_int_equal(mw_writer_bench_status(&bench).lost, 0);
+    mw_writer_bench_expect_holes(&bench, (int64_t[]){-1}, 0);
     mw_writer_bench_end(&bench);
 }
 
@@ -344,6 +371,29 @@ static void a_disk_that_stays_full_does_not_keep_a_stop(void **state)
     mw_writer_bench_end(&bench);
 }
 
+static void a_locked_store_does_not_keep_a_stop(void **state)
+{
+    (void)state;
+    struct mw_writer_bench bench;
+    mw_writer_bench_begin(&bench, 100);
+    mw_writer_bench_add(&bench, NEVER_MS, 0);
+    mw_writer_bench_put(&bench, 1, true, 1);
+    struct mw_sqlite *other;
+    assert_int_equal(mw_sqlite_open(bench.path, MW_SQLITE_WRITE, 0, &other, NULL), MW_OK);
+    assert_int_equal(mw_sqlite_run(other, "BEGIN IMMEDIATE", NULL), MW_OK);
+    mw_writer_bench_start(&bench); /* its first look waits */
+    int64_t began_ms = mw_clock_monotonic_ms();
+    mw_writer_stop(bench.writer);
+    assert_in_range(mw_clock_monotonic_ms() - began_ms, 0, MW_STORE_BUSY_MS - 1);
+    assert_int_equal(mw_writer_bench_status(&bench).waiting, 1);
+    assert_int_equal(mw_sqlite_run(other, "COMMIT", NULL), MW_OK);
+    mw_sqlite_close(other);
+    mw_writer_bench_start(&bench);
+    mw_writer_stop(bench.writer);
+    mw_writer_bench_expect_rows(&bench, (int64_t[]){1, -1});
+    mw_writer_bench_end(&bench);
+}
+
 /* --- how long it is kept ---------------------------------------------------------------------- */
 
 static void put_two_hundred(struct mw_writer_bench *bench)
@@ -365,6 +415,30 @@ static void old_rows_are_erased_in_steps_counted_from_the_newest(void **state)
     const struct mw_candle *rows;
     assert_int_equal(mw_writer_bench_rows(&bench, &rows), 61);
     assert_int_equal(rows[0].open_ms, at(MANY - 61));
+    mw_writer_bench_expect_holes(&bench, (int64_t[]){-1}, 0);
+    mw_writer_bench_end(&bench);
+}
+
+static void what_another_process_erased_meanwhile_is_not_taken_for_quiet(void **state)
+{
+    (void)state;
+    struct mw_writer_bench bench;
+    mw_writer_bench_begin(&bench, 100);
+    write_at_the_end(&bench, put_twenty);
+    mw_writer_bench_forget(&bench, 100);
+    assert_int_equal(mw_restore(bench.cache, bench.store, bench.series, NULL, NULL), MW_OK);
+    uint32_t erased = 0;
+    assert_int_equal(
+        mw_store_erase_before(bench.store, mw_series_key(bench.series), at(18), 100, &erased, NULL),
+        MW_OK);
+    assert_int_equal(erased, 17);
+    mw_writer_bench_add(&bench, NEVER_MS, 0);
+    mw_writer_bench_put(&bench, 21, true, 1);
+    mw_writer_bench_start(&bench);
+    mw_writer_stop(bench.writer);
+    assert_int_equal(mw_writer_bench_status(&bench).rows, 1); /* the others are not news */
+    const struct mw_candle *rows;
+    assert_int_equal(mw_writer_bench_rows(&bench, &rows), 21); /* they are there again */
     mw_writer_bench_expect_holes(&bench, (int64_t[]){-1}, 0);
     mw_writer_bench_end(&bench);
 }
@@ -395,9 +469,12 @@ int main(void)
         cmocka_unit_test(bars_dropped_before_they_were_written_are_counted_and_a_hole),
         cmocka_unit_test(bars_dropped_after_they_were_written_are_not_lost),
         cmocka_unit_test(what_lies_before_a_full_ring_is_not_taken_for_quiet),
+        cmocka_unit_test(what_a_full_ring_refused_is_not_taken_for_quiet),
         cmocka_unit_test(a_disk_that_is_full_is_told_once_and_tried_again),
         cmocka_unit_test(a_disk_that_stays_full_does_not_keep_a_stop),
+        cmocka_unit_test(a_locked_store_does_not_keep_a_stop),
         cmocka_unit_test(old_rows_are_erased_in_steps_counted_from_the_newest),
+        cmocka_unit_test(what_another_process_erased_meanwhile_is_not_taken_for_quiet),
         cmocka_unit_test(what_is_too_old_is_not_written_at_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
