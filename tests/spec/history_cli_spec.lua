@@ -186,7 +186,7 @@ describe("moonwick history import", function()
       [HEADER .. rows { 0 } .. "1522800060000,1,x,1,1,1\n"] =
         ":3: column high: 'x' is not a decimal",
       [HEADER .. rows { 0 } .. "1522800060000,1\n"] = ":3: column high is missing: want 6 columns",
-      [HEADER .. rows { 1, 0 }] = ":3: column open_time: 2018.* is not later than the row before",
+      [HEADER .. rows { 1, 2, 0 }] = ":4: column open_time: 2018.* is not later than the row before",
       [HEADER .. rows { 1, 1 }] = ":3: column open_time: 2018.* is there twice, .* the same values",
       [HEADER .. "1522800000001,1,1,1,1,1\n"] =
         ":2: column open_time: .* not the start of a bar of 1m",
