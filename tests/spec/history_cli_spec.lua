@@ -162,8 +162,8 @@ describe("moonwick history import", function()
     end
     assert_imported(import(store, csv(table.concat(binance))), "\n  2 new, 0 were there$")
     assert_finds(export(store).text, "\n1522800000000,7000.1,7001,6999.5,7000,1.5,10500.5,42\n")
-    local newest_first = csv("Date;Open;High;Low;Close;Volume\n\"2018-04-04 00:03\";1;2;1;2;3\n" ..
-      "\"2018-04-04 00:02\";1;2;1;2;3\n")
+    local newest_first = csv("Date;Open;High;Low;Close;Volume\n" ..
+      '"2018-04-04 00:03";1;2;1;2;3\n"2018-04-04 00:02";1;2;1;2;3\n')
     assert_imported(import(store, newest_first), "\n  2 new, 0 were there$")
     local zipped = import(store, csv "PK\3\4 and so on")
     assert.equal(1, zipped.code)
