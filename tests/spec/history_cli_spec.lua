@@ -154,9 +154,9 @@ describe("moonwick history import", function()
   end)
 
   it("reads files as venues give them", function()
-    local store, binance, line = new_store(), {}, nil
+    local store, binance = new_store(), {}
     for minute = 1, 0, -1 do
-      line = ("%d000,7000.10,7001,6999.5,7000,1.5,%d999,10500.5,42,0.5,3500,0\n"):format(
+      local line = ("%d000,7000.10,7001,6999.5,7000,1.5,%d999,10500.5,42,0.5,3500,0\n"):format(
         1522800000000 + minute * 60000, 1522800059999 + minute * 60000)
       table.insert(binance, 1, line)
     end
@@ -215,7 +215,8 @@ describe("moonwick history import", function()
       [HEADER .. rows { 0 } .. "1522800060000,1,x,1,1,1\n"] =
         ":3: column high: 'x' is not a decimal",
       [HEADER .. rows { 0 } .. "1522800060000,1\n"] = ":3: column high is missing: want 6 columns",
-      [HEADER .. rows { 1, 2, 0 }] = ":4: column open_time: 2018.* is not later than the row before",
+      [HEADER .. rows { 1, 2, 0 }] =
+        ":4: column open_time: 2018.* is not later than the row before",
       [HEADER .. rows { 1, 1 }] = ":3: column open_time: 2018.* is there twice, .* the same values",
       [HEADER .. "1522800000001,1,1,1,1,1\n"] =
         ":2: column open_time: .* not the start of a bar of 1m",
