@@ -34,9 +34,9 @@ static void print_help(FILE *file)
     fprintf(file, "\n  --help      the same; after a command: what it takes\n"
                   "  --version   show versions\n\n"
                   "exit codes:\n"
-                  "  0  fine, also after Ctrl-C\n"
+                  "  0  fine, also after Ctrl-C where nothing is left undone\n"
                   "  1  failed while running: every feed has failed, the port is in use,\n"
-                  "     a file cannot be read\n"
+                  "     a file cannot be read; a history command was interrupted\n"
                   "  2  wrong usage\n"
                   "  3  the configuration is wrong\n");
 }

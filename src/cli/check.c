@@ -148,6 +148,31 @@ static void print_reconnect(const struct mw_backoff_options *reconnect)
            mw_decimal_format(reconnect->settle_s, settle));
 }
 
+static void print_history(const struct mw_settings *settings)
+{
+    const struct mw_history_settings *history = &settings->history;
+    char length[MW_TIMEFRAME_BYTES_MAX], days[MW_DECIMAL_TEXT_BYTES];
+    if (history->store == NULL && history->file_count == 0)
+        return;
+    printf("history\n");
+    if (history->store != NULL) {
+        printf("  store       %s\n  keeps       ", history->store);
+        for (uint32_t i = 0; i < history->retention_count; i++)
+            printf("%s for %s days, ",
+                   mw_timeframe_format(history->retentions[i].timeframe, length),
+                   mw_decimal_format((double)history->retentions[i].keep_ms / (double)MW_MS_PER_DAY,
+                                     days));
+        printf("%s for ever\n", history->retention_count > 0 ? "others" : "all");
+        for (uint32_t i = 0; i < settings->feed_count; i++)
+            if (!mw_feed_settings_stores(&settings->feeds[i]))
+                printf("  not of      %s\n", settings->feeds[i].name);
+    }
+    for (uint32_t i = 0; i < history->file_count; i++)
+        printf("  file        %s %s %s\n", history->files[i].key.symbol,
+               mw_timeframe_format(history->files[i].key.timeframe, length),
+               history->files[i].path);
+}
+
 /* Compiles the script in a state that is thrown away; nothing of it runs. */
 static mw_status print_strategy(const struct mw_strategy_settings *strategy, struct mw_error *err)
 {
@@ -170,6 +195,7 @@ static int check_engine(const struct mw_engine *engine)
         if (print_feed(&settings->feeds[i], &err) != MW_OK)
             return mw_cli_fail("check", MW_EXIT_CONFIG, "%s", err.message);
     print_reconnect(&settings->reconnect);
+    print_history(settings);
     int code = MW_EXIT_OK;
     for (uint32_t i = 0; i < settings->strategy_count; i++)
         if (print_strategy(&settings->strategies[i], &err) != MW_OK)

@@ -23,7 +23,6 @@
 #define COMMAND "history download"
 
 enum {
-    TIME_DIGITS_MIN = 9, /* of milliseconds: fewer is a year, or a mistake */
     NOTE_BYTES = 192,
 };
 
@@ -35,29 +34,6 @@ struct download_options {
     int64_t every_ms;
 };
 
-/* A date or a time, milliseconds, or how long ago. */
-static mw_status read_when(const char *text, void *target, struct mw_error *err)
-{
-    int64_t *time_ms = target, age_ms;
-    if (strcmp(text, "now") == 0) {
-        *time_ms = mw_clock_wall_ms();
-        return MW_OK;
-    }
-    if (mw_duration_parse(text, &age_ms, NULL) == MW_OK) {
-        *time_ms = mw_clock_wall_ms() - age_ms;
-        return MW_OK;
-    }
-    /* A year by itself is no number of milliseconds. */
-    bool is_year = strlen(text) < TIME_DIGITS_MIN && strspn(text, "0123456789") == strlen(text);
-    if (!is_year && mw_option_read_time(text, time_ms, NULL) == MW_OK &&
-        *time_ms >= MW_CANDLE_OPEN_MS_MIN && *time_ms <= MW_CANDLE_OPEN_MS_MAX)
-        return MW_OK;
-    return mw_fail(err, MW_EINVAL,
-                   "'%.60s': want a date, 2024-01-01, a time, 2024-01-01T12:00Z, milliseconds, or "
-                   "how long ago, 30d",
-                   text);
-}
-
 static const struct mw_option download_option_list[] = {
     {"protocol", "NAME", "the venue: binance, wealthdata, or a file that ends in .lua",
      mw_option_read_text, offsetof(struct download_options, protocol)},
@@ -65,10 +41,14 @@ static const struct mw_option download_option_list[] = {
      offsetof(struct download_options, symbols)},
     {"timeframe", "LIST", "in which bars (default 1m)", mw_option_read_list,
      offsetof(struct download_options, timeframes)},
+    {"symbols", "LIST", "the same as --symbol", mw_option_read_list,
+     offsetof(struct download_options, symbols)},
+    {"timeframes", "LIST", "the same as --timeframe", mw_option_read_list,
+     offsetof(struct download_options, timeframes)},
     {"from", "TIME",
      "bars that begin then or later: 2024-01-01, 2024-01-01T12:00Z, ms, or 30d ago as 30d",
-     read_when, offsetof(struct download_options, from_ms)},
-    {"to", "TIME", "bars that begin then or earlier (default: now)", read_when,
+     mw_option_read_when, offsetof(struct download_options, from_ms)},
+    {"to", "TIME", "bars that begin then or earlier (default: now)", mw_option_read_when,
      offsetof(struct download_options, to_ms)},
     {"store", "FILE", "where to (default: the configuration's, or " MW_HISTORY_STORE_DEFAULT ")",
      mw_option_read_text, offsetof(struct download_options, store)},
@@ -165,7 +145,7 @@ static int complete(struct download_options *options)
     if (options->to_ms == INT64_MIN)
         options->to_ms = mw_clock_wall_ms();
     if (options->from_ms > options->to_ms)
-        return wrong_usage("--from is after --to");
+        return wrong_usage("--from is after --to, which is now unless given");
     if (options->timeframes.count == 0 &&
         mw_option_read_list("1m", &options->timeframes, &err) != MW_OK)
         return mw_cli_fail(COMMAND, MW_EXIT_USAGE, "--timeframe: %s", err.message);
@@ -305,7 +285,7 @@ static int download_all(const struct job *job)
         }
     mw_signals_release();
     if (mw_signals_stopping())
-        fprintf(stderr, "moonwick " COMMAND ": stopped; run it again to go on\n");
+        return mw_cli_fail(COMMAND, MW_EXIT_FAILED, "stopped; run it again to go on");
     return code;
 }
 

@@ -37,9 +37,10 @@ static const struct mw_option export_option_list[] = {
      offsetof(struct export_options, timeframe)},
     {"feed", "NAME", "the feed's name (default: the only one that has such a series)",
      mw_option_read_text, offsetof(struct export_options, feed)},
-    {"from", "TIME", "bars that begin then or later, in ISO 8601 or ms", mw_option_read_time,
-     offsetof(struct export_options, from_ms)},
-    {"to", "TIME", "bars that begin then or earlier", mw_option_read_time,
+    {"from", "TIME",
+     "bars that begin then or later: 2024-01-01, 2024-01-01T12:00Z, ms, or 30d ago as 30d",
+     mw_option_read_when, offsetof(struct export_options, from_ms)},
+    {"to", "TIME", "bars that begin then or earlier", mw_option_read_when,
      offsetof(struct export_options, to_ms)},
     {"output", "FILE", "where to; it is there when it is whole (default - : standard output)",
      mw_option_read_text, offsetof(struct export_options, output)},
@@ -149,6 +150,8 @@ static int run(struct job *job)
     int64_t start_ns = mw_clock_monotonic_ns();
     mw_status status = write_all(job, &err);
     mw_text_writer_close(job->writer);
+    if (status == MW_ECLOSED) /* "| head" has what it wants */
+        return MW_EXIT_OK;
     if (status != MW_OK)
         return mw_cli_fail(NAME, MW_EXIT_FAILED, "%s", err.message);
     if (mw_signals_stopping())
@@ -175,6 +178,8 @@ static int export_command(int argc, char **argv)
         return code;
     if (mw_series_choice_read(options.symbol, options.timeframe, &job.key, &err) != MW_OK)
         return mw_cli_fail(NAME, MW_EXIT_USAGE, "%s\ntry 'moonwick " NAME " --help'", err.message);
+    if (options.from_ms > options.to_ms)
+        return mw_cli_fail(NAME, MW_EXIT_USAGE, "--from is after --to");
     const struct mw_store_options store = {
         .path = options.store, .read_only = true, .must_exist = true};
     if (mw_store_open(&store, &job.store, &err) != MW_OK)

@@ -23,8 +23,8 @@ struct import_options {
 };
 
 static const struct mw_option import_option_list[] = {
-    {NULL, "FILE...", "CSV, gzipped or not; - is standard input", mw_option_read_each,
-     offsetof(struct import_options, files)},
+    {NULL, "FILE...", "CSV, gzipped or not, oldest or newest row first; - is standard input",
+     mw_option_read_each, offsetof(struct import_options, files)},
     {"store", "FILE", "the store; made if it is not there (default " MW_HISTORY_STORE_DEFAULT ")",
      mw_option_read_text, offsetof(struct import_options, store)},
     {"symbol", "SYMBOL", "what is traded", mw_option_read_text,
@@ -37,25 +37,27 @@ static const struct mw_option import_option_list[] = {
      mw_option_read_text, offsetof(struct import_options, feed)},
     {"columns", "LIST",
      "by position: time,open,high,low,close,volume,turnover,trades, - to ignore\n"
-     "                        one (default: found by their names in the header)",
+     "                        one (default: by their names in the header; Binance's need none)",
      mw_option_read_text, offsetof(struct import_options, columns)},
     {"no-header", NULL, "the first line is a row", NULL,
      offsetof(struct import_options, no_header)},
     {"time", "WAY", "how times are written: ms, s, us, ns, iso (default auto, by the first row)",
      mw_option_read_csv_time, offsetof(struct import_options, time)},
-    {"delimiter", "CHARACTER", "',', ';', '|' or tab (default ',')", mw_option_read_delimiter,
-     offsetof(struct import_options, delimiter)},
+    {"delimiter", "CHARACTER", "',', ';', '|' or tab (default: what the first line has)",
+     mw_option_read_delimiter, offsetof(struct import_options, delimiter)},
     {"skip-bad", NULL, "leave bad rows out and count them (default: nothing is imported)", NULL,
      offsetof(struct import_options, skip_bad)},
     {"replace", NULL, "bars that are there give way (default: they are kept)", NULL,
      offsetof(struct import_options, replace)},
-    {"whole", NULL, "in bars that the files do not have nothing was traded (default: holes)", NULL,
+    {"whole", NULL, "in bars that a file lacks nothing was traded (default: they are holes)", NULL,
      offsetof(struct import_options, whole)},
 };
 
 static const char *const import_examples[] = {
     "moonwick history import btc.csv --symbol BTCUSDT --timeframe 1m --feed demo",
-    "moonwick history import 2024-*.csv.gz --symbol BTCUSDT --timeframe 1m --feed demo --whole",
+    "moonwick history import BTCUSDT-1m-2024-*.csv --symbol BTCUSDT --timeframe 1m --feed binance",
+    "unzip -p BTCUSDT-1m-2024-01.zip | moonwick history import - --symbol BTCUSDT \\\n"
+    "      --timeframe 1m --feed binance",
     "moonwick history import btc.txt --delimiter ';' --no-header \\\n"
     "      --columns time,open,high,low,close,-,volume --symbol BTCUSDT --timeframe 1h",
     NULL,
@@ -78,8 +80,8 @@ struct import {
     double parse_s;
     uint64_t rows; /* read */
     uint64_t bad[MW_CSV_FAULT_COUNT], bad_count;
-    uint64_t forming; /* left out: their bars have not ended */
-    uint64_t holes, missing;
+    uint64_t forming;        /* left out: their bars have not ended */
+    uint64_t holes, missing; /* of the series, when all is written */
     struct mw_stored stored;
 };
 
@@ -226,10 +228,6 @@ static mw_status write_batch(struct import *import, const struct mw_csv_table *t
         import->stored.rows += stored.rows;
         import->stored.replaced += stored.replaced;
         import->stored.differing += stored.differing;
-        import->holes += gaps.count;
-        for (uint32_t i = 0; i < gaps.count; i++)
-            import->missing +=
-                mw_timeframe_buckets(timeframe, gaps.list[i].from_ms, gaps.list[i].to_ms);
     }
     mw_gaps_deinit(&gaps);
     return status;
@@ -245,6 +243,21 @@ static mw_status write_table(struct import *import, const struct mw_csv_table *t
         status = write_batch(import, table, at, count, err);
         at += count;
     }
+    return status;
+}
+
+/* What is missing now: in the files, between them, and in what was there. */
+static mw_status count_holes(struct import *import, struct mw_error *err)
+{
+    const struct mw_store_query query = {
+        .key = &import->key, .from_ms = MW_CANDLE_OPEN_MS_MIN, .until_ms = INT64_MAX};
+    struct mw_gaps holes = {0};
+    mw_status status = mw_store_read_holes(import->store, &query, &holes, err);
+    import->holes = holes.count;
+    for (uint32_t i = 0; i < holes.count; i++)
+        import->missing +=
+            mw_timeframe_buckets(import->key.timeframe, holes.list[i].from_ms, holes.list[i].to_ms);
+    mw_gaps_deinit(&holes);
     return status;
 }
 
@@ -320,9 +333,9 @@ static void print_result(const struct import *import, double seconds)
                stored->differing);
     printf("\n");
     if (import->holes > 0)
-        printf(
-            "  %" PRIu64 " hole%s, %" PRIu64 " bar%s missing (with --whole they count as quiet)\n",
-            import->holes, mw_plural(import->holes), import->missing, mw_plural(import->missing));
+        printf("  %" PRIu64 " hole%s, %" PRIu64 " bar%s missing in the series now%s\n",
+               import->holes, mw_plural(import->holes), import->missing, mw_plural(import->missing),
+               import->options->whole ? "" : " (--whole: what a file lacks is quiet)");
     if (import->forming > 0)
         printf("  %" PRIu64 " row%s left out: the bar has not ended\n", import->forming,
                mw_plural(import->forming));
@@ -334,14 +347,18 @@ static int run(struct import *import)
     struct mw_error err;
     int64_t start_ns = mw_clock_monotonic_ns();
     struct mw_csv_table only = {0};
-    if (check_files(import, &only, &err) != MW_OK)
-        return mw_cli_fail(NAME, MW_EXIT_FAILED, "%s\nnothing was imported", err.message);
+    mw_status status = check_files(import, &only, &err);
+    if (status != MW_OK)
+        return mw_cli_fail(NAME, status == MW_EINVAL ? MW_EXIT_USAGE : MW_EXIT_FAILED,
+                           "%s\nnothing was imported", err.message);
     const struct mw_store_options options = {.path = import->options->store};
     if (import->store == NULL && mw_store_open(&options, &import->store, &err) != MW_OK) {
         mw_free(only.rows);
         return mw_cli_fail(NAME, MW_EXIT_FAILED, "%s", err.message);
     }
-    mw_status status = write_files(import, &only, &err);
+    status = write_files(import, &only, &err);
+    if (status == MW_OK)
+        status = count_holes(import, &err);
     if (status != MW_OK)
         return mw_cli_fail(NAME, MW_EXIT_FAILED,
                            "%s\n%" PRIu64 " rows were imported; the same command imports the rest",

@@ -15,6 +15,7 @@ enum { LINE_BYTES_MAX = 4096 };
 
 struct list_options {
     const char *store, *feed, *symbol;
+    struct mw_timeframe timeframe;
     bool json;
 };
 
@@ -26,6 +27,8 @@ static const struct mw_option list_option_list[] = {
      offsetof(struct list_options, feed)},
     {"symbol", "SYMBOL", "series of this symbol alone", mw_option_read_text,
      offsetof(struct list_options, symbol)},
+    {"timeframe", "LENGTH", "series of bars of this length alone", mw_option_read_timeframe,
+     offsetof(struct list_options, timeframe)},
     {"json", NULL, "print one JSON object a line", NULL, offsetof(struct list_options, json)},
 };
 
@@ -46,7 +49,9 @@ static const struct mw_option_set list_option_set = {
 static bool is_wanted(const struct list_options *options, const struct mw_series_key *key)
 {
     return (options->feed == NULL || strcmp(options->feed, key->feed) == 0) &&
-           (options->symbol == NULL || strcmp(options->symbol, key->symbol) == 0);
+           (options->symbol == NULL || strcmp(options->symbol, key->symbol) == 0) &&
+           (options->timeframe.count == 0 ||
+            mw_timeframe_equal(options->timeframe, key->timeframe));
 }
 
 static void print_json(const struct mw_store_series *series, const struct mw_store_counts *counts)

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stddef.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -39,8 +40,8 @@ static const struct mw_option verify_option_list[] = {
      offsetof(struct verify_options, no_header)},
     {"time", "WAY", "how times are written, as for import", mw_option_read_csv_time,
      offsetof(struct verify_options, time)},
-    {"delimiter", "CHARACTER", "',', ';', '|' or tab (default ',')", mw_option_read_delimiter,
-     offsetof(struct verify_options, delimiter)},
+    {"delimiter", "CHARACTER", "',', ';', '|' or tab (default: what the first line has)",
+     mw_option_read_delimiter, offsetof(struct verify_options, delimiter)},
 };
 
 static const char *const verify_examples[] = {
@@ -261,6 +262,8 @@ static int verify_one(const struct verify_options *options, const char *path, bo
 {
     if (is_default || is_store(path))
         return verify_store(options, path);
+    if (strcmp(path, "-") != 0 && access(path, R_OK) != 0)
+        return mw_cli_fail(NAME, MW_EXIT_FAILED, "%s: %s", path, strerror(errno));
     if (options->timeframe.count == 0)
         return mw_cli_fail(NAME, MW_EXIT_USAGE,
                            "%s is no store; for a CSV file want --timeframe LENGTH, like 1m", path);

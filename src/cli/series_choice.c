@@ -7,6 +7,8 @@
 #include "base/clock.h"
 #include "base/decimal.h"
 
+enum { TIME_DIGITS_MIN = 9 }; /* of milliseconds: fewer is a year, or a mistake */
+
 mw_status mw_option_read_timeframe(const char *text, void *target, struct mw_error *err)
 {
     return mw_timeframe_parse(text, target, err);
@@ -26,11 +28,24 @@ mw_status mw_option_read_delimiter(const char *text, void *target, struct mw_err
     return MW_OK;
 }
 
-mw_status mw_option_read_time(const char *text, void *target, struct mw_error *err)
+mw_status mw_option_read_when(const char *text, void *target, struct mw_error *err)
 {
-    if (mw_integer_parse(text, strlen(text), target))
-        return MW_OK;
-    return mw_time_parse(text, target, err);
+    int64_t *time_ms = target, value;
+    bool is_short = strlen(text) < TIME_DIGITS_MIN && strspn(text, "0123456789") == strlen(text);
+    if (strcmp(text, "now") == 0)
+        value = mw_clock_wall_ms();
+    else if (mw_duration_parse(text, &value, NULL) == MW_OK)
+        value = mw_clock_wall_ms() - value;
+    else if (is_short ||
+             (!mw_integer_parse(text, strlen(text), &value) &&
+              mw_time_parse(text, &value, NULL) != MW_OK) ||
+             value < MW_CANDLE_OPEN_MS_MIN || value > MW_CANDLE_OPEN_MS_MAX)
+        return mw_fail(err, MW_EINVAL,
+                       "'%.60s': want a date, 2024-01-01, a time, 2024-01-01T12:00Z, milliseconds, "
+                       "or how long ago, 30d",
+                       text);
+    *time_ms = value;
+    return MW_OK;
 }
 
 static bool add_series(void *user, const struct mw_store_series *series)

@@ -18,12 +18,12 @@
 
 #define MW_HISTORY_STORE_DEFAULT "moonwick.db"
 
-/* Readers of options: struct mw_timeframe, mw_csv_time, a char, and int64_t from milliseconds or
- * ISO 8601. */
+/* Readers of options: struct mw_timeframe, mw_csv_time, a char, and an int64_t of milliseconds
+ * since 1970: from those, a date or a time, "now", or how long ago. */
 mw_status mw_option_read_timeframe(const char *text, void *target, struct mw_error *err);
 mw_status mw_option_read_csv_time(const char *text, void *target, struct mw_error *err);
 mw_status mw_option_read_delimiter(const char *text, void *target, struct mw_error *err);
-mw_status mw_option_read_time(const char *text, void *target, struct mw_error *err);
+mw_status mw_option_read_when(const char *text, void *target, struct mw_error *err);
 
 /* All series of a store. */
 struct mw_series_list {

@@ -11,7 +11,7 @@
 
 enum { BLOCK_BYTES = 256 << 10 }; /* one read; about 5,000 rows */
 
-static const char usual_columns[] = "open_time,open,high,low,close,volume";
+static const char zip_magic[] = "PK\x03\x04";
 static const char byte_order_mark[] = "\xef\xbb\xbf";
 
 const char *mw_csv_fault_text(mw_csv_fault fault)
@@ -32,6 +32,7 @@ struct reader {
     struct mw_csv_layout layout;
     bool has_header; /* the first line is one */
     bool in_long;    /* within a line that is too long and was skipped */
+    bool descends;   /* the second row is earlier than the first, and so it has to go on */
     uint64_t line;   /* number of the line being read, from 1 */
     uint64_t bad_count;
     size_t capacity;
@@ -69,16 +70,37 @@ static bool same_values(const struct mw_candle *a, const struct mw_candle *b)
 
 /* Numbers as the rows have them, and what they mean where that is not the same. */
 static mw_status fail_order(const struct mw_candle *row, const struct mw_candle *last,
-                            struct mw_error *err)
+                            bool descends, struct mw_error *err)
 {
     char time[MW_TIME_TEXT_BYTES], last_time[MW_TIME_TEXT_BYTES];
     mw_time_format(row->open_ms, time);
+    if (descends && row->open_ms > last->open_ms)
+        return mw_fail(err, MW_EHISTORY,
+                       "column open_time: %s is not earlier than the row before (%s), and the "
+                       "newest row is the first",
+                       time, mw_time_format(last->open_ms, last_time));
     if (row->open_ms == last->open_ms)
         return mw_fail(err, MW_EHISTORY,
                        "column open_time: %s is there twice, the second time with %s values", time,
                        same_values(row, last) ? "the same" : "other");
     return mw_fail(err, MW_EHISTORY, "column open_time: %s is not later than the row before (%s)",
                    time, mw_time_format(last->open_ms, last_time));
+}
+
+/* Oldest first or newest first: the second row decides. */
+static mw_status check_order(struct reader *reader, const struct mw_candle *row,
+                             mw_csv_fault *fault, struct mw_error *err)
+{
+    const struct mw_csv_table *table = &reader->table;
+    if (table->count == 0)
+        return MW_OK;
+    const struct mw_candle *last = &table->rows[table->count - 1];
+    if (table->count == 1)
+        reader->descends = row->open_ms < last->open_ms;
+    if (reader->descends ? row->open_ms < last->open_ms : row->open_ms > last->open_ms)
+        return MW_OK;
+    *fault = row->open_ms == last->open_ms ? MW_CSV_DUPLICATE : MW_CSV_ORDER;
+    return fail_order(row, last, reader->descends, err);
 }
 
 /* Finds what is wrong with the row in `line`, if anything; `*fault` is set then. */
@@ -103,24 +125,19 @@ static mw_status read_row(struct reader *reader, const char *line, size_t length
         status = mw_fail(err, MW_EHISTORY, "column open_time: %s has not come yet",
                          mw_time_format(row->open_ms, time));
     }
-    const struct mw_csv_table *table = &reader->table;
-    if (status == MW_OK && table->count > 0) {
-        const struct mw_candle *last = &table->rows[table->count - 1];
-        *fault = row->open_ms == last->open_ms ? MW_CSV_DUPLICATE : MW_CSV_ORDER;
-        if (row->open_ms <= last->open_ms)
-            status = fail_order(row, last, err);
-    }
+    if (status == MW_OK)
+        status = check_order(reader, row, fault, err);
     if (status != MW_OK)
         reader->layout.time = layout.time;
     return status;
 }
 
 /* A row is bad, as `err` tells: MW_OK when it is to be skipped. */
-static mw_status take_bad(struct reader *reader, mw_csv_fault fault, mw_status status,
+static mw_status take_bad(struct reader *reader, mw_csv_fault fault, mw_status status, bool is_lost,
                           struct mw_error *err)
 {
     mw_fail_within(err, status, "%s:%llu", reader->name, (unsigned long long)reader->line);
-    if (!reader->options->skip_bad)
+    if (!reader->options->skip_bad || is_lost)
         return status;
     reader->table.bad[fault]++;
     reader->bad_count++;
@@ -144,18 +161,49 @@ static mw_status take_row(struct reader *reader, const char *line, size_t length
     struct mw_error own;
     struct mw_error *reason = err != NULL ? err : &own;
     mw_status status = read_row(reader, line, length, &table->rows[table->count], &fault, reason);
-    if (status != MW_OK)
-        return take_bad(reader, fault, status, reason);
+    if (status != MW_OK) {
+        /* One of the first two rows was misplaced; what follows would all be skipped. */
+        bool is_lost = fault == MW_CSV_ORDER && reader->descends &&
+                       table->rows[table->count].open_ms > table->rows[0].open_ms;
+        return take_bad(reader, fault, status, is_lost, reason);
+    }
     table->count++;
     return MW_OK;
 }
 
-static mw_status take_header(struct reader *reader, const char *line, size_t length,
-                             struct mw_error *err)
+/* What stands between columns, where nobody said so: a comma, or what else is there. */
+static char find_delimiter(const char *line, size_t length)
 {
-    if (reader->layout.count > 0) /* columns are told by position, and it is passed over */
+    static const char delimiters[] = {',', ';', '\t', '|'};
+    for (size_t i = 0; i < sizeof(delimiters); i++)
+        if (memchr(line, delimiters[i], length) != NULL)
+            return delimiters[i];
+    return ',';
+}
+
+/* Looks at the first line, which is a header or, as `*is_row` tells, a row. */
+static mw_status take_first(struct reader *reader, const char *line, size_t length, bool *is_row,
+                            struct mw_error *err)
+{
+    struct mw_csv_layout *layout = &reader->layout;
+    size_t magic = sizeof(zip_magic) - 1;
+    if (length >= magic && memcmp(line, zip_magic, magic) == 0)
+        return mw_fail(err, MW_EHISTORY,
+                       "%s: a zip archive: unpack it, as in 'unzip -p FILE | moonwick history "
+                       "import - ...'",
+                       reader->name);
+    if (layout->delimiter == 0)
+        layout->delimiter = find_delimiter(line, length);
+    *is_row = !reader->has_header;
+    if (layout->count > 0) { /* columns are told by position, and a header is passed over */
+        struct mw_csv_layout probe = *layout;
+        struct mw_candle row;
+        *is_row = *is_row || mw_csv_row_parse(&probe, line, length, &row, NULL) == MW_OK;
         return MW_OK;
-    mw_status status = mw_csv_layout_read_header(&reader->layout, line, length, err);
+    }
+    *is_row = *is_row || mw_csv_layout_is_binance(layout, line, length);
+    mw_status status = *is_row ? mw_csv_layout_read_row(layout, line, length, err)
+                               : mw_csv_layout_read_header(layout, line, length, err);
     return status == MW_OK ? MW_OK : mw_fail_within(err, status, "%s:1", reader->name);
 }
 
@@ -163,6 +211,7 @@ static mw_status take_line(struct reader *reader, const char *line, size_t lengt
                            struct mw_error *err)
 {
     size_t mark = sizeof(byte_order_mark) - 1;
+    bool is_row = true;
     reader->line++;
     if (reader->line == 1 && length >= mark && memcmp(line, byte_order_mark, mark) == 0) {
         line += mark;
@@ -170,8 +219,13 @@ static mw_status take_line(struct reader *reader, const char *line, size_t lengt
     }
     if (length > 0 && line[length - 1] == '\r')
         length--;
-    if (reader->line == 1 && reader->has_header)
-        return take_header(reader, line, length, err);
+    if (reader->line == 1) {
+        mw_status status = take_first(reader, line, length, &is_row, err);
+        if (status != MW_OK)
+            return status;
+    }
+    if (!is_row || (length == 0 && reader->line > 1)) /* an empty line is no row */
+        return MW_OK;
     return take_row(reader, line, length, err);
 }
 
@@ -223,16 +277,21 @@ static mw_status read_lines(struct reader *reader, struct mw_text_reader *file, 
 static mw_status prepare(struct reader *reader, struct mw_error *err)
 {
     const struct mw_csv_options *options = reader->options;
-    reader->layout.delimiter = ',';
-    if (options->delimiter != 0)
-        reader->layout.delimiter = options->delimiter;
+    reader->layout.delimiter = options->delimiter;
     reader->layout.time = options->time;
     reader->has_header = !options->no_header;
     if (options->columns != NULL)
         return mw_csv_layout_read_list(&reader->layout, options->columns, err);
-    if (options->no_header)
-        return mw_csv_layout_read_list(&reader->layout, usual_columns, err);
     return MW_OK;
+}
+
+static void reverse(struct mw_csv_table *table)
+{
+    for (size_t i = 0, j = table->count; i + 1 < j; i++) {
+        struct mw_candle row = table->rows[i];
+        table->rows[i] = table->rows[--j];
+        table->rows[j] = row;
+    }
 }
 
 mw_status mw_csv_read(const char *path, const struct mw_csv_options *options,
@@ -255,6 +314,8 @@ mw_status mw_csv_read(const char *path, const struct mw_csv_options *options,
         mw_free(reader.table.rows);
         return status;
     }
+    if (reader.descends)
+        reverse(&reader.table);
     *table = reader.table;
     table->rows = mw_realloc_array(table->rows, table->count, sizeof(*table->rows));
     table->time = reader.layout.time;

@@ -10,13 +10,15 @@
  *     turnover    turnover quote_volume quote_asset_volume     optional
  *     trades      trades trade_count number_of_trades count n  optional
  *
- * Blanks and dashes in a header count as underscores; columns with other names are ignored. Times
- * are the start of a bar as a number since 1970 or as ISO 8601, numbers are decimals with '.',
- * cells are not quoted; a turnover or a number of trades that is not known is empty. CRLF and a
- * byte-order mark are tolerated, gzip is recognised by its first bytes.
+ * Blanks and dashes in a header count as underscores; columns with other names are ignored. Twelve
+ * columns without a header are those of Binance's files. Times are the start of a bar as a number
+ * since 1970 or as ISO 8601, numbers are decimals with '.', cells may stand in quotes; a turnover
+ * or a number of trades that is not known is empty. CRLF, empty lines and a byte-order mark are
+ * tolerated, gzip is recognised by its first bytes.
  *
- * Rows rise strictly in time, each is a possible candle and lies on the grid of the timeframe. What
- * is not exactly that is refused with file, line and column; or skipped and counted, if asked for.
+ * Rows rise strictly in time, or fall strictly, as the first two tell; they are given oldest first.
+ * Each is a possible candle and lies on the grid of the timeframe. What is not exactly that is
+ * refused with file, line and column; or skipped and counted, if asked for.
  *
  * Threads: the caller's.
  */
@@ -70,7 +72,7 @@ struct mw_csv_options {
     struct mw_timeframe timeframe; /* count 0: not known, the grid is not checked */
     const char *columns; /* by position, "time,open,high,low,close,volume,-,trades"; or NULL */
     bool no_header;      /* the first line is a row; without `columns` in the usual order */
-    char delimiter;      /* 0 is ',' */
+    char delimiter;      /* 0: what the first line has of ',', ';', tab and '|' */
     mw_csv_time time;
     int64_t now_ms; /* bars that begin later are bad; 0: none is */
     uint8_t source; /* MW_SOURCE_ of the candles */

@@ -36,6 +36,11 @@ MW_MUST_USE mw_status mw_csv_layout_read_header(struct mw_csv_layout *layout, co
                                                 size_t length, struct mw_error *err);
 MW_MUST_USE mw_status mw_csv_layout_read_list(struct mw_csv_layout *layout, const char *list,
                                               struct mw_error *err);
+/* Whether the first line of a file is a row as in Binance's files: twelve columns, no header. */
+bool mw_csv_layout_is_binance(const struct mw_csv_layout *layout, const char *line, size_t length);
+/* The columns of a file without a header, from its first row: Binance's or the usual ones. */
+MW_MUST_USE mw_status mw_csv_layout_read_row(struct mw_csv_layout *layout, const char *line,
+                                             size_t length, struct mw_error *err);
 
 /* Reads one row, without newline: its text alone, whether it makes a candle is not looked at. An
  * AUTO time in `layout` becomes the one of this row, if it is good. Errors: MW_EHISTORY with the
@@ -50,5 +55,10 @@ bool mw_csv_time_guess(const char *text, size_t length, mw_csv_time *time);
 bool mw_csv_time_read(mw_csv_time time, const char *text, size_t length, int64_t *time_ms);
 /* "milliseconds", "seconds", ..., "ISO 8601". */
 const char *mw_csv_time_unit(mw_csv_time time);
+
+/* Copies the beginning of `text` for a message, with '?' for what a terminal would obey. Returns
+ * `shown`, which holds MW_CSV_SHOWN_BYTES. */
+enum { MW_CSV_SHOWN_BYTES = 41 };
+char *mw_csv_show(const char *text, size_t length, char *shown);
 
 #endif

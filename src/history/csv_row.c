@@ -7,9 +7,14 @@
 #include "history/csv_parts.h"
 
 enum {
-    NAME_BYTES = 32,  /* longer names are none that is known */
-    SHOWN_BYTES = 41, /* of what is wrong, in messages */
+    NAME_BYTES = 32,      /* longer names are none that is known */
+    BINANCE_COLUMNS = 12, /* of the files of data.binance.vision, which have no header */
+    BINANCE_CLOSE_TIME = 6,
 };
+
+static const char usual_columns[] = "open_time,open,high,low,close,volume";
+static const char binance_columns[] =
+    "open_time,open,high,low,close,volume,-,turnover,trades,-,-,-";
 
 static const char *const column_texts[MW_CSV_COLUMN_COUNT + 1] = {
     "open_time", "open", "high", "low", "close", "volume", "turnover", "trades", "-"};
@@ -49,17 +54,24 @@ static const struct {
     {"n", MW_CSV_TRADES},
 };
 
-/* Copies the beginning of `text` for a message, with '?' for what a terminal would obey. Returns
- * `shown`, which holds SHOWN_BYTES. */
-static char *show(const char *text, size_t length, char *shown)
+char *mw_csv_show(const char *text, size_t length, char *shown)
 {
-    size_t count = length < SHOWN_BYTES - 1 ? length : SHOWN_BYTES - 1;
+    size_t count = length < MW_CSV_SHOWN_BYTES - 1 ? length : MW_CSV_SHOWN_BYTES - 1;
     memcpy(shown, text, count);
     for (size_t i = 0; i < count; i++)
         if ((unsigned char)shown[i] < ' ' || shown[i] == '\x7f')
             shown[i] = '?';
     shown[count] = '\0';
     return shown;
+}
+
+/* Takes quotes away that are around all of a cell. */
+static void unquote(const char **text, size_t *length)
+{
+    if (*length >= 2 && (*text)[0] == '"' && (*text)[*length - 1] == '"') {
+        (*text)++;
+        *length -= 2;
+    }
 }
 
 /* --- columns ---------------------------------------------------------------------------------- */
@@ -86,6 +98,7 @@ static bool normalise(const char *text, size_t length, char *name)
 static mw_csv_column find_column(const char *text, size_t length)
 {
     char name[NAME_BYTES];
+    unquote(&text, &length);
     if (normalise(text, length, name))
         for (size_t i = 0; i < MW_COUNT(known_names); i++)
             if (strcmp(known_names[i].name, name) == 0)
@@ -124,6 +137,37 @@ static mw_status check_required(const struct mw_csv_layout *layout, mw_status st
     return MW_OK;
 }
 
+/* How many columns a line has. */
+static size_t count_columns(const char *line, size_t length, char delimiter)
+{
+    size_t count = 1;
+    for (size_t i = 0; i < length; i++)
+        count += line[i] == delimiter;
+    return count;
+}
+
+/* The cell in column `index` of a line that has so many. Returns its length. */
+static size_t find_cell(const struct mw_csv_layout *layout, const char *line, size_t length,
+                        size_t index, const char **cell)
+{
+    const char *at = line, *end = line + length;
+    for (; index > 0; index--)
+        at = (const char *)memchr(at, layout->delimiter, (size_t)(end - at)) + 1;
+    const char *stop = memchr(at, layout->delimiter, (size_t)(end - at));
+    size_t cell_length = (size_t)((stop != NULL ? stop : end) - at);
+    unquote(&at, &cell_length);
+    *cell = at;
+    return cell_length;
+}
+
+static bool begins_with_time(const struct mw_csv_layout *layout, const char *line, size_t length)
+{
+    const char *cell;
+    size_t cell_length = find_cell(layout, line, length, 0, &cell);
+    mw_csv_time time;
+    return mw_csv_time_guess(cell, cell_length, &time);
+}
+
 mw_status mw_csv_layout_read_header(struct mw_csv_layout *layout, const char *line, size_t length,
                                     struct mw_error *err)
 {
@@ -140,19 +184,23 @@ mw_status mw_csv_layout_read_header(struct mw_csv_layout *layout, const char *li
     }
     if (status == MW_OK)
         status = check_required(layout, MW_EHISTORY, err);
-    char shown[SHOWN_BYTES];
+    char shown[MW_CSV_SHOWN_BYTES];
+    if (status != MW_OK && begins_with_time(layout, line, length))
+        mw_fail(err, status,
+                "this is a row: say what its columns are, as in --no-header --columns %s",
+                usual_columns);
     if (status != MW_OK)
-        mw_fail_within(err, status, "header '%s'", show(line, length, shown));
+        mw_fail_within(err, status, "header '%s'", mw_csv_show(line, length, shown));
     return status;
 }
 
 static mw_status fail_unknown(const char *text, size_t length, struct mw_error *err)
 {
-    char name[NAME_BYTES], shown[SHOWN_BYTES];
+    char name[NAME_BYTES], shown[MW_CSV_SHOWN_BYTES];
     const char *nearest = normalise(text, length, name)
                               ? mw_nearest_name(name, column_texts, MW_CSV_COLUMN_COUNT)
                               : NULL;
-    show(text, length, shown);
+    mw_csv_show(text, length, shown);
     if (nearest != NULL)
         return mw_fail(err, MW_EINVAL, "columns: no column '%s', did you mean %s?", shown, nearest);
     return mw_fail(err, MW_EINVAL,
@@ -181,13 +229,38 @@ mw_status mw_csv_layout_read_list(struct mw_csv_layout *layout, const char *list
     return status == MW_OK ? MW_OK : mw_fail_within(err, status, "columns");
 }
 
+bool mw_csv_layout_is_binance(const struct mw_csv_layout *layout, const char *line, size_t length)
+{
+    const char *cell;
+    int64_t open = 0, close = 0; /* in ms, or since 2025 in us */
+    if (count_columns(line, length, layout->delimiter) != BINANCE_COLUMNS)
+        return false;
+    size_t cell_length = find_cell(layout, line, length, 0, &cell);
+    bool is_number = mw_integer_parse(cell, cell_length, &open);
+    cell_length = find_cell(layout, line, length, BINANCE_CLOSE_TIME, &cell);
+    return is_number && mw_integer_parse(cell, cell_length, &close) && close > open;
+}
+
+mw_status mw_csv_layout_read_row(struct mw_csv_layout *layout, const char *line, size_t length,
+                                 struct mw_error *err)
+{
+    bool binance = mw_csv_layout_is_binance(layout, line, length);
+    return mw_csv_layout_read_list(layout, binance ? binance_columns : usual_columns, err);
+}
+
 /* --- rows ------------------------------------------------------------------------------------- */
 
 static mw_status fail_time(mw_csv_time time, const char *text, size_t length, struct mw_error *err)
 {
-    char shown[SHOWN_BYTES];
-    return mw_fail(err, MW_EHISTORY, "column open_time: '%s' is not a time in %s",
-                   show(text, length, shown), mw_csv_time_unit(time));
+    char shown[MW_CSV_SHOWN_BYTES];
+    mw_csv_show(text, length, shown);
+    if (time == MW_CSV_TIME_AUTO)
+        return mw_fail(err, MW_EHISTORY,
+                       "column open_time: '%s' is not a time: want ms, s, us or ns since 1970, or "
+                       "ISO 8601 in UTC, like 2018-04-04 00:00",
+                       shown);
+    return mw_fail(err, MW_EHISTORY, "column open_time: '%s' is not a time in %s", shown,
+                   mw_csv_time_unit(time));
 }
 
 static mw_status read_time(mw_csv_time *time, const char *text, size_t length, int64_t *open_ms,
@@ -204,10 +277,10 @@ static mw_status read_trades(const char *text, size_t length, uint32_t *trades,
                              struct mw_error *err)
 {
     int64_t count = 0;
-    char shown[SHOWN_BYTES];
+    char shown[MW_CSV_SHOWN_BYTES];
     if (length > 0 && (!mw_integer_parse(text, length, &count) || count < 0 || count > UINT32_MAX))
         return mw_fail(err, MW_EHISTORY, "column trades: '%s' is not a number of trades",
-                       show(text, length, shown));
+                       mw_csv_show(text, length, shown));
     *trades = (uint32_t)count;
     return MW_OK;
 }
@@ -215,22 +288,13 @@ static mw_status read_trades(const char *text, size_t length, uint32_t *trades,
 static mw_status read_number(mw_csv_column column, const char *text, size_t length, double *values,
                              struct mw_error *err)
 {
-    char shown[SHOWN_BYTES];
+    char shown[MW_CSV_SHOWN_BYTES];
     if (mw_decimal_parse(text, length, &values[column]))
         return MW_OK;
     if (column == MW_CSV_TURNOVER && length == 0) /* not known; it is NaN */
         return MW_OK;
     return mw_fail(err, MW_EHISTORY, "column %s: '%s' is not a decimal", column_texts[column],
-                   show(text, length, shown));
-}
-
-/* How many columns a line has. */
-static size_t count_columns(const char *line, size_t length, char delimiter)
-{
-    size_t count = 1;
-    for (size_t i = 0; i < length; i++)
-        count += line[i] == delimiter;
-    return count;
+                   mw_csv_show(text, length, shown));
 }
 
 static mw_status fail_count(const struct mw_csv_layout *layout, const char *line, size_t length,
@@ -262,18 +326,20 @@ mw_status mw_csv_row_parse(struct mw_csv_layout *layout, const char *line, size_
         const char *stop = memchr(at, layout->delimiter, (size_t)(end - at));
         if ((stop == NULL) != (i + 1 == layout->count))
             return fail_count(layout, line, length, err);
+        const char *text = at;
         size_t cell = (size_t)((stop != NULL ? stop : end) - at);
+        at += cell + (stop != NULL);
+        unquote(&text, &cell);
         mw_csv_column column = layout->columns[i];
         mw_status status = MW_OK;
         if (column == MW_CSV_OPEN_TIME)
-            status = read_time(&time, at, cell, &open_ms, err);
+            status = read_time(&time, text, cell, &open_ms, err);
         else if (column == MW_CSV_TRADES)
-            status = read_trades(at, cell, &trades, err);
+            status = read_trades(text, cell, &trades, err);
         else if (column != MW_CSV_IGNORED)
-            status = read_number(column, at, cell, values, err);
+            status = read_number(column, text, cell, values, err);
         if (status != MW_OK)
             return status;
-        at += cell + (stop != NULL);
     }
     layout->time = time;
     *candle = (struct mw_candle){.open_ms = open_ms,

@@ -206,7 +206,8 @@ struct mw_text_writer {
 
 static mw_status fail_writing(const struct mw_text_writer *writer, struct mw_error *err)
 {
-    return mw_fail(err, MW_EIO, "%s: %s", writer->path, strerror(errno));
+    mw_status status = errno == EPIPE ? MW_ECLOSED : MW_EIO;
+    return mw_fail(err, status, "%s: %s", writer->path, strerror(errno));
 }
 
 /* Opens a file beside `path`, with the rights that one made in the usual way has. */

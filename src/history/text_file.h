@@ -32,7 +32,8 @@ const char *mw_text_reader_name(const struct mw_text_reader *reader);
 
 struct mw_text_writer; /* opaque */
 
-/* "-" is standard output. Errors of all three: MW_EIO with the path. */
+/* "-" is standard output. Errors of all three: MW_EIO with the path,
+ * MW_ECLOSED when who read it has gone. */
 MW_MUST_USE mw_status mw_text_writer_open(const char *path, bool gzip, struct mw_text_writer **out,
                                           struct mw_error *err);
 MW_MUST_USE mw_status mw_text_writer_write(struct mw_text_writer *writer, const char *bytes,

@@ -111,6 +111,22 @@ describe("moonwick check", function()
     assert_finds(check.text, "\n  attempts +7\n")
     assert_finds(check.text, "\nstrategy good\n  file +/.*good%.lua\n  compiles +yes\n")
     assert.equal(path .. ": ok", check.lines[#check.lines])
+    assert.is_nil(check.text:find("\nhistory\n", 1, true))
+  end)
+
+  it("shows what is kept, and of which feeds nothing", function()
+    local check = result_of("check", spec.file("config.lua", [[
+      return {
+        feeds = {
+          { protocol = "binance", symbols = { "A" } },
+          { name = "demo", protocol = "binance", endpoint = "simulator",
+            simulator = { speed = "600x" }, symbols = { "A" } },
+        },
+        history = { store = "bars.db", retention = { ["1s"] = "36h" } },
+      }]]))
+    assert.equal(0, check.code)
+    assert_finds(check.text, "\nhistory\n  store +/.*/bars%.db\n" ..
+      "  keeps +1s for 1%.5 days, others for ever\n  not of +demo\n")
   end)
 
   it("looks at the store and makes none", function()

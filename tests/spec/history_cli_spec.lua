@@ -144,6 +144,35 @@ describe("moonwick history import", function()
     assert_finds(verify.lines[1], "3 rows, 2 quiet: ok$")
   end)
 
+  it("tells of the bars that are missing between two files", function()
+    local store = new_store()
+    local late, early = csv(HEADER .. rows { 6, 7 }, "late.csv"), csv(HEADER .. rows { 0, 2 })
+    assert_imported(history("import", late, early, "--store", store, "--symbol", "A",
+      "--timeframe", "1m", "--feed", "f"), "\n  2 holes, 4 bars missing in the series now ")
+    assert_finds(history("list", store, "--timeframe", "1m").lines[1], "2 holes with 4 missing$")
+    assert.equal(1, #history("list", store, "--timeframe", "5m").lines)
+  end)
+
+  it("reads files as venues give them", function()
+    local store, binance = new_store(), {}
+    for minute = 1, 0, -1 do
+      local line = ("%d000,7000.10,7001,6999.5,7000,1.5,%d999,10500.5,42,0.5,3500,0\n"):format(
+        1522800000000 + minute * 60000, 1522800059999 + minute * 60000)
+      table.insert(binance, 1, line)
+    end
+    assert_imported(import(store, csv(table.concat(binance))), "\n  2 new, 0 were there$")
+    assert_finds(export(store).text, "\n1522800000000,7000.1,7001,6999.5,7000,1.5,10500.5,42\n")
+    local newest_first = csv("Date;Open;High;Low;Close;Volume\n" ..
+      '"2018-04-04 00:03";1;2;1;2;3\n"2018-04-04 00:02";1;2;1;2;3\n')
+    assert_imported(import(store, newest_first), "\n  2 new, 0 were there$")
+    local zipped = import(store, csv "PK\3\4 and so on")
+    assert.equal(1, zipped.code)
+    assert_finds(zipped.errors, "bars%.csv: a zip archive: unpack it")
+    local wrong = import(store, newest_first, "--columns", "time,opne")
+    assert.equal(2, wrong.code)
+    assert_finds(wrong.errors, "no column 'opne', did you mean open%?")
+  end)
+
   it("keeps what the store knows of the bars that a file lacks", function()
     local store = new_store()
     import(store, csv(HEADER .. rows { 0, 1, 4 }), "--whole")
@@ -186,7 +215,8 @@ describe("moonwick history import", function()
       [HEADER .. rows { 0 } .. "1522800060000,1,x,1,1,1\n"] =
         ":3: column high: 'x' is not a decimal",
       [HEADER .. rows { 0 } .. "1522800060000,1\n"] = ":3: column high is missing: want 6 columns",
-      [HEADER .. rows { 1, 0 }] = ":3: column open_time: 2018.* is not later than the row before",
+      [HEADER .. rows { 1, 2, 0 }] =
+        ":4: column open_time: 2018.* is not later than the row before",
       [HEADER .. rows { 1, 1 }] = ":3: column open_time: 2018.* is there twice, .* the same values",
       [HEADER .. "1522800000001,1,1,1,1,1\n"] =
         ":2: column open_time: .* not the start of a bar of 1m",
@@ -300,8 +330,25 @@ describe("moonwick history export", function()
       "demo")
     assert.equal(HEADER .. rows { 1, 2 }, some.text .. "\n")
     assert.equal(HEADER, export(store, "--from", "2030-01-01").text .. "\n")
+    assert.equal(HEADER, export(store, "--from", "1d", "--to", "now").text .. "\n")
+    for _, wrong in ipairs { "2018", "soon", "2018-13-01" } do
+      local refused = export(store, "--from", wrong)
+      assert.equal(2, refused.code)
+      assert_finds(refused.errors, "%-%-from: '" .. wrong:gsub("%-", "%%-") .. "': want a date")
+    end
+    assert.equal(2, export(store, "--from", "2018-04-05", "--to", "2018-04-04").code)
     assert_finds(export(store, "--time", "iso").lines[2], "^2018%-04%-04T00:00:00Z,7000,")
     assert_finds(export(store, "--time", "s").lines[2], "^1522800000,7000,")
+  end)
+
+  it("is quiet about a reader that has seen enough", function()
+    local store, positions = new_store(), {}
+    for i = 1, 20000 do positions[i] = i end
+    import(store, csv(HEADER .. rows(positions)))
+    local head = shell('{ "$0" history export --store "$1" --symbol BTCUSDT --timeframe 1m; ' ..
+      'echo "exit $?" >&2; } | head -1', store)
+    assert.equal(HEADER, head.text .. "\n")
+    assert.equal("exit 0\n", head.errors)
   end)
 
   it("writes a file when all of it is there, gzipped when its name says so", function()
@@ -424,5 +471,8 @@ describe("moonwick history verify", function()
     assert.equal(2, verify.code)
     assert_finds(verify.errors, "is no store; for a CSV file want %-%-timeframe LENGTH")
     assert.equal(1, history("verify", spec.tmpdir() .. "/none.csv", "--timeframe", "1m").code)
+    verify = history("verify", spec.tmpdir() .. "/none.db")
+    assert.equal(1, verify.code)
+    assert_finds(verify.errors, "none%.db: No such file or directory\n$")
   end)
 end)

@@ -146,6 +146,76 @@ static void takes_columns_by_position(void **state)
             ":2: column 7 is missing: want 7");
 }
 
+static void finds_the_delimiter_in_the_first_line_and_takes_quotes_away(void **state)
+{
+    (void)state;
+    const struct mw_csv_options none = {0};
+    accepts("time;o;h;l;c;v\n1522800000000;2;4;1;3;7.5\n1522800060000;2;4;1;3;0\n", none);
+    accepts("time\to\th\tl\tc\tv\n1522800000\t2\t4\t1\t3\t7.5\n1522800060\t2\t4\t1\t3\t0\n", none);
+    accepts("1522800000|2|4|1|3|7.5\n1522800060|2|4|1|3|0\n",
+            (struct mw_csv_options){.no_header = true});
+    accepts(
+        "\"time\",\"o\",h,l,c,v\n\"1522800000000\",\"2\",4,1,3,7.5\n1522800060000,2,4,1,3,\"0\"\n",
+        none);
+    refuses("time;o;h;l;c;v\n1;2;4;1;3;7.5\n", (struct mw_csv_options){.delimiter = ','},
+            ":1: header 'time;o;h;l;c;v': no column open_time");
+    refuses(HEADER "1,\"2,0\",4,1,3,7.5\n", none, ":2: column open: '\"2' is not a decimal");
+    refuses(HEADER "1,\"2,4,1,3,7.5\n", none, ":2: column open: '\"2' is not a decimal");
+    refuses(HEADER "1,\",4,1,3,7.5\n", none, ":2: column open: '\"' is not a decimal");
+    refuses(HEADER "1,\"\",4,1,3,7.5\n", none, ":2: column open: '' is not a decimal");
+}
+
+/* As data.binance.vision has them: no header, since 2025 in microseconds. */
+static void knows_the_files_of_binance(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "1522800000000,2.0,4,1,3,7.5,1522800059999,20.25,9,1,2,0\n"
+        "1522800060000,2,4,1,3,0,1522800119999,0,0,0,0,0\n",
+        "1522800000000000,2.0,4,1,3,7.5,1522800059999999,20.25,9,1,2,0\n"
+        "1522800060000000,2,4,1,3,0,1522800119999999,0,0,0,0,0\n",
+    };
+    for (size_t i = 0; i < MW_COUNT(texts); i++) {
+        accepts(texts[i], (struct mw_csv_options){0});
+        accepts(texts[i], (struct mw_csv_options){.no_header = true});
+        struct mw_csv_table table;
+        assert_int_equal(read_text(texts[i], (struct mw_csv_options){0}, &table, NULL), MW_OK);
+        assert_true(table.rows[0].turnover == 20.25);
+        assert_int_equal(table.rows[0].trades, 9);
+        mw_free(table.rows);
+    }
+    accepts("open_time,open,high,low,close,volume,close_time,quote_volume,count,x,y,ignore\n"
+            "1522800000000,2.0,4,1,3,7.5,1522800059999,20.25,9,1,2,0\n"
+            "1522800060000,2,4,1,3,0,1522800119999,0,0,0,0,0\n",
+            (struct mw_csv_options){0});
+    refuses("1,2,4,1,3,7.5,1,20.25,9,1,2,0\n", (struct mw_csv_options){0},
+            ":1: header '1,2,4,1,3,7.5,1,20.25,9,1,2,0': this is a row");
+}
+
+static void does_not_pass_over_a_first_line_that_is_a_row(void **state)
+{
+    (void)state;
+    accepts(ROWS, (struct mw_csv_options){.columns = "time,open,high,low,close,volume"});
+}
+
+static void takes_files_that_begin_with_the_newest_row(void **state)
+{
+    (void)state;
+    const struct mw_csv_options none = {0}, skip = {.skip_bad = true};
+    accepts(HEADER "1522800060000,2,4,1,3,0\n1522800000000,2,4,1,3,7.5\n", none);
+    struct mw_csv_table table;
+    const char *three = HEADER "3,1,1,1,1,1\n2,1,1,1,1,1\n2,1,1,1,1,1\n1,1,1,1,1,1\n";
+    assert_int_equal(read_text(three, skip, &table, NULL), MW_OK);
+    assert_int_equal(table.count, 3);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(table.rows[i].open_ms, 1000 * (i + 1));
+    assert_int_equal(table.bad[MW_CSV_DUPLICATE], 1);
+    mw_free(table.rows);
+    /* The first row or the second is misplaced: which, nobody can tell, and the others are good. */
+    refuses(HEADER "2,1,1,1,1,1\n1,1,1,1,1,1\n3,1,1,1,1,1\n4,1,1,1,1,1\n", skip,
+            ":4: column open_time: 1970-01-01T00:00:03Z is not earlier than the row before");
+}
+
 static void names_what_is_wrong_with_a_header(void **state)
 {
     (void)state;
@@ -155,7 +225,9 @@ static void names_what_is_wrong_with_a_header(void **state)
     refuses("unix,date,open,high,low,close,volume\n", none,
             ":1: header 'unix,date,open,high,low,close,volume': columns 1 and 2 are both "
             "open_time: say by position which one is meant");
-    refuses(ROWS, none, ":1: header '1522800000000,2,4,1,3,7.5': no column open_time");
+    refuses(ROWS, none,
+            ":1: header '1522800000000,2,4,1,3,7.5': this is a row: say what its columns are, as "
+            "in --no-header --columns ");
     refuses("", none, ": there is nothing in it");
 }
 
@@ -186,7 +258,7 @@ static void tells_times_apart_by_the_first_row_and_holds_the_file_to_it(void **s
         refuses(text, (struct mw_csv_options){.timeframe = {1, 'm'}}, message);
     }
     refuses(HEADER "noon,1,1,1,1,1", (struct mw_csv_options){0},
-            ":2: column open_time: 'noon' is not a time in any known way");
+            ":2: column open_time: 'noon' is not a time: want ms, s, us or ns");
     refuses(HEADER "1522800000000001,1,1,1,1,1", (struct mw_csv_options){.time = MW_CSV_TIME_US},
             ":2: column open_time: '1522800000000001' is not a time in microseconds");
     refuses(HEADER "9223372036854775807,1,1,1,1,1", (struct mw_csv_options){.time = MW_CSV_TIME_S},
@@ -250,6 +322,7 @@ static void skips_bad_rows_and_counts_them_by_kind(void **state)
     struct bad_rows bad = {0};
     struct mw_csv_table table;
     assert_int_equal(read_text(HEADER "bad\n"
+                                      "1522799880000,2,4,1,3,7.5\n"
                                       "1522800000000,2,4,1,3,7.5\n"
                                       "1522800000000,2,4,1,3,7.5\n"
                                       "1522799940000,2,4,1,3,7.5\n"
@@ -257,6 +330,7 @@ static void skips_bad_rows_and_counts_them_by_kind(void **state)
                                       "1522800060000,2,1,4,3,7.5\n"
                                       "1522800180000,2,4,1,3,7.5\n"
                                       "\n"
+                                      ",\n"
                                       "1522800060000,2,4,1,3,0",
                                (struct mw_csv_options){.timeframe = {1, 'm'},
                                                        .now_ms = 1522800120000,
@@ -271,8 +345,8 @@ static void skips_bad_rows_and_counts_them_by_kind(void **state)
     assert_int_equal(bad.count, MW_COUNT(faults));
     assert_memory_equal(bad.faults, faults, sizeof(faults));
     assert_non_null(strstr(bad.first, ":2: column open is missing: want 6 columns"));
-    assert_int_equal(table.count, 2);
-    assert_int_equal(table.rows[1].open_ms, 1522800060000);
+    assert_int_equal(table.count, 3);
+    assert_int_equal(table.rows[2].open_ms, 1522800060000);
     assert_int_equal(table.bad[MW_CSV_UNREADABLE], 2);
     assert_int_equal(table.bad[MW_CSV_ORDER], 1);
     assert_int_equal(table.time, MW_CSV_TIME_MS);
@@ -406,6 +480,10 @@ int main(void)
         cmocka_unit_test(finds_columns_by_their_names_in_any_order_and_case),
         cmocka_unit_test(reads_turnover_and_trades_where_they_are_known),
         cmocka_unit_test(takes_columns_by_position),
+        cmocka_unit_test(finds_the_delimiter_in_the_first_line_and_takes_quotes_away),
+        cmocka_unit_test(knows_the_files_of_binance),
+        cmocka_unit_test(does_not_pass_over_a_first_line_that_is_a_row),
+        cmocka_unit_test(takes_files_that_begin_with_the_newest_row),
         cmocka_unit_test(names_what_is_wrong_with_a_header),
         cmocka_unit_test(tells_times_apart_by_the_first_row_and_holds_the_file_to_it),
         cmocka_unit_test(guesses_units_up_to_their_bounds),

@@ -134,7 +134,7 @@ static void names_file_and_line_of_what_it_refuses(void **state)
         {HEADER "1,0,1,0,1,1", MW_EHISTORY, ":2: column high: not a candle (bad_range)"},
         {HEADER "1,1,1,1,1,-1", MW_EHISTORY, ":2: column volume: not a candle (negative_volume)"},
         {HEADER "1,1,1,1,1,1\n2,1,1,x,1,1\n", MW_EHISTORY, ":3: column low: 'x'"},
-        {HEADER "1,1,1,1,1,1\n\n", MW_EHISTORY, ":3: column open is missing"},
+        {HEADER "1,1,1,1,1,1\n\n2\n", MW_EHISTORY, ":4: column open is missing"},
         {HEADER "2,1,1,1,1,1\n2,1,1,1,1,1\n", MW_EHISTORY,
          ":3: column open_time: 1970-01-01T00:00:00.002Z "
          "is there twice, the second time with the "
@@ -143,17 +143,22 @@ static void names_file_and_line_of_what_it_refuses(void **state)
          ":3: column open_time: 1970-01-01T00:00:00.002Z "
          "is there twice, the second time with other "
          "values"},
-        {HEADER "2,1,1,1,1,1\n1,1,1,1,1,1\n", MW_EHISTORY,
-         ":3: column open_time: 1970-01-01T00:00:00.001Z is not later "
-         "than the row before (1970-01-01T00:00:00.002Z)"},
-        {HEADER "1,1,1,1,1,1\n2,1,1,1,1,1\n3,1,1,1,1,1", MW_ELIMIT, ": more than 2 rows"},
+        {HEADER "1,1,1,1,1,1\n3,1,1,1,1,1\n2,1,1,1,1,1\n", MW_EHISTORY,
+         ":4: column open_time: 1970-01-01T00:00:00.002Z is not later "
+         "than the row before (1970-01-01T00:00:00.003Z)"},
+        {HEADER "3,1,1,1,1,1\n1,1,1,1,1,1\n2,1,1,1,1,1\n", MW_EHISTORY,
+         ":4: column open_time: 1970-01-01T00:00:00.002Z is not earlier "
+         "than the row before (1970-01-01T00:00:00.001Z), and the newest row is the first"},
+        {"PK\x03\x04 and so on", MW_EHISTORY, ": a zip archive: unpack it"},
+        {HEADER "1,1,1,1,1,1\n2,1,1,1,1,1\n3,1,1,1,1,1\n4,1,1,1,1,1", MW_ELIMIT,
+         ": more than 3 rows"},
     };
     for (size_t i = 0; i < MW_COUNT(cases); i++) {
         struct mw_candle *candles = NULL;
         size_t count = 42;
         struct mw_error err;
         write_scratch(cases[i].text);
-        assert_int_equal(mw_csv_read_file(scratch, 2, &candles, &count, &err), cases[i].status);
+        assert_int_equal(mw_csv_read_file(scratch, 3, &candles, &count, &err), cases[i].status);
         assert_null(candles);
         assert_int_equal(count, 42);
         assert_memory_equal(err.message, scratch, strlen(scratch));
