@@ -415,7 +415,7 @@ static void so_they_are_when_they_follow_several_changes_at_once(void **state)
 {
     (void)state;
     for (uint64_t seed = 31; seed <= 38; seed++)
-        run_with(seed, 300, seed % 2 * 1000, true);
+        run_with(seed, 300, seed % 2 == 0 ? 0 : 1000, true);
     for (uint64_t seed = 41; seed <= 48; seed++) /* bars are dropped that nobody has seen */
         run_with(seed, 2 + (uint32_t)seed % 4, 0, true);
 }
