@@ -246,10 +246,12 @@ describe("faults on purpose", function()
 
   it("happen to a feed of the same process", function()
     local faults = spec.file("faults.lua", [[return { { kind = "reset", after = 5 } }]])
-    local run = result_of("run", "--quiet", "--for=1s", config_of("simulator",
-      ("simulator = { speed = 600, faults = %q }"):format(faults)))
-    assert.equal(0, run.code)
-    assert_finds(run.errors, " info  feed demo: .* 1 reconnects\n")
+    local run = spec.process { spec.program, "run", config_of("simulator",
+      ("simulator = { speed = 600, faults = %q }"):format(faults)) }
+    run:expect " state +demo +reconnecting "
+    run:expect " state +demo +confirmed "
+    run:expect " bar "
+    assert.equal(0, run:stop(SIGINT))
   end)
 
   it("are refused with place, value and the nearest name", function()
@@ -298,11 +300,13 @@ describe("moonwick run", function()
     local raises = spec.file("raises.lua", "return { handle_bar = function() error 'boom' end }")
     local strategies = ("strategies = { %q, %q },"):format(raises,
       spec.file("broken.lua", "return {"))
-    local run = result_of("run", "--for", "1s", config(strategies))
-    assert.equal(0, run.code)
-    assert_finds(run.text, " error   broken  .*broken%.lua:1: ")
-    assert_finds(run.text, " error   raises  .*raises%.lua:1: boom\n")
-    assert_finds(run.text, "boom.* bar .*boom.* bar ")
+    local run = spec.process { spec.program, "run", config(strategies) }
+    run:expect " error   broken  .*broken%.lua:1: "
+    run:expect " error   raises  .*raises%.lua:1: boom$"
+    run:expect " bar "
+    run:expect " boom$"
+    run:expect " bar "
+    assert.equal(0, run:stop(SIGINT))
   end)
 
   it("fails when every feed has failed", function()

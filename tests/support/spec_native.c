@@ -1,7 +1,8 @@
 /* spec_native.c - child processes with deadlines, free ports, a full disk and a clock for specs.
  *
  * A child has its standard input and output on pipes; its standard error goes to a file in memory
- * that can be read at any time, so that no child ever blocks on a log line that nobody reads.
+ * that can be read at any time, so that no child ever blocks on a log line that nobody reads. No
+ * child outlives this process, even one that was killed.
  */
 #include "spec_native.h"
 
@@ -9,12 +10,12 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -30,8 +31,6 @@
 #include "base/str.h"
 
 #define PROCESS_TYPE "spec.process"
-
-extern char **environ;
 
 enum { LINE_BYTES_MAX = 16 << 20, READ_BYTES = 64 << 10, ARGUMENTS_MAX = 64, WAIT_STEP_MS = 5 };
 
@@ -214,24 +213,38 @@ static int process_pid(lua_State *L)
     return 1;
 }
 
+/* The child's side: takes its ends of the pipes and becomes the program, or tells the errno. It
+ * ends with this process, however that ends. */
+static _Noreturn void be_child(char *const *argv, const int ends[3], int trouble)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    signal(SIGPIPE, SIG_DFL); /* ignored here, which children would inherit */
+    bool ready = true;
+    for (int fd = 0; fd < 3; fd++)
+        ready = ready && dup2(ends[fd], fd) == fd;
+    if (ready)
+        execvp(argv[0], argv);
+    int failure = errno;
+    ssize_t written = write(trouble, &failure, sizeof(failure));
+    _exit(written == (ssize_t)sizeof(failure) ? 127 : 126);
+}
+
 /* Starts `argv` with the child's ends of the pipes. Returns 0 or an errno. */
 static int start_child(struct process *process, char *const *argv, int child_in, int child_out)
 {
-    sigset_t defaults;
-    sigemptyset(&defaults);
-    sigaddset(&defaults, SIGPIPE); /* ignored here, which children would inherit */
-    posix_spawnattr_t attributes;
-    posix_spawnattr_init(&attributes);
-    posix_spawnattr_setsigdefault(&attributes, &defaults);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, child_in, STDIN_FILENO);
-    posix_spawn_file_actions_adddup2(&actions, child_out, STDOUT_FILENO);
-    posix_spawn_file_actions_adddup2(&actions, process->err, STDERR_FILENO);
-    int failure = posix_spawnp(&process->pid, argv[0], &actions, &attributes, argv, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    posix_spawnattr_destroy(&attributes);
+    const int ends[3] = {child_in, child_out, process->err};
+    int trouble[2], failure = 0;
+    if (pipe2(trouble, O_CLOEXEC) != 0)
+        return errno;
+    process->pid = fork();
+    if (process->pid == 0)
+        be_child(argv, ends, trouble[1]);
+    if (process->pid < 0)
+        failure = errno;
+    close(trouble[1]);
+    if (process->pid > 0 && read(trouble[0], &failure, sizeof(failure)) > 0)
+        waitpid(process->pid, NULL, 0);
+    close(trouble[0]);
     if (failure != 0)
         process->pid = 0;
     return failure;
@@ -246,7 +259,7 @@ static void check_argv(lua_State *L, char **argv)
     for (lua_Unsigned i = 0; i < count; i++) {
         luaL_argcheck(L, lua_rawgeti(L, 1, (lua_Integer)i + 1) == LUA_TSTRING, 1,
                       "strings expected");
-        union { /* posix_spawn does not write to it */
+        union { /* exec does not write to it */
             const char *borrowed;
             char *argument;
         } text = {.borrowed = lua_tostring(L, -1)};

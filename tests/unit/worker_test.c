@@ -402,7 +402,8 @@ static void passes_events_on_and_goes_on_after_errors(void **state)
     end(&bench);
 }
 
-/* Whether a scene stops in time. A busy machine may let it be late; what is wrong is always late. */
+/* Whether a scene stops in time. A busy machine may let it be late; what is wrong is always
+ * late. */
 static bool is_prompt(int64_t (*play)(const char *code), const char *code)
 {
     for (int attempt = 0; attempt < ATTEMPTS; attempt++)
