@@ -187,7 +187,7 @@ static void compare_holes(struct mw_store *store, const struct model *model, uin
     struct mw_gaps got = {0};
     uint32_t want_count = 0;
     for (uint32_t i = 0; i < BUCKETS; i++) {
-        int what = model->buckets[i].what;
+        unsigned what = (unsigned)model->buckets[i].what;
         if (what != OPEN_HOLE && what != GIVEN_UP)
             continue;
         ++*missing;
