@@ -14,8 +14,10 @@
 enum { BUCKETS = 60, SERIES = 3, ROUNDS = 1500 };
 
 /* What a store knows of one bucket. */
+enum knowledge { UNKNOWN, KNOWN, OPEN_HOLE, GIVEN_UP };
+
 struct bucket {
-    enum { UNKNOWN, KNOWN, OPEN_HOLE, GIVEN_UP } what;
+    enum knowledge what;
     bool has_row;
     struct mw_candle row;
 };
@@ -187,11 +189,11 @@ static void compare_holes(struct mw_store *store, const struct model *model, uin
     struct mw_gaps got = {0};
     uint32_t want_count = 0;
     for (uint32_t i = 0; i < BUCKETS; i++) {
-        unsigned what = (unsigned)model->buckets[i].what;
+        enum knowledge what = model->buckets[i].what;
         if (what != OPEN_HOLE && what != GIVEN_UP)
             continue;
         ++*missing;
-        if (i == 0 || (int)model->buckets[i - 1].what != what)
+        if (i == 0 || model->buckets[i - 1].what != what)
             want[want_count++] = (struct mw_gap){model->opens[i], 0, what == GIVEN_UP};
         want[want_count - 1].to_ms = model->opens[i];
     }
