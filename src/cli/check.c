@@ -148,15 +148,16 @@ static void print_reconnect(const struct mw_backoff_options *reconnect)
            mw_decimal_format(reconnect->settle_s, settle));
 }
 
-static void print_history(const struct mw_settings *settings)
+/* `store` is the path that the settings had; NULL for none. */
+static void print_history(const struct mw_settings *settings, const char *store)
 {
     const struct mw_history_settings *history = &settings->history;
     char length[MW_TIMEFRAME_BYTES_MAX], days[MW_DECIMAL_TEXT_BYTES];
-    if (history->store == NULL && history->file_count == 0)
+    if (store == NULL && history->file_count == 0)
         return;
     printf("history\n");
-    if (history->store != NULL) {
-        printf("  store       %s\n  keeps       ", history->store);
+    if (store != NULL) {
+        printf("  store       %s\n  keeps       ", store);
         for (uint32_t i = 0; i < history->retention_count; i++)
             printf("%s for %s days, ",
                    mw_timeframe_format(history->retentions[i].timeframe, length),
@@ -187,7 +188,7 @@ static mw_status print_strategy(const struct mw_strategy_settings *strategy, str
 }
 
 /* Goes on after a strategy that does not compile, so that one run finds them all. */
-static int check_engine(const struct mw_engine *engine)
+static int check_engine(const struct mw_engine *engine, const char *store)
 {
     const struct mw_settings *settings = mw_engine_settings(engine);
     struct mw_error err;
@@ -195,7 +196,7 @@ static int check_engine(const struct mw_engine *engine)
         if (print_feed(&settings->feeds[i], &err) != MW_OK)
             return mw_cli_fail("check", MW_EXIT_CONFIG, "%s", err.message);
     print_reconnect(&settings->reconnect);
-    print_history(settings);
+    print_history(settings, store);
     int code = MW_EXIT_OK;
     for (uint32_t i = 0; i < settings->strategy_count; i++)
         if (print_strategy(&settings->strategies[i], &err) != MW_OK)
@@ -206,16 +207,18 @@ static int check_engine(const struct mw_engine *engine)
     return code;
 }
 
-/* Looks at the store, and has the engine go without it: to open it is to make the file. */
-static mw_status check_store(struct mw_settings *settings, struct mw_error *err)
+/* Opens the engine without its store, because to open that is to make the file: it is looked at.
+ * Takes `settings`. `*store` is the path that they had, owned by the caller, also on failure. */
+static mw_status open_engine(struct mw_settings *settings, char **store, struct mw_engine **engine,
+                             struct mw_error *err)
 {
-    char **store = &settings->history.store;
-    if (*store == NULL)
-        return MW_OK;
-    mw_status status = mw_store_look(*store, err);
-    mw_free(*store);
-    *store = NULL;
-    return status == MW_OK ? MW_OK : mw_fail_within(err, status, "history.store");
+    *store = settings->history.store;
+    settings->history.store = NULL;
+    mw_status status = *store != NULL ? mw_store_look(*store, err) : MW_OK;
+    if (status == MW_OK)
+        return mw_engine_open(settings, &mw_lua_bindings, engine, err);
+    mw_settings_free(settings);
+    return mw_fail_within(err, status, "history.store");
 }
 
 static int check_command(int argc, char **argv)
@@ -226,17 +229,16 @@ static int check_command(int argc, char **argv)
         return code;
     struct mw_error err;
     struct mw_settings *settings;
-    struct mw_engine *engine;
+    struct mw_engine *engine = NULL;
     if (mw_settings_load_file(options.config, &settings, &err) != MW_OK)
         return mw_cli_fail("check", MW_EXIT_CONFIG, "%s", err.message);
-    if (check_store(settings, &err) != MW_OK) {
-        mw_settings_free(settings);
-        return mw_cli_fail("check", MW_EXIT_CONFIG, "%s", err.message);
-    }
-    if (mw_engine_open(settings, &mw_lua_bindings, &engine, &err) != MW_OK)
-        return mw_cli_fail("check", MW_EXIT_CONFIG, "%s", err.message);
-    code = check_engine(engine);
+    char *store;
+    if (open_engine(settings, &store, &engine, &err) == MW_OK)
+        code = check_engine(engine, store);
+    else
+        code = mw_cli_fail("check", MW_EXIT_CONFIG, "%s", err.message);
     mw_engine_free(engine);
+    mw_free(store);
     return code;
 }
 
