@@ -2,28 +2,14 @@
 
 local spec = require "spec"
 
+local assert_finds = spec.assert_finds
+local read = spec.read
+
 local SIGINT = 2
 
 -- What a command that ends by itself does: its output, standard error and exit code.
 local function result_of(...)
-  local child = spec.process { spec.program, ... }
-  local lines = {}
-  for line in function() return child:read_line(20) end do lines[#lines + 1] = line end
-  local code = assert(child:wait(10))
-  local errors = child:errors()
-  child:stop()
-  return { code = code, lines = lines, text = table.concat(lines, "\n"), errors = errors }
-end
-
-local function assert_finds(text, pattern)
-  assert(text:find(pattern), ("no '%s' in:\n%s"):format(pattern, text))
-end
-
-local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local bytes = file:read("a")
-  file:close()
-  return bytes
+  return spec.finish(spec.process { spec.program, ... }, 20)
 end
 
 local function config()

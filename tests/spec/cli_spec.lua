@@ -2,21 +2,13 @@
 
 local spec = require "spec"
 
+local assert_finds = spec.assert_finds
+
 local SIGINT = 2
 
 -- What a command that ends by itself does: its lines, standard error and exit code.
 local function result_of(...)
-  local child = spec.process { spec.program, ... }
-  local lines = {}
-  for line in function() return child:read_line(10) end do lines[#lines + 1] = line end
-  local code = assert(child:wait(10))
-  local errors = child:errors()
-  child:stop()
-  return { code = code, lines = lines, text = table.concat(lines, "\n"), errors = errors }
-end
-
-local function assert_finds(text, pattern)
-  assert(text:find(pattern), ("no '%s' in:\n%s"):format(pattern, text))
+  return spec.finish(spec.process { spec.program, ... }, 10)
 end
 
 -- A configuration with one simulated feed; `more` is text of further keys.

@@ -2,36 +2,22 @@
 
 local spec = require "spec"
 
+local assert_finds = spec.assert_finds
+local read = spec.read
+
 local HEADER = "open_time,open,high,low,close,volume\n"
 local FIRST_MS, STEP_MS = 1522800000000, 60000
 
--- What a command that ends by itself does: its output, standard error and exit code.
-local function finish(child)
-  local lines = {}
-  for line in function() return child:read_line(20) end do lines[#lines + 1] = line end
-  local code = assert(child:wait(10))
-  local errors = child:errors()
-  child:stop()
-  return { code = code, lines = lines, text = table.concat(lines, "\n"), errors = errors }
+local function finish(command)
+  return spec.finish(spec.process(command), 20)
 end
 
 local function history(...)
-  return finish(spec.process { spec.program, "history", ... })
+  return finish { spec.program, "history", ... }
 end
 
 local function shell(script, ...)
-  return finish(spec.process { "sh", "-c", script, spec.program, ... })
-end
-
-local function assert_finds(text, pattern)
-  assert(text:find(pattern), ("no '%s' in:\n%s"):format(pattern, text))
-end
-
-local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local bytes = file:read("a")
-  file:close()
-  return bytes
+  return finish { "sh", "-c", script, spec.program, ... }
 end
 
 -- Rows of one minute each at the given positions, 0 for the first; a second value is the price.
@@ -79,9 +65,9 @@ describe("moonwick history", function()
       assert.equal(0, own.code)
       assert_finds(own.text, "^usage: moonwick history " .. name .. " ")
       assert_finds(own.text, "\nexamples:\n  moonwick history " .. name)
-      assert.same(own, finish(spec.process { spec.program, "help", "history", name }))
+      assert.same(own, finish { spec.program, "help", "history", name })
     end
-    assert.same(help, finish(spec.process { spec.program, "help", "history" }))
+    assert.same(help, finish { spec.program, "help", "history" })
     local nothing = history()
     assert.equal(2, nothing.code)
     assert.equal(help.text .. "\n", nothing.errors)

@@ -116,6 +116,30 @@ function spec.file(name, text)
   return path
 end
 
+--- All bytes of a file.
+function spec.read(path)
+  local file = assert(io.open(path, "rb"))
+  local bytes = file:read("a")
+  file:close()
+  return bytes
+end
+
+--- Fails unless the pattern is found, and shows the text.
+function spec.assert_finds(text, pattern)
+  assert(text:find(pattern), ("no '%s' in:\n%s"):format(pattern, text))
+end
+
+--- What a process that ends by itself does: its output, standard error and exit code. Each line is
+--- waited for at most so many seconds.
+function spec.finish(child, line_seconds)
+  local lines = {}
+  for line in function() return child:read_line(line_seconds) end do lines[#lines + 1] = line end
+  local code = assert(child:wait(10))
+  local errors = child:errors()
+  child:stop()
+  return { code = code, lines = lines, text = table.concat(lines, "\n"), errors = errors }
+end
+
 --- The path of test data that the project does not ship, or nil where it is not there; then:
 ---     if not path then pending("no shared data") end
 function spec.shared(path)
