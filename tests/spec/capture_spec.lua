@@ -114,7 +114,8 @@ describe("moonwick record and replay", function()
     local text = spec.file("text.lua", "return {}")
     local newer = spec.file("newer.mwcap", "MWCAP\0\2\0")
     local bytes = recorded() and capture
-    local damaged = spec.file("damaged.mwcap", bytes:sub(1, 100) .. "?" .. bytes:sub(102))
+    local other = string.char(bytes:byte(101) ~ 0xff) -- whatever was there
+    local damaged = spec.file("damaged.mwcap", bytes:sub(1, 100) .. other .. bytes:sub(102))
     for arguments, wanted in pairs {
       [{ "replay", text }] = "text%.lua: not a capture %(it does not begin with MWCAP%)\n$",
       [{ "replay", newer }] = "newer%.mwcap: a capture of version 2, want 1\n$",
