@@ -14,6 +14,12 @@ uint32_t mw_engine_live_count(void)
     return atomic_load(&live_count);
 }
 
+static uint32_t find_series(void *user, const char *feed, const char *symbol,
+                            struct mw_timeframe timeframe, struct mw_series **series)
+{
+    return mw_engine_find_series(user, feed, symbol, timeframe, series);
+}
+
 mw_status mw_engine_open(struct mw_settings *settings, const struct mw_bindings *bindings,
                          struct mw_engine **out, struct mw_error *err)
 {
@@ -23,6 +29,7 @@ mw_status mw_engine_open(struct mw_settings *settings, const struct mw_bindings 
     engine->bindings = bindings;
     engine->cache = mw_cache_new(settings->cache_bars);
     engine->prices = mw_prices_new(engine->cache);
+    engine->market = (struct mw_market){engine->prices, find_series, engine};
     engine->feeds = mw_alloc_zero((settings->feed_count + 1) * sizeof(struct mw_feed *));
     engine->simulators = mw_alloc_zero((settings->feed_count + 1) * sizeof(struct mw_simulator *));
     engine->offers = mw_alloc_zero((settings->feed_count + 1) * sizeof(*engine->offers));
@@ -151,6 +158,11 @@ const struct mw_settings *mw_engine_settings(const struct mw_engine *engine)
 struct mw_cache *mw_engine_cache(struct mw_engine *engine)
 {
     return engine->cache;
+}
+
+const struct mw_market *mw_engine_market(const struct mw_engine *engine)
+{
+    return &engine->market;
 }
 
 struct mw_prices *mw_engine_prices(struct mw_engine *engine)

@@ -79,6 +79,8 @@ const struct mw_settings *mw_engine_settings(const struct mw_engine *engine);
 struct mw_cache *mw_engine_cache(struct mw_engine *engine);
 /* Where questions for prices are answered. */
 struct mw_prices *mw_engine_prices(struct mw_engine *engine);
+/* The same with the series that there are, as scripts ask. */
+const struct mw_market *mw_engine_market(const struct mw_engine *engine);
 
 uint32_t mw_engine_feed_count(const struct mw_engine *engine);
 struct mw_feed *mw_engine_feed(const struct mw_engine *engine, uint32_t index);

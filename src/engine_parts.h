@@ -50,6 +50,7 @@ struct mw_engine {
     const struct mw_bindings *bindings;
     struct mw_cache *cache;         /* owns */
     struct mw_prices *prices;       /* owns */
+    struct mw_market market;        /* for scripts */
     struct mw_feed **feeds;         /* owns; as in the settings */
     struct mw_backfill *backfill;   /* owns; NULL when no feed has a history */
     struct mw_store *store;         /* owns; NULL when nothing is kept */

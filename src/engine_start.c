@@ -51,7 +51,7 @@ static void load_strategy(struct mw_engine *engine, uint32_t index)
                                                 .params_from = engine->settings->L,
                                                 .params_ref = settings->params,
                                                 .bindings = engine->bindings,
-                                                .engine = engine,
+                                                .market = &engine->market,
                                                 .on_event = on_strategy_event,
                                                 .user = engine};
     struct mw_engine_slot *slot = &engine->slots[index];

@@ -27,10 +27,11 @@ void mw_bind_push_event(lua_State *L, const struct mw_event *event);
 /* get_price(symbol, options): the arguments start at `first`; `memo` is the index of a table that
  * keeps what symbols and frequencies were found to mean. Bars that close after `now_ms` are not
  * seen; INT64_MAX for all there are. Stack: [-0, +1, e] */
-int mw_bind_get_price(lua_State *L, struct mw_engine *engine, int memo, int first, int64_t now_ms);
+int mw_bind_get_price(lua_State *L, const struct mw_market *market, int memo, int first,
+                      int64_t now_ms);
 
 /* history(symbol, count, frequency = "1m"): get_price with these two options. Stack: [-0, +1, e] */
-int mw_bind_get_history(lua_State *L, struct mw_engine *engine, int memo, int first,
+int mw_bind_get_history(lua_State *L, const struct mw_market *market, int memo, int first,
                         int64_t now_ms);
 
 /* Pushes the memo of a strategy's lua_State. Stack: [-0, +1, m] */

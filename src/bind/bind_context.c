@@ -22,7 +22,7 @@ static int context_history(lua_State *L)
     const struct context_box *box = mw_class_check(L, 1);
     lua_settop(L, 4);
     mw_bind_push_memo(L); /* context, symbol, count, frequency, memo */
-    return mw_bind_get_history(L, mw_strategy_engine(box->native), 5, 2,
+    return mw_bind_get_history(L, mw_strategy_market(box->native), 5, 2,
                                mw_bind_now_ms(box->native));
 }
 
@@ -50,8 +50,8 @@ static const luaL_Reg context_methods[] = {
 /* Engine time: of the bar that is being handled, or the wall clock. */
 static void push_now(lua_State *L, const struct mw_strategy *strategy)
 {
-    int64_t bar_time_ms = mw_strategy_bar_time(strategy);
-    lua_pushinteger(L, bar_time_ms != 0 ? bar_time_ms : mw_clock_wall_ms());
+    int64_t now_ms = mw_strategy_time(strategy);
+    lua_pushinteger(L, now_ms != 0 ? now_ms : mw_clock_wall_ms());
 }
 
 /* context.name, .now, .params, .state, and the methods */

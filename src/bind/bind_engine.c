@@ -51,7 +51,7 @@ static int engine_get_price(lua_State *L)
     struct mw_engine *engine = check_engine(L);
     lua_settop(L, 3);
     lua_getiuservalue(L, 1, MEMO_SLOT); /* engine, symbol, options, memo */
-    return mw_bind_get_price(L, engine, 4, 2, INT64_MAX);
+    return mw_bind_get_price(L, mw_engine_market(engine), 4, 2, INT64_MAX);
 }
 
 /* engine:is_running() -> boolean */

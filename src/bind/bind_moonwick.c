@@ -56,39 +56,37 @@ void mw_bind_push_memo(lua_State *L)
 
 int64_t mw_bind_now_ms(const struct mw_strategy *strategy)
 {
-    int64_t bar_time_ms = mw_strategy_bar_time(strategy);
-    return bar_time_ms != 0 ? bar_time_ms : INT64_MAX;
+    int64_t now_ms = mw_strategy_time(strategy);
+    return now_ms != 0 ? now_ms : INT64_MAX;
 }
 
-/* get_price(symbol, options) -> frame. Upvalues: engine, strategy, memo */
+/* get_price(symbol, options) -> frame. Upvalues: strategy, memo */
 static int strategy_get_price(lua_State *L)
 {
-    struct mw_engine *engine = lua_touserdata(L, lua_upvalueindex(1));
-    const struct mw_strategy *strategy = lua_touserdata(L, lua_upvalueindex(2));
-    return mw_bind_get_price(L, engine, lua_upvalueindex(3), 1, mw_bind_now_ms(strategy));
+    const struct mw_strategy *strategy = lua_touserdata(L, lua_upvalueindex(1));
+    return mw_bind_get_price(L, mw_strategy_market(strategy), lua_upvalueindex(2), 1,
+                             mw_bind_now_ms(strategy));
 }
 
-/* moonwick.core for a strategy. Upvalues: engine, strategy */
+/* moonwick.core for a strategy. Upvalue: strategy */
 static int open_strategy_core(lua_State *L)
 {
     lua_createtable(L, 0, 2);
     lua_pushvalue(L, lua_upvalueindex(1));
-    lua_pushvalue(L, lua_upvalueindex(2));
     mw_bind_push_memo(L);
-    lua_pushcclosure(L, strategy_get_price, 3);
+    lua_pushcclosure(L, strategy_get_price, 2);
     lua_setfield(L, -2, "get_price");
     lua_pushliteral(L, MW_VERSION);
     lua_setfield(L, -2, "version");
     return 1;
 }
 
-static void open_strategy(lua_State *L, struct mw_strategy *strategy, void *engine)
+static void open_strategy(lua_State *L, struct mw_strategy *strategy)
 {
     register_classes(L);
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
-    lua_pushlightuserdata(L, engine);
     lua_pushlightuserdata(L, strategy);
-    lua_pushcclosure(L, open_strategy_core, 2);
+    lua_pushcclosure(L, open_strategy_core, 1);
     lua_setfield(L, -2, "moonwick.core");
     lua_pop(L, 1);
 

@@ -144,15 +144,15 @@ static void refuse_several(lua_State *L, const char *symbol, const char *feed)
 }
 
 /* Finds "SYMBOL" or "feed:SYMBOL", or makes it of finer bars. NULL when there is no such series. */
-static struct mw_series *find_series(lua_State *L, struct mw_engine *engine, const char *symbol,
-                                     struct mw_timeframe timeframe)
+static struct mw_series *find_series(lua_State *L, const struct mw_market *market,
+                                     const char *symbol, struct mw_timeframe timeframe)
 {
     struct mw_series *series = NULL;
     char feed[MW_FEED_NAME_BYTES_MAX + 1];
-    uint32_t found = mw_engine_find_series(engine, NULL, symbol, timeframe, &series);
+    uint32_t found = market->find_series(market->user, NULL, symbol, timeframe, &series);
     const char *name = found == 0 ? mw_cache_split_name(symbol, feed) : NULL;
     if (name != NULL)
-        found = mw_engine_find_series(engine, feed, name, timeframe, &series);
+        found = market->find_series(market->user, feed, name, timeframe, &series);
     if (found > 1)
         refuse_several(L, symbol, mw_series_key(series)->feed);
     return series;
@@ -175,13 +175,13 @@ static bool find_past(lua_State *L, struct mw_prices *prices, const char *symbol
 }
 
 /* Looks the pair up the long way and remembers what was found. The frequency is at the top. */
-static struct mw_series *resolve_series(lua_State *L, struct mw_engine *engine, int memo,
+static struct mw_series *resolve_series(lua_State *L, const struct mw_market *market, int memo,
                                         int symbol, struct mw_timeframe *timeframe)
 {
     struct mw_error err;
     if (mw_timeframe_parse(lua_tostring(L, -1), timeframe, &err) != MW_OK)
         luaL_error(L, "get_price: frequency: %s", err.message);
-    struct mw_series *series = find_series(L, engine, lua_tostring(L, symbol), *timeframe);
+    struct mw_series *series = find_series(L, market, lua_tostring(L, symbol), *timeframe);
     if (series == NULL)
         return NULL;
     lua_pushvalue(L, symbol);
@@ -200,8 +200,8 @@ static struct mw_series *resolve_series(lua_State *L, struct mw_engine *engine, 
 }
 
 /* The series of the symbol at `symbol` and the frequency at the top, or NULL. */
-static struct mw_series *get_series(lua_State *L, struct mw_engine *engine, int memo, int symbol,
-                                    struct mw_timeframe *timeframe)
+static struct mw_series *get_series(lua_State *L, const struct mw_market *market, int memo,
+                                    int symbol, struct mw_timeframe *timeframe)
 {
     struct mw_series *series = NULL;
     lua_pushvalue(L, symbol);
@@ -213,7 +213,7 @@ static struct mw_series *get_series(lua_State *L, struct mw_engine *engine, int 
     }
     lua_pop(L, 1);
     if (series == NULL)
-        return resolve_series(L, engine, memo, symbol, timeframe);
+        return resolve_series(L, market, memo, symbol, timeframe);
     *timeframe = mw_series_key(series)->timeframe;
     return series;
 }
@@ -259,12 +259,12 @@ static struct mw_price_buffer *get_buffer(void *user)
 }
 
 /* Answers the query; the symbol is at `symbol`, its frequency at the top. Stack: [-0, +1, e] */
-static int push_answer(lua_State *L, struct mw_engine *engine, int memo, int symbol,
+static int push_answer(lua_State *L, const struct mw_market *market, int memo, int symbol,
                        const struct query *query)
 {
     struct mw_timeframe timeframe;
-    struct mw_series *series = get_series(L, engine, memo, symbol, &timeframe);
-    struct mw_prices *prices = mw_engine_prices(engine);
+    struct mw_series *series = get_series(L, market, memo, symbol, &timeframe);
+    struct mw_prices *prices = market->prices;
     struct answer answer = {.L = L, .memo = memo, .top = lua_gettop(L)};
     struct mw_price_answer answered = {.reason = "unsubscribed"};
     const struct mw_price_room room = {make_room, get_buffer, &answer};
@@ -293,15 +293,17 @@ static void check_symbol(lua_State *L, int index)
                   index, "want a symbol");
 }
 
-int mw_bind_get_price(lua_State *L, struct mw_engine *engine, int memo, int first, int64_t now_ms)
+int mw_bind_get_price(lua_State *L, const struct mw_market *market, int memo, int first,
+                      int64_t now_ms)
 {
     check_symbol(L, first);
     struct query query = read_query(L, first + 1);
     query.price.now_ms = now_ms;
-    return push_answer(L, engine, memo, first, &query);
+    return push_answer(L, market, memo, first, &query);
 }
 
-int mw_bind_get_history(lua_State *L, struct mw_engine *engine, int memo, int first, int64_t now_ms)
+int mw_bind_get_history(lua_State *L, const struct mw_market *market, int memo, int first,
+                        int64_t now_ms)
 {
     struct query query = {
         .price = {.finish_ms = INT64_MAX, .start_ms = INT64_MIN, .now_ms = now_ms}};
@@ -320,5 +322,5 @@ int mw_bind_get_history(lua_State *L, struct mw_engine *engine, int memo, int fi
                       "frequency: want text like \"1m\"");
         lua_pushvalue(L, first + 2);
     }
-    return push_answer(L, engine, memo, first, &query);
+    return push_answer(L, market, memo, first, &query);
 }

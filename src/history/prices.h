@@ -109,4 +109,14 @@ void mw_prices_answer(struct mw_prices *prices, struct mw_series *series,
                       const struct mw_series_key *key, const struct mw_price_query *query,
                       const struct mw_price_room *room, struct mw_price_answer *answer);
 
+/* Where scripts ask for prices: in an engine that runs, or in a back-test. */
+struct mw_market {
+    struct mw_prices *prices; /* borrows */
+    /* Finds the series of `feed` (NULL: of any), or makes it of finer ones. Returns how many feeds
+     * have the symbol; with 1 `*series` is it, with more it is of one of them. */
+    uint32_t (*find_series)(void *user, const char *feed, const char *symbol,
+                            struct mw_timeframe timeframe, struct mw_series **series);
+    void *user;
+};
+
 #endif

@@ -21,13 +21,14 @@
 struct mw_strategy {
     char name[MW_STRATEGY_NAME_BYTES_MAX + 1];
     const struct mw_bindings *bindings; /* borrows */
-    void *engine;
+    const struct mw_market *market;     /* borrows */
     void (*on_event)(void *user, const struct mw_event *event);
     void *user;
     struct mw_vm *vm; /* owns */
     lua_State *L;     /* its main state */
     struct mw_strategy_setup setup;
     int64_t bar_time_ms; /* when the bar closed that is being handled; 0 for none */
+    int64_t clock_ms;    /* engine time at all other times; 0: the wall clock */
     _Atomic bool busy;   /* a hook is running */
     _Atomic uint64_t bars, ticks, signals, errors, lost;
     _Atomic size_t memory_bytes;
@@ -36,7 +37,7 @@ struct mw_strategy {
 static void open_bindings(lua_State *L, void *user)
 {
     struct mw_strategy *strategy = user;
-    strategy->bindings->open(L, strategy, strategy->engine);
+    strategy->bindings->open(L, strategy);
 }
 
 /* What the protected setup works on. */
@@ -93,7 +94,7 @@ mw_status mw_strategy_load(const struct mw_strategy_options *options, struct mw_
     struct mw_strategy *strategy = mw_alloc_zero(sizeof(*strategy));
     snprintf(strategy->name, sizeof(strategy->name), "%s", options->name);
     strategy->bindings = options->bindings;
-    strategy->engine = options->engine;
+    strategy->market = options->market;
     strategy->on_event = options->on_event;
     strategy->user = options->user;
     mw_strategy_setup_init(&strategy->setup);
@@ -150,9 +151,15 @@ static void count(_Atomic uint64_t *counter, uint64_t more)
     atomic_fetch_add_explicit(counter, more, memory_order_relaxed);
 }
 
+/* What is said happens in engine time. */
+static int64_t time_ms(const struct mw_strategy *strategy)
+{
+    return strategy->clock_ms != 0 ? strategy->clock_ms : mw_clock_wall_ms();
+}
+
 static struct mw_event event_of(const struct mw_strategy *strategy, mw_event_kind kind)
 {
-    struct mw_event event = {.kind = kind, .time_ms = mw_clock_wall_ms()};
+    struct mw_event event = {.kind = kind, .time_ms = time_ms(strategy)};
     memcpy(event.strategy, strategy->name, sizeof(event.strategy));
     return event;
 }
@@ -246,14 +253,19 @@ void mw_strategy_interrupt(struct mw_strategy *strategy)
     mw_vm_interrupt(strategy->vm);
 }
 
-int64_t mw_strategy_bar_time(const struct mw_strategy *strategy)
+int64_t mw_strategy_time(const struct mw_strategy *strategy)
 {
-    return strategy->bar_time_ms;
+    return strategy->bar_time_ms != 0 ? strategy->bar_time_ms : strategy->clock_ms;
 }
 
-void *mw_strategy_engine(const struct mw_strategy *strategy)
+void mw_strategy_set_clock(struct mw_strategy *strategy, int64_t now_ms)
 {
-    return strategy->engine;
+    strategy->clock_ms = now_ms;
+}
+
+const struct mw_market *mw_strategy_market(const struct mw_strategy *strategy)
+{
+    return strategy->market;
 }
 
 void mw_strategy_signal(struct mw_strategy *strategy, const char *text, const char *json)

@@ -18,6 +18,7 @@
 
 #include <lua.h>
 
+#include "history/prices.h"
 #include "script/event.h"
 
 struct mw_strategy; /* opaque */
@@ -25,7 +26,7 @@ struct mw_strategy; /* opaque */
 /* What the bindings give to strategies; every function is called protected. */
 struct mw_bindings {
     /* Opens modules and globals in a new lua_State. */
-    void (*open)(lua_State *L, struct mw_strategy *strategy, void *engine);
+    void (*open)(lua_State *L, struct mw_strategy *strategy);
     /* Pushes the context object of `strategy`; `params` is the stack index of its parameters. */
     void (*push_context)(lua_State *L, struct mw_strategy *strategy, int params);
     void (*push_bar)(lua_State *L, const struct mw_candle *candle, const struct mw_series_key *key);
@@ -44,7 +45,7 @@ struct mw_strategy_options {
     lua_State *params_from;             /* where the configured parameters are, or NULL for none */
     int params_ref;                     /* in its registry */
     const struct mw_bindings *bindings; /* borrows */
-    void *engine;                       /* for the bindings */
+    const struct mw_market *market;     /* borrows; where get_price asks */
     void (*on_event)(void *user, const struct mw_event *event); /* signals and errors */
     void *user;
 };
@@ -82,12 +83,14 @@ void mw_strategy_interrupt(struct mw_strategy *strategy);
 /* Whether a hook is running. Any thread. */
 bool mw_strategy_is_busy(const struct mw_strategy *strategy);
 
-/* Engine time while a bar is being handled, which is when that bar closed; 0 at all other times.
- * What a hook asks for while it handles a bar must not lie after it, however far the feed is ahead.
- * Worker only. */
-int64_t mw_strategy_bar_time(const struct mw_strategy *strategy);
-/* The engine that it was made with, for the bindings. */
-void *mw_strategy_engine(const struct mw_strategy *strategy);
+/* Engine time: while a bar is being handled, when that bar closed; else that of the clock which was
+ * set; 0 where it is the wall clock's. What a hook asks for must not lie after it, however far the
+ * feed is ahead. Worker only. */
+int64_t mw_strategy_time(const struct mw_strategy *strategy);
+/* Sets engine time for all hooks from now on: a back-test's. Worker only. */
+void mw_strategy_set_clock(struct mw_strategy *strategy, int64_t now_ms);
+/* Where its questions for prices go. */
+const struct mw_market *mw_strategy_market(const struct mw_strategy *strategy);
 
 /* Sends a signal of this strategy to whoever listens. Copies. */
 void mw_strategy_signal(struct mw_strategy *strategy, const char *text, const char *json);

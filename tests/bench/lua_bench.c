@@ -69,7 +69,7 @@ static int get_price(lua_State *L)
 {
     int64_t now_ms = first_open_ms + (int64_t)BARS * MW_MS_PER_MINUTE;
     struct mw_engine *engine = lua_touserdata(L, lua_upvalueindex(1));
-    return mw_bind_get_price(L, engine, lua_upvalueindex(2), 1, now_ms);
+    return mw_bind_get_price(L, mw_engine_market(engine), lua_upvalueindex(2), 1, now_ms);
 }
 
 static void open_core(lua_State *L, void *user)

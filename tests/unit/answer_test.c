@@ -40,7 +40,8 @@ struct bench {
 static int get_price(lua_State *L)
 {
     const struct bench *bench = lua_touserdata(L, lua_upvalueindex(1));
-    return mw_bind_get_price(L, bench->engine, lua_upvalueindex(2), 1, bench->now_ms);
+    return mw_bind_get_price(L, mw_engine_market(bench->engine), lua_upvalueindex(2), 1,
+                             bench->now_ms);
 }
 
 static void open_core(lua_State *L, void *user)
