@@ -115,6 +115,23 @@ enum {
     MW_INTERESTS_MAX = 4096,    /* series that one strategy may ask for */
     MW_BARS_COUNT_MAX = MW_PRICE_ROWS_MAX, /* `count` of one get_price */
 
+    /* Accounts. */
+    MW_INSTRUMENTS_MAX = MW_INTERESTS_MAX, /* pairs of feed and symbol of one account */
+    MW_ORDERS_MAX = 4096,                  /* open at once in one account */
+    MW_ORDER_TAG_BYTES_MAX = 32,           /* a script's own name for an order */
+    MW_ORDER_REASON_BYTES_MAX = 127,
+    MW_ACCOUNT_HISTORY_DEFAULT = 4096, /* trades, and fills, that a live account remembers */
+
+    /* Back-tests. */
+    MW_DATASET_SERIES_MAX = MW_CONTEXTS_MAX,
+    MW_DATASET_ROWS_MAX = MW_CONTEXT_ROWS_MAX, /* of one series */
+    MW_BACKTEST_SIGNALS_MAX = 1 << 16,         /* kept; all are counted */
+    MW_GRID_VALUES_MAX = 65536,                /* of one parameter */
+    MW_GRID_AXES_MAX = 32,
+    MW_GRID_RUNS_MAX = 1 << 20,
+    MW_GRID_JOBS_MAX = 256,
+    MW_REPORT_BYTES_MAX = 256 << 20, /* JSON of a million points is 60 MB */
+
     /* Log. One line a second and kind, so that a broken feed cannot fill a disk. */
     MW_LOG_GATE_MS = 1000,
     MW_LOG_LINE_BYTES = 2048,

@@ -37,7 +37,10 @@
     X(EPROTOCOL, "protocol violated", "WebSocketConnectionError")                                  \
     X(ECLOSED, "connection closed", "WebSocketConnectionError")                                    \
     X(ESUBSCRIBE, "subscription refused", "WebSocketSubscriptionError")                            \
-    X(ESTRATEGY, "strategy failed", "StrategyError")
+    X(ESTRATEGY, "strategy failed", "StrategyError")                                               \
+    X(EORDER, "order refused", "OrderError")                                                       \
+    X(ECANCELLED, "cancelled", "ConfigError")                                                      \
+    X(ENOTSUP, "not in this program", "ConfigError")
 
 typedef enum mw_status {
 #define MW_STATUS_ENUM(name, text, kind) MW_##name,

@@ -62,6 +62,21 @@ MW_MUST_USE mw_status mw_prices_add_context(struct mw_prices *prices,
                                             const struct mw_series_key *key, struct mw_candle *rows,
                                             uint32_t row_count, bool whole, struct mw_error *err);
 
+/* The same for rows that are good already and stay the caller's until mw_prices_free: closed, of
+ * MW_SOURCE_CONTEXT, within limits. `holes` are stretches between the first and the last row that
+ * something may be missing from, oldest first; all other absent buckets were quiet. Errors:
+ * MW_EINVAL, MW_ELIMIT. */
+struct mw_price_context_rows {
+    const struct mw_candle *rows;
+    uint32_t count;
+    const struct mw_gap *holes;
+    uint32_t hole_count;
+};
+MW_MUST_USE mw_status mw_prices_lend_context(struct mw_prices *prices,
+                                             const struct mw_series_key *key,
+                                             const struct mw_price_context_rows *rows,
+                                             struct mw_error *err);
+
 /* Which series besides those of the cache can be answered for: looks for `symbol` and `timeframe`,
  * or finer ones it can be made of, in the store and the contexts. `feed` NULL: of any. Returns how
  * many feeds have it; `key` gets that of the first. */

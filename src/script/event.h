@@ -18,6 +18,7 @@
 #include "base/status.h"
 #include "base/thread.h"
 #include "feed/connection.h"
+#include "script/account.h"
 #include "script/cursor.h"
 
 /* X(name, text as scripts see it in event.kind) */
@@ -28,6 +29,7 @@
     X(STORE, "store")     /* the store cannot be written, or can again: error */                   \
     X(SIGNAL, "signal")   /* a strategy says something: strategy, text, json */                    \
     X(ERROR, "error")     /* a strategy failed: strategy, error */                                 \
+    X(ORDER, "order")     /* an order of its account is done: strategy, order, key */              \
     /* What readers of a series are told, see cursor.h; never queued. All have the key. */         \
     X(LAGGED, "lagged")         /* the ring dropped bars before delivery: count */                 \
     X(GAP, "gap")               /* delivery goes on without what is missing: from, to, count */    \
@@ -54,6 +56,7 @@ struct mw_event {
     struct mw_series_key key; /* of the series that is told of */
     struct mw_candle candle;
     int64_t from_ms, to_ms; /* open times of the first and the last bucket of a gap */
+    struct mw_order order;  /* filled, cancelled or rejected; key has feed and symbol only */
     char *text;             /* owns; a signal for people: "buy BTCUSDT price=64117.5" */
     char *json;             /* owns; the same for machines */
 };

@@ -42,10 +42,14 @@ struct mw_interest {
 
 struct mw_strategy_options {
     const char *name, *file;
-    lua_State *params_from;             /* where the configured parameters are, or NULL for none */
-    int params_ref;                     /* in its registry */
-    const struct mw_bindings *bindings; /* borrows */
-    const struct mw_market *market;     /* borrows; where get_price asks */
+    lua_State *params_from; /* where the configured parameters are, or NULL for none */
+    int params_ref;         /* in its registry */
+    bool params_are_texts;  /* values are texts, read as what the script's defaults are */
+    bool seeded;            /* math.random starts from `seed` */
+    uint64_t seed;
+    const struct mw_account_options *account; /* of its paper account; NULL: the defaults */
+    const struct mw_bindings *bindings;       /* borrows */
+    const struct mw_market *market;           /* borrows; where get_price asks */
     void (*on_event)(void *user, const struct mw_event *event); /* signals and errors */
     void *user;
 };
@@ -94,6 +98,14 @@ const struct mw_market *mw_strategy_market(const struct mw_strategy *strategy);
 
 /* Sends a signal of this strategy to whoever listens. Copies. */
 void mw_strategy_signal(struct mw_strategy *strategy, const char *text, const char *json);
+
+/* Its paper account, borrowed. Instruments are added by whoever delivers bars, before init: one for
+ * each feed and symbol that it sees. Worker only. */
+struct mw_account *mw_strategy_account(struct mw_strategy *strategy);
+/* Tells the account of a bar of one instrument, before any hook hears of the bar; for each order
+ * that is done then handle_state is called and an MW_EVENT_ORDER sent. Worker only. */
+void mw_strategy_take_price(struct mw_strategy *strategy, uint32_t instrument,
+                            const struct mw_candle *candle, int64_t now_ms);
 
 struct mw_strategy_status {
     char name[MW_STRATEGY_NAME_BYTES_MAX + 1];

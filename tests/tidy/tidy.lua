@@ -11,8 +11,8 @@ local COLUMNS_MAX, FUNCTION_LINES_MAX, FILE_LINES_MAX = 100, 70, 600
 
 -- Folders below src from the top down; a file includes its own folder and lower ranks only.
 local RANKS = {
-  main = 10, cli = 9, bind = 8, engine = 7, script = 6, server = 5, history = 4, feed = 3,
-  net = 2, market = 2, base = 1,
+  main = 10, cli = 9, bind = 8, engine = 7, backtest = 7, script = 6,
+  server = 5, history = 4, feed = 3, net = 2, market = 2, base = 1,
 }
 
 -- Headers of libraries, as patterns, and where in src they may appear: folders end with a slash,

@@ -1,0 +1,187 @@
+/* account.h - a paper account: cash, positions, orders, and the fills that prices allow.
+ *
+ * The same account runs live, on updates of forming bars, and in back-tests, on closed ones. It is
+ * told of each bar of an instrument, and derives from it what is news since the last it was told:
+ * of a bar that it has not seen the open, the range and the close, of one that it has seen a part
+ * of the new extremes and the new close. Only news fills orders: none is filled by a price that was
+ * there before it was placed, or by a bar that has not happened.
+ *
+ * Within one piece of news the order is the worse one for the account:
+ *
+ *     1  at the first price (a new bar's open): market orders in the order they were placed; stops
+ *        that it has gone beyond, at that price; limits that it is better than: at that price when
+ *        they are new (they would have been matched on arrival), at their own when they rested
+ *     2  stops that the range reaches, at their price, nearest first
+ *     3  limits that the range reaches, at their price, nearest first; but one that would close
+ *        what was opened in this same bar waits for the next
+ *     4  stops again: those of what was opened in 2 and 3
+ *
+ * Market orders and stops pay slippage: the price is worse by that fraction. Every fill pays a fee
+ * of its turnover (amount x price), and a fixed one. An order is filled whole or not at all.
+ *
+ * A position is a signed amount with its average price. What closes (a part of) it realises
+ *
+ *     profit = amount x (exit price - average price) x (+1 long, -1 short) - fees
+ *
+ * with the exit's fee and that part of the entries' fees; each is a trade. A fill that flips a
+ * position closes all of it and opens the rest at the same price, its fee shared by amount.
+ *
+ *     equity = cash + sum of amount x last price          (of all instruments, in one currency)
+ *
+ * A fill that makes the gross exposure greater is refused when that would exceed equity x leverage
+ * after fees; one that makes it smaller never is.
+ *
+ * Threads: one at a time.
+ */
+#ifndef MW_SCRIPT_ACCOUNT_H
+#define MW_SCRIPT_ACCOUNT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/limits.h"
+#include "base/status.h"
+#include "market/candle.h"
+
+struct mw_account; /* opaque */
+
+struct mw_account_options {
+    double cash;      /* at the beginning, quote currency */
+    double fee;       /* of the turnover: 0.001 is 0.1 % */
+    double maker_fee; /* of limit orders that rested; NaN: as `fee` */
+    double fixed_fee; /* of each fill, quote currency */
+    double slippage;  /* fraction of the price, of market orders and stops */
+    double leverage;  /* gross exposure at most so many times the equity */
+    uint32_t history; /* trades and fills kept, the newest; 0: all */
+};
+
+/* 10,000, 0.1 %, no slippage, leverage 1. */
+struct mw_account_options mw_account_defaults(void);
+/* Errors: MW_EINVAL naming the option. */
+MW_MUST_USE mw_status mw_account_check_options(const struct mw_account_options *options,
+                                               struct mw_error *err);
+
+typedef enum mw_side { MW_SIDE_BUY, MW_SIDE_SELL } mw_side;
+
+typedef enum mw_order_type { MW_ORDER_MARKET, MW_ORDER_LIMIT, MW_ORDER_STOP } mw_order_type;
+
+typedef enum mw_order_state {
+    MW_ORDER_OPEN,
+    MW_ORDER_FILLED,
+    MW_ORDER_CANCELLED, /* by the script, or reduce-only with nothing left to reduce */
+    MW_ORDER_REJECTED,  /* when it was to be filled: `reason` */
+} mw_order_state;
+
+/* "buy", "market", "open", ... Never NULL. */
+const char *mw_side_text(mw_side side);
+const char *mw_order_type_text(mw_order_type type);
+const char *mw_order_state_text(mw_order_state state);
+
+/* What is asked for. */
+struct mw_order_request {
+    uint32_t instrument;
+    mw_side side;
+    mw_order_type type;
+    double amount; /* base currency; NaN: by value */
+    double value;  /* quote currency to spend, fees included; NaN: by amount. Buying only */
+    double price;  /* of a limit or a stop; NaN for a market order */
+    bool reduce;   /* only makes the position smaller; cancelled when there is none left */
+    char tag[MW_ORDER_TAG_BYTES_MAX + 1]; /* the script's own name for it; may be empty */
+};
+
+struct mw_order {
+    struct mw_order_request request;
+    uint64_t id; /* 1, 2, ... */
+    mw_order_state state;
+    int64_t placed_ms, done_ms;                 /* engine time; 0 while open */
+    double amount, price, fee;                  /* of the fill */
+    char reason[MW_ORDER_REASON_BYTES_MAX + 1]; /* why it was cancelled or rejected */
+};
+
+struct mw_fill {
+    uint64_t order; /* its id */
+    uint32_t instrument;
+    mw_side side;
+    int64_t time_ms;
+    double amount, price, fee;
+};
+
+/* What closed (a part of) a position. */
+struct mw_trade {
+    uint32_t instrument;
+    mw_side side;                         /* of the entry: MW_SIDE_BUY is long */
+    int64_t entry_ms, exit_ms;            /* of the first fill of the position, of this exit */
+    double amount, entry, exit;           /* prices: average, and of the exit's fill */
+    double fees, profit;                  /* of both sides; net of them */
+    char tag[MW_ORDER_TAG_BYTES_MAX + 1]; /* of the exit's order */
+};
+
+struct mw_position {
+    double amount;    /* negative: short; 0: flat */
+    double price;     /* average of the entries; NaN when flat */
+    double last;      /* last price; NaN before there was one */
+    double profit;    /* not realised, before fees; 0 when flat */
+    int64_t entry_ms; /* of the first fill; 0 when flat */
+};
+
+/* Makes an account. Options are checked. */
+struct mw_account *mw_account_new(const struct mw_account_options *options);
+void mw_account_free(struct mw_account *account);
+const struct mw_account_options *mw_account_options(const struct mw_account *account);
+
+/* Adds an instrument, or finds the one that is there. Errors: MW_ELIMIT. */
+MW_MUST_USE mw_status mw_account_add(struct mw_account *account, const char *feed,
+                                     const char *symbol, uint32_t *instrument,
+                                     struct mw_error *err);
+/* Finds "SYMBOL" or "feed:SYMBOL". Errors: MW_EINVAL when there is none, or several feeds have
+ * it. */
+MW_MUST_USE mw_status mw_account_find(const struct mw_account *account, const char *name,
+                                      uint32_t *instrument, struct mw_error *err);
+uint32_t mw_account_instrument_count(const struct mw_account *account);
+const char *mw_account_symbol(const struct mw_account *account, uint32_t instrument);
+const char *mw_account_feed(const struct mw_account *account, uint32_t instrument);
+
+/* Places an order. Refused at once is what cannot be: an amount that is no positive number, a price
+ * on a market order, a reduce-only order that would add, more than MW_ORDERS_MAX open ones, and
+ * what the account cannot pay at the last price. Errors: MW_EORDER with the reason; it is
+ * counted. */
+MW_MUST_USE mw_status mw_account_submit(struct mw_account *account,
+                                        const struct mw_order_request *request, int64_t now_ms,
+                                        uint64_t *id, struct mw_error *err);
+/* Errors: MW_EORDER when it is not open. */
+MW_MUST_USE mw_status mw_account_cancel(struct mw_account *account, uint64_t id, int64_t now_ms,
+                                        struct mw_error *err);
+/* Cancels all open orders of an instrument; returns how many. */
+uint32_t mw_account_cancel_all(struct mw_account *account, uint32_t instrument, int64_t now_ms);
+
+/* Takes what a bar says, forming or closed; fills at the first price happen at the bar's open, all
+ * others at `now_ms`. Returns whether an order was filled,
+ * cancelled or rejected. What is older than what it was told already is ignored. */
+bool mw_account_take(struct mw_account *account, uint32_t instrument,
+                     const struct mw_candle *candle, int64_t now_ms);
+
+/* Hands out orders that are done since, in order, as copies; false when there are no more. */
+bool mw_account_next_done(struct mw_account *account, struct mw_order *order);
+
+/* Whether it was ever given an order: one that was not needs no updates but for its equity. */
+bool mw_account_is_used(const struct mw_account *account);
+
+double mw_account_cash(const struct mw_account *account);
+double mw_account_equity(const struct mw_account *account);
+/* Sum of the absolute values of all positions. */
+double mw_account_exposure(const struct mw_account *account);
+struct mw_position mw_account_position(const struct mw_account *account, uint32_t instrument);
+
+/* Open orders, oldest first. Borrowed until the account is used again; so are these: */
+const struct mw_order *mw_account_orders(const struct mw_account *account, uint32_t *count);
+/* Oldest first; `history` of them at most. */
+const struct mw_trade *mw_account_trades(const struct mw_account *account, uint32_t *count);
+const struct mw_fill *mw_account_fills(const struct mw_account *account, uint32_t *count);
+
+struct mw_account_totals {
+    uint64_t orders, fills, trades, cancelled, rejected; /* rejected: when placed, too */
+    double fees, turnover;
+};
+void mw_account_get_totals(const struct mw_account *account, struct mw_account_totals *totals);
+
+#endif
