@@ -37,14 +37,17 @@ void mw_str_deinit(struct mw_str *str)
 void mw_str_clear(struct mw_str *str)
 {
     str->length = 0;
+    str->cut = false;
     if (str->data != NULL)
         str->data[0] = '\0';
 }
 
 static bool reserve(struct mw_str *str, size_t length)
 {
-    if (length > str->length_max - str->length)
+    if (length > str->length_max - str->length) {
+        str->cut = true;
         return false;
+    }
     size_t wanted = str->length + length + 1;
     if (wanted <= str->capacity)
         return true;

@@ -22,11 +22,12 @@
 struct mw_str {
     char *data; /* owns; NULL until something is added */
     size_t length, capacity, length_max;
+    bool cut; /* something was not added since it was made or cleared */
 };
 
 #define MW_STR_INIT(maximum)                                                                       \
     {                                                                                              \
-        .data = NULL, .length = 0, .capacity = 0, .length_max = (maximum)                          \
+        .data = NULL, .length = 0, .capacity = 0, .length_max = (maximum), .cut = false            \
     }
 
 void mw_str_deinit(struct mw_str *str);

@@ -205,11 +205,15 @@ static void strings_stop_at_their_maximum(void **state)
     struct mw_str str = MW_STR_INIT(5);
     assert_true(mw_str_adds(&str, "abc"));
     assert_true(mw_str_addf(&str, "%d", 42));
+    assert_false(str.cut);
     assert_false(mw_str_adds(&str, "x"));
+    assert_true(str.cut);
     assert_false(mw_str_addf(&str, "%s", "y"));
     assert_string_equal(str.data, "abc42");
     mw_str_drop(&str, 3);
     assert_string_equal(str.data, "42");
+    mw_str_clear(&str);
+    assert_false(str.cut);
     mw_str_deinit(&str);
 }
 
