@@ -25,7 +25,7 @@ run_packages=(gcc g++ libc6-dev cmake ninja-build pkgconf lua5.4 liblua5.4-dev l
   libsimdjson-dev libsqlite3-dev zlib1g-dev)
 # To test and lint, on top.
 test_packages=(git libcmocka-dev lua-busted lua-check python3 python3-websockets clang clang-tidy
-  clang-format libclang-rt-dev llvm openssl sqlite3 tmux)
+  clang-format libclang-rt-dev llvm openssl sqlite3 tmux chromium)
 
 cd "$(dirname "${BASH_SOURCE[0]}")"
 verbose=0
@@ -89,17 +89,46 @@ install() {
   [ ${#missing[@]} = 0 ] || step "install ${#missing[@]} packages" apt_install "${missing[@]}"
 }
 
-# build PRESET [TARGET...]: configures once, then lets ninja decide.
+# build PRESET [TARGET...]: configures once, and when the charts have come, then lets ninja decide.
 build() {
   local preset=$1
   shift
-  [ -e "build/$preset/build.ninja" ] || step "configure $preset" cmake --preset "$preset"
+  fetch_charts
+  [ -e "build/$preset/build.ninja" ] && [ ! "$charts" -nt "build/$preset/build.ninja" ] ||
+    step "configure $preset" cmake --preset "$preset"
   step "build $preset" cmake --build "build/$preset" -j "$jobs" ${1+--target "$@"}
 }
 
 build_release() {
   install "${run_packages[@]}"
   build release
+}
+
+# The library that draws the charts of a report: one script out of an npm package, built into the
+# program. It is not needed for anything else, so a machine without npm or network does without.
+charts=build/charts/lightweight-charts.js
+charts_package=lightweight-charts@5.2.1
+charts_sha256=64310292298df4dd527494865e5d91d447f8bb397b68de3912c2a6465025ee5e
+
+unpack_charts() {
+  local archive
+  archive=$(cd build/charts && npm pack --silent --fetch-retries=0 "$charts_package") || return
+  (cd build/charts && sha256sum -c <<<"$charts_sha256  $archive") || return
+  tar -xzOf "build/charts/$archive" package/dist/lightweight-charts.standalone.production.js \
+    >"$charts.part" && mv "$charts.part" "$charts"
+}
+
+fetch_charts() {
+  [ ! -e "$charts" ] || return 0
+  command -v npm >/dev/null || {
+    say "bootstrap: no npm here, so reports have no --html"
+    return 0
+  }
+  mkdir -p build/charts
+  if ! unpack_charts </dev/null >"$log" 2>&1; then
+    cat "$log" >&2
+    say "bootstrap: could not fetch $charts_package, so reports have no --html"
+  fi
 }
 
 install_all() {

@@ -1,19 +1,19 @@
 # Turns files into one C file with their bytes, for base/embedded.h.
 #
-# Included, it gives mw_embed(OUTPUT ROOT FILE...): OUTPUT is made from the files ROOT/FILE, and
-# made again when one of them changes. As a script (cmake -P) it does the work, with OUTPUT, ROOT
-# and FILES.
+# Included, it gives mw_embed(OUTPUT NAME=PATH...): OUTPUT is made from the files at the paths, and
+# made again when one of them changes. As a script (cmake -P) it does the work, with OUTPUT and
+# FILES.
 
 if(NOT CMAKE_SCRIPT_MODE_FILE)
-  function(mw_embed output root)
+  function(mw_embed output)
     set(paths ${ARGN})
-    list(TRANSFORM paths PREPEND ${root}/)
+    list(TRANSFORM paths REPLACE "^[^=]*=" "")
     string(JOIN "," files ${ARGN})
     add_custom_command(OUTPUT ${output}
-      COMMAND ${CMAKE_COMMAND} -DOUTPUT=${output} -DROOT=${root} -DFILES=${files}
+      COMMAND ${CMAKE_COMMAND} -DOUTPUT=${output} -DFILES=${files}
               -P ${CMAKE_CURRENT_FUNCTION_LIST_FILE}
       DEPENDS ${paths} ${CMAKE_CURRENT_FUNCTION_LIST_FILE}
-      COMMENT "Embedding Lua files"
+      COMMENT "Embedding files"
       VERBATIM)
   endfunction()
   return()
@@ -24,14 +24,16 @@ set(table "")
 set(count 0)
 string(REPLACE "," ";" FILES "${FILES}")
 foreach(file IN LISTS FILES)
-  file(READ ${ROOT}/${file} bytes HEX)
+  string(REGEX MATCH "^([^=]*)=(.*)$" file "${file}")
+  set(name ${CMAKE_MATCH_1})
+  file(READ ${CMAKE_MATCH_2} bytes HEX)
   string(LENGTH "${bytes}" length)
   math(EXPR length "${length} / 2")
   string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${bytes}")
   # Twenty bytes a line; an array of a file without bytes still holds the closing NUL.
   string(REGEX REPLACE "((0x..,){20})" "\\1\n    " bytes "${bytes}")
   string(APPEND arrays "static const unsigned char file_${count}[] = {\n    ${bytes}0x00};\n")
-  string(APPEND table "    {\"${file}\", (const char *)file_${count}, ${length}},\n")
+  string(APPEND table "    {\"${name}\", (const char *)file_${count}, ${length}},\n")
   math(EXPR count "${count} + 1")
 endforeach()
 file(WRITE ${OUTPUT} "/* embedded_files.c - written by embed.cmake from ${count} files. */

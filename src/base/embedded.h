@@ -1,8 +1,9 @@
-/* embedded.h - the Lua files that are built into the program.
+/* embedded.h - files that are built into the program: Lua code, the page of a report.
  *
  * The build turns the files that src/CMakeLists.txt names into bytes (embed.cmake), so that the
  * program and the Lua module find their own Lua code wherever they are started. Names are paths
- * below lua/: "moonwick/init.lua", "moonwick/protocols/binance.lua".
+ * below lua/: "moonwick/init.lua", "moonwick/protocols/binance.lua"; of other files what
+ * src/CMakeLists.txt calls them.
  *
  * Threads: immutable.
  */
