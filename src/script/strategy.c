@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "script/call.h"
+#include "script/simulated.h"
 #include "script/strategy_setup.h"
 #include "script/vm.h"
 
@@ -54,6 +55,8 @@ static int setup_protected(lua_State *L, void *user)
 {
     struct setup_call *call = user;
     struct mw_strategy *strategy = call->strategy;
+    if (call->options->seeded)
+        mw_simulated_open(L, strategy, call->options->seed);
     call->load_status = mw_vm_load_file(L, call->options->file, MW_ESTRATEGY, &call->load_error);
     if (call->load_status != MW_OK)
         return 0;
@@ -65,8 +68,9 @@ static int setup_protected(lua_State *L, void *user)
         return luaL_error(L, "%s: want a table of hooks returned, or nothing, got %s",
                           call->options->file, luaL_typename(L, -1));
     int hooks = lua_gettop(L);
-    mw_strategy_setup_params(L, hooks, call->options->params_from, call->options->params_ref);
+    mw_strategy_setup_params(L, hooks, call->options);
     int params = lua_gettop(L);
+    strategy->setup.params = mw_strategy_setup_describe(L, params);
     mw_strategy_setup_hooks(L, hooks, returned, strategy->name, &strategy->setup);
     mw_strategy_setup_interests(L, params, &strategy->setup);
     strategy->bindings->push_context(L, strategy, params);
@@ -107,6 +111,7 @@ mw_status mw_strategy_load(const struct mw_strategy_options *options, struct mw_
     strategy->market = options->market;
     strategy->on_event = options->on_event;
     strategy->user = options->user;
+    strategy->clock_ms = options->clock_ms;
     mw_strategy_setup_init(&strategy->setup);
     strategy->account = new_account(options->account);
 
@@ -151,6 +156,11 @@ const struct mw_interest *mw_strategy_interests(const struct mw_strategy *strate
 {
     *count = strategy->setup.interest_count;
     return strategy->setup.interests;
+}
+
+const char *mw_strategy_params(const struct mw_strategy *strategy)
+{
+    return strategy->setup.params;
 }
 
 bool mw_strategy_wants_ticks(const struct mw_strategy *strategy)
