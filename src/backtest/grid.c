@@ -69,8 +69,7 @@ static void strip(struct mw_backtest_result *result)
     result->trades = NULL;
     result->points = NULL;
     result->signal_count = result->fill_count = result->trade_count = result->point_count = 0;
-    if (result->data != NULL)
-        mw_dataset_unref(result->data);
+    mw_dataset_unref(result->data);
     result->data = NULL;
 }
 

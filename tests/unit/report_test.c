@@ -22,12 +22,6 @@ enum { POINTS = 4, OUT_BYTES_MAX = 1 << 20, SMALL = 1000 };
 
 static const int64_t start_ms = 1704067200000; /* 2024-01-01 */
 
-void __wrap_mw_dataset_unref(struct mw_dataset *dataset);
-void __wrap_mw_dataset_unref(struct mw_dataset *dataset)
-{
-    (void)dataset;
-}
-
 /* A result on the stack of who asks; nothing of it is freed. */
 struct made {
     struct mw_backtest_result result;

@@ -28,8 +28,7 @@ void __wrap_mw_dataset_unref(struct mw_dataset *dataset);
 
 void __wrap_mw_dataset_unref(struct mw_dataset *dataset)
 {
-    assert_non_null(dataset);
-    unrefs++;
+    unrefs += dataset != NULL;
 }
 
 static void assert_near(double got, double want)
