@@ -24,7 +24,7 @@ struct news {
     double last;
     /* What was opened in this news by a price whose place in it is not known. */
     bool opened;
-    double opened_low, opened_high; /* the lowest and the highest of these prices */
+    double opened_low, opened_high; /* the lowest that was bought at, the highest sold at */
 };
 
 static bool is_valid(const struct mw_candle *candle)
@@ -62,17 +62,23 @@ static void fill(struct news *news, struct mw_order *order, double price, bool m
     double opened = mw_account_fill(news->account, order, &terms);
     if (opened > 0 && !(at_first && news->first_begins)) {
         news->opened = true;
-        news->opened_low = fmin(news->opened_low, price);
-        news->opened_high = fmax(news->opened_high, price);
+        if (order->request.side == MW_SIDE_BUY)
+            news->opened_low = fmin(news->opened_low, price);
+        else
+            news->opened_high = fmax(news->opened_high, price);
     }
 }
 
-/* Whether a stop is triggered, or a limit can be had, at `price`. */
+/* Whether the price comes down to that of the order, or up to it. */
+static bool is_from_above(const struct mw_order *order)
+{
+    return (order->request.side == MW_SIDE_BUY) == (order->request.type == MW_ORDER_LIMIT);
+}
+
+/* Whether `price` triggers a stop, or is as good as a limit. */
 static bool is_met(const struct mw_order *order, double price)
 {
-    bool from_above =
-        (order->request.side == MW_SIDE_BUY) == (order->request.type == MW_ORDER_LIMIT);
-    return from_above ? price <= order->request.price : price >= order->request.price;
+    return is_from_above(order) ? price <= order->request.price : price >= order->request.price;
 }
 
 /* Fills an order by one price if that will do. */
@@ -121,7 +127,7 @@ static struct mw_order *find_nearest(const struct news *news, mw_order_type type
         if (order->request.type != type || !takes_part(news, order))
             continue;
         double away = fabs(order->request.price - news->first);
-        if (away < distance && (is_met(order, news->high) || is_met(order, news->low)) &&
+        if (away < distance && is_met(order, is_from_above(order) ? news->low : news->high) &&
             !is_idle(news, order) && !must_wait(news, order)) {
             nearest = order;
             distance = away;
