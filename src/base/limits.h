@@ -115,6 +115,9 @@ enum {
     MW_INTERESTS_MAX = 4096,    /* series that one strategy may ask for */
     MW_BARS_COUNT_MAX = MW_PRICE_ROWS_MAX, /* `count` of one get_price */
 
+    /* Indicators. */
+    MW_INDICATOR_N_MAX = 1 << 20, /* rows of a window: two years of minutes, 8 MiB of a stream */
+
     /* Accounts. */
     MW_INSTRUMENTS_MAX = MW_INTERESTS_MAX, /* pairs of feed and symbol of one account */
     MW_ORDERS_MAX = 4096,                  /* open at once in one account */
