@@ -71,11 +71,6 @@ function frame:slice(i, j) end
 ---@operator len: integer
 local column = {}
 
----Exponential moving average, alpha = 2 / (n + 1), seeded with the mean of the first n values.
----@param n integer 1 or more
----@return moonwick.column
-function column:ema(n) end
-
 ---@return number? # nil when empty
 function column:first() end
 
@@ -91,16 +86,16 @@ function column:mean() end
 ---@return number # NaN when empty
 function column:min() end
 
+---Each n values in a row, to be summed up.
+---@param n integer 1 to 1048576
+---@return moonwick.rolling
+function column:rolling(n) end
+
 ---The values from i to j, counted as string.sub does.
 ---@param i integer
 ---@param j? integer default -1
 ---@return moonwick.column
 function column:slice(i, j) end
-
----Simple moving average: the mean of each n values in a row.
----@param n integer 1 or more
----@return moonwick.column
-function column:sma(n) end
 
 ---Standard deviation of the population.
 ---@return number # NaN when empty
@@ -112,6 +107,96 @@ function column:sum() end
 ---A plain table of the values.
 ---@return number[]
 function column:table() end
+
+-- Indicators, of one column and, below, of a frame's closes or bars: docs/indicators.md.
+
+---Exponential moving average, alpha = 2 / (n + 1), seeded with the mean of the first n values.
+---@param n integer|table 1 to 1048576
+---@return moonwick.column ema
+function column:ema(n) end
+
+---Simple moving average: the mean of each n values in a row.
+---@param n integer|table 1 to 1048576
+---@return moonwick.column sma
+function column:sma(n) end
+
+---Exponential moving average, alpha = 2 / (n + 1), seeded with the mean of the first n values.
+---@param n integer|table 1 to 1048576
+---@return moonwick.column ema
+function frame:ema(n) end
+
+---Simple moving average: the mean of each n values in a row.
+---@param n integer|table 1 to 1048576
+---@return moonwick.column sma
+function frame:sma(n) end
+
+-- The end of the indicators.
+
+---Each n values in a row of a column: what column:rolling(n) gives. Results are columns as long as
+---that one, NaN before place n.
+---@class moonwick.rolling
+local rolling = {}
+
+---@return moonwick.column
+function rolling:max() end
+
+---@return moonwick.column
+function rolling:mean() end
+
+---@return moonwick.column
+function rolling:min() end
+
+---Standard deviation of the population.
+---@return moonwick.column
+function rolling:std() end
+
+---@return moonwick.column
+function rolling:sum() end
+
+---An indicator that is given one row at a time: `indicators.ema(20)`. It gives the numbers that the
+---method of the same name gives for whole columns.
+---@class moonwick.indicator
+local indicator = {}
+
+---How many rows it was given since it was made, or since the last reset.
+---@return integer
+function indicator:count() end
+
+---For each output the number of the first row with a value, if the first row is known.
+---@return integer ...
+function indicator:firsts() end
+
+---Takes the next row: a bar, a table of a bar's fields, or numbers in the order of the inputs.
+---Of a bar an indicator of one column takes the close.
+---@param row moonwick.bar|table<string, number>|number
+---@param ... number
+---@return number ... # the outputs; NaN where there is none yet
+function indicator:push(row, ...) end
+
+---Forgets all rows.
+function indicator:reset() end
+
+---What the last push gave; NaN before the first.
+---@return number ...
+function indicator:value() end
+
+---What indicators.list() tells of one.
+---@class moonwick.indicator_entry
+---@field name string
+---@field takes "column"|"pair"|"bars" what it is computed from
+---@field params moonwick.indicator_param[] in order
+---@field inputs string[] what push takes: "value", "other", "high", ...
+---@field outputs string[] in order
+---@field firsts integer[]? first place of each output with a value; nil without a default
+local _indicator_entry = {}
+
+---@class moonwick.indicator_param
+---@field name string
+---@field default number? nil where it has to be given
+---@field least number
+---@field most number
+---@field whole boolean an integer
+local _indicator_param = {}
 
 ---What went wrong outside: the second result after nil, or part of an event. `tostring` makes a
 ---sentence of it.
@@ -394,10 +479,35 @@ local _strategy_status = {}
 ---@field stop? fun(context: moonwick.context)
 local _strategy = {}
 
----The module `moonwick`. In a strategy it has `version` and `get_price`.
+---The module `moonwick`. In a strategy it lacks `open` and `live_objects`.
 ---@class moonwick
 ---@field version string
 local moonwick = {}
+
+---The module `moonwick.indicators`: a function for each indicator, that takes its parameters and
+---makes a `moonwick.indicator` of it.
+---@class moonwick.indicators
+---@field [string] fun(...: number|table): moonwick.indicator
+local indicators = {}
+
+---All indicators, by name.
+---@return moonwick.indicator_entry[]
+function indicators.list() end
+
+---@type moonwick.indicators
+moonwick.indicators = indicators
+
+---A column of numbers of one's own.
+---@param values number[] at most 1048576
+---@return moonwick.column
+function moonwick.column(values) end
+
+---A frame of bars of one's own: bars, or tables with at least time, open, high, low and close.
+---Times rise, and are starts of buckets of the frequency.
+---@param bars (moonwick.bar|table<string, number>)[] at most 1048576
+---@param options? { symbol: string?, frequency: string?, feed: string? } default "", "1m", ""
+---@return moonwick.frame
+function moonwick.frame(bars, options) end
 
 ---Asks the engine that was opened last; in a strategy, the one that it runs in.
 ---@param symbol string
