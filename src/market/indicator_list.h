@@ -11,8 +11,23 @@
 #include "market/indicator.h"
 
 #define MW_INDICATOR_LIST(X)                                                                       \
+    X(cci)                                                                                         \
+    X(dema)                                                                                        \
     X(ema)                                                                                         \
-    X(sma)
+    X(hma)                                                                                         \
+    X(kama)                                                                                        \
+    X(macd)                                                                                        \
+    X(mfi)                                                                                         \
+    X(mom)                                                                                         \
+    X(rma)                                                                                         \
+    X(roc)                                                                                         \
+    X(rsi)                                                                                         \
+    X(sma)                                                                                         \
+    X(stoch)                                                                                       \
+    X(stochrsi)                                                                                    \
+    X(tema)                                                                                        \
+    X(willr)                                                                                       \
+    X(wma)
 
 #define MW_INDICATOR_DECLARE(name) extern const struct mw_indicator mw_indicator_##name;
 MW_INDICATOR_LIST(MW_INDICATOR_DECLARE)
