@@ -38,11 +38,33 @@
     }
 #define MW_PERIOD_GIVEN(name) MW_PERIOD(name, (double)NAN)
 
+/* How many deviations or ranges something is away. */
+#define MW_FACTOR(name, usual)                                                                     \
+    {                                                                                              \
+        (name), (usual), 0, 1000, false                                                            \
+    }
+
 /* The first row of a window of params[0], for every output. */
 uint32_t mw_indicator_first_window(const double *params, uint32_t output);
 
 /* Fills rows [0, count) with NaN. */
 void mw_indicator_fill_nan(double *out, size_t count);
+
+/* Where counting starts: at the first row that has all inputs. Indicators of several inputs that
+ * keep something of each need it in `step`. Zeroed to begin with. */
+struct mw_start {
+    bool reached;
+};
+
+static inline bool mw_start_reached(struct mw_start *start, const double *in, uint32_t inputs)
+{
+    if (start->reached)
+        return true;
+    for (uint32_t i = 0; i < inputs; i++)
+        if (isnan(in[i]))
+            return false;
+    return start->reached = true;
+}
 
 /* An average that every value moves by a share of its distance: value += share * (x - value). The
  * mean of the first n values is its first value. NaNs in front do not count; a later one stays. */
