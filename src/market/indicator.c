@@ -106,6 +106,21 @@ uint32_t mw_indicator_first_window(const double *params, uint32_t output)
     return (uint32_t)params[0] - 1;
 }
 
+uint32_t mw_indicator_first_change(const double *params, uint32_t output)
+{
+    (void)output;
+    return (uint32_t)params[0];
+}
+
+mw_status mw_indicator_check_order(double fast, double slow, struct mw_error *err)
+{
+    if (fast < slow)
+        return MW_OK;
+    char texts[2][MW_DECIMAL_TEXT_BYTES];
+    return mw_fail(err, MW_EINVAL, "fast must be less than slow, got %s and %s",
+                   mw_decimal_format(fast, texts[0]), mw_decimal_format(slow, texts[1]));
+}
+
 void mw_indicator_fill_nan(double *out, size_t count)
 {
     for (size_t i = 0; i < count; i++)

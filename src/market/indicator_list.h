@@ -16,26 +16,41 @@
     X(aroon)                                                                                       \
     X(atr)                                                                                         \
     X(bbands)                                                                                      \
+    X(cci)                                                                                         \
     X(cmf)                                                                                         \
     X(cross_above)                                                                                 \
     X(cross_below)                                                                                 \
     X(cumsum)                                                                                      \
+    X(dema)                                                                                        \
     X(diff)                                                                                        \
     X(donchian)                                                                                    \
     X(ema)                                                                                         \
     X(highest)                                                                                     \
+    X(hma)                                                                                         \
     X(ichimoku)                                                                                    \
+    X(kama)                                                                                        \
     X(keltner)                                                                                     \
     X(lowest)                                                                                      \
+    X(macd)                                                                                        \
+    X(mfi)                                                                                         \
+    X(mom)                                                                                         \
     X(obv)                                                                                         \
     X(psar)                                                                                        \
+    X(rma)                                                                                         \
+    X(roc)                                                                                         \
     X(rolling_sum)                                                                                 \
+    X(rsi)                                                                                         \
     X(shift)                                                                                       \
     X(sma)                                                                                         \
     X(stddev)                                                                                      \
+    X(stoch)                                                                                       \
+    X(stochrsi)                                                                                    \
     X(supertrend)                                                                                  \
+    X(tema)                                                                                        \
     X(tr)                                                                                          \
-    X(vwap)
+    X(vwap)                                                                                        \
+    X(willr)                                                                                       \
+    X(wma)
 
 #define MW_INDICATOR_DECLARE(name) extern const struct mw_indicator mw_indicator_##name;
 MW_INDICATOR_LIST(MW_INDICATOR_DECLARE)

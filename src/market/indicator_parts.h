@@ -44,8 +44,12 @@
         (name), (usual), 0, 1000, false                                                            \
     }
 
-/* The first row of a window of params[0], for every output. */
+/* `first` where a window of params[0] values has to be full, and where one value more is needed. */
 uint32_t mw_indicator_first_window(const double *params, uint32_t output);
+uint32_t mw_indicator_first_change(const double *params, uint32_t output);
+
+/* For a `check`: MW_EINVAL unless fast < slow. */
+mw_status mw_indicator_check_order(double fast, double slow, struct mw_error *err);
 
 /* Fills rows [0, count) with NaN. */
 void mw_indicator_fill_nan(double *out, size_t count);
@@ -64,6 +68,13 @@ static inline bool mw_start_reached(struct mw_start *start, const double *in, ui
         if (isnan(in[i]))
             return false;
     return start->reached = true;
+}
+
+/* Where a value stands between the lowest and the highest, in per cent; 0 where they are the same
+ * (TA-Lib, Skender). */
+static inline double mw_place(double value, double lowest, double highest)
+{
+    return highest == lowest ? 0 : 100 * (value - lowest) / (highest - lowest);
 }
 
 /* An average that every value moves by a share of its distance: value += share * (x - value). The
@@ -93,11 +104,16 @@ static inline void mw_smooth_init(struct mw_smooth *smooth, uint32_t n, double s
 /* The first n values; inlining it does not pay. Returns `smooth->value`. */
 double mw_smooth_seed(struct mw_smooth *smooth, double value);
 
+static inline double mw_smooth_next(double value, double share, double next)
+{
+    return value + share * (next - value);
+}
+
 static inline double mw_smooth_push(struct mw_smooth *smooth, double value)
 {
     if (smooth->count < smooth->n)
         return mw_smooth_seed(smooth, value);
-    return smooth->value += smooth->share * (value - smooth->value);
+    return smooth->value = mw_smooth_next(smooth->value, smooth->share, value);
 }
 
 #endif

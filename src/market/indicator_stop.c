@@ -19,7 +19,7 @@
 #include <string.h>
 
 #include "base/decimal.h"
-#include "market/indicator_range.h"
+#include "market/true_range.h"
 
 /* A falling trend is a rising one upside down, so the trend's prices are kept as those of a rising
  * one: `sign` is 1 or -1, and a falling trend's are multiplied by it. */
@@ -133,7 +133,7 @@ const struct mw_indicator mw_indicator_psar = {
 };
 
 struct supertrend {
-    struct mw_range range;
+    struct mw_true_range range;
     struct mw_smooth average;
     double k;
     double direction; /* 0 in front of the first one */
@@ -151,7 +151,7 @@ static void supertrend_init(void *state, const double *params)
     struct supertrend *trend = state;
     uint32_t n = (uint32_t)params[0];
     *trend = (struct supertrend){.k = params[1]};
-    mw_range_init(&trend->range);
+    mw_true_range_init(&trend->range);
     mw_smooth_init(&trend->average, n, mw_share_wilder(n));
 }
 
@@ -159,7 +159,7 @@ static void supertrend_step(void *state, const double *in, double *out)
 {
     struct supertrend *trend = state;
     double before = trend->close, close = in[2], middle = (in[0] + in[1]) / 2;
-    double average = mw_smooth_push(&trend->average, mw_range_push(&trend->range, in));
+    double average = mw_smooth_push(&trend->average, mw_true_range_push(&trend->range, in));
     double upper = middle + trend->k * average, lower = middle - trend->k * average;
     trend->close = close;
     out[0] = out[1] = (double)NAN;
@@ -180,18 +180,12 @@ static void supertrend_step(void *state, const double *in, double *out)
     out[1] = trend->direction;
 }
 
-static uint32_t supertrend_first(const double *params, uint32_t output)
-{
-    (void)output;
-    return (uint32_t)params[0];
-}
-
 const struct mw_indicator mw_indicator_supertrend = {
     .name = "supertrend",
     .inputs = "Bhlc",
     .outputs = "value direction",
     .params = {MW_PERIOD("n", 10), MW_FACTOR("k", 3)},
-    .first = supertrend_first,
+    .first = mw_indicator_first_change,
     .bytes = supertrend_bytes,
     .init = supertrend_init,
     .step = supertrend_step,

@@ -21,10 +21,10 @@
  *            span: it is the close 26 rows later, which a row cannot know. What it is read for, how
  *            the close stands to the one 26 rows before, is close - shift(close, 26).
  */
-#include "market/indicator_range.h"
+#include "market/true_range.h"
 
 struct adx {
-    struct mw_range range;
+    struct mw_true_range range;
     double high, low; /* of the row before */
     struct mw_smooth true_range, plus, minus, index;
 };
@@ -41,7 +41,7 @@ static void adx_init(void *state, const double *params)
     uint32_t n = (uint32_t)params[0];
     double share = mw_share_wilder(n);
     adx->high = adx->low = (double)NAN;
-    mw_range_init(&adx->range);
+    mw_true_range_init(&adx->range);
     mw_smooth_init(&adx->true_range, n, share);
     mw_smooth_init(&adx->plus, n, share);
     mw_smooth_init(&adx->minus, n, share);
@@ -57,7 +57,7 @@ static double percent(double part, double whole)
 static void adx_step(void *state, const double *in, double *out)
 {
     struct adx *adx = state;
-    double range = mw_range_push(&adx->range, in);
+    double range = mw_true_range_push(&adx->range, in);
     double up = in[0] - adx->high, down = adx->low - in[1];
     adx->high = in[0];
     adx->low = in[1];
@@ -179,18 +179,12 @@ static void aroon_step(void *state, const double *in, double *out)
     out[2] = out[0] - out[1];
 }
 
-static uint32_t aroon_first(const double *params, uint32_t output)
-{
-    (void)output;
-    return (uint32_t)params[0];
-}
-
 const struct mw_indicator mw_indicator_aroon = {
     .name = "aroon",
     .inputs = "Bhl",
     .outputs = "up down oscillator",
     .params = {MW_PERIOD("n", 25)},
-    .first = aroon_first,
+    .first = mw_indicator_first_change,
     .bytes = aroon_bytes,
     .init = aroon_init,
     .step = aroon_step,

@@ -1,6 +1,6 @@
 /* indicator_volatility.c - how far prices move, and channels made of that.
  *
- * tr         the true range, see indicator_range.h. First row 1.
+ * tr         the true range, see true_range.h. First row 1.
  * atr        its average as J. W. Wilder makes it ("New Concepts in Technical Trading Systems",
  *            1978): the mean of the true ranges of rows 1 to n, from then on
  *            atr += (tr - atr) / n. First row n, as TA-Lib, Skender and backtrader; Tulip and Lean
@@ -16,23 +16,23 @@
  *            breakout holds the close against the channel of the row before. Skender leaves the
  *            row itself out: what it says of a row stands here in the row before.
  */
-#include "market/indicator_range.h"
+#include "market/true_range.h"
 
 static size_t tr_bytes(const double *params)
 {
     (void)params;
-    return sizeof(struct mw_range);
+    return sizeof(struct mw_true_range);
 }
 
 static void tr_init(void *state, const double *params)
 {
     (void)params;
-    mw_range_init(state);
+    mw_true_range_init(state);
 }
 
 static void tr_step(void *state, const double *in, double *out)
 {
-    out[0] = mw_range_push(state, in);
+    out[0] = mw_true_range_push(state, in);
 }
 
 static uint32_t tr_first(const double *params, uint32_t output)
@@ -53,7 +53,7 @@ const struct mw_indicator mw_indicator_tr = {
 };
 
 struct atr {
-    struct mw_range range;
+    struct mw_true_range range;
     struct mw_smooth average;
 };
 
@@ -67,20 +67,14 @@ static void atr_init(void *state, const double *params)
 {
     struct atr *atr = state;
     uint32_t n = (uint32_t)params[0];
-    mw_range_init(&atr->range);
+    mw_true_range_init(&atr->range);
     mw_smooth_init(&atr->average, n, mw_share_wilder(n));
 }
 
 static void atr_step(void *state, const double *in, double *out)
 {
     struct atr *atr = state;
-    out[0] = mw_smooth_push(&atr->average, mw_range_push(&atr->range, in));
-}
-
-static uint32_t atr_first(const double *params, uint32_t output)
-{
-    (void)output;
-    return (uint32_t)params[0];
+    out[0] = mw_smooth_push(&atr->average, mw_true_range_push(&atr->range, in));
 }
 
 const struct mw_indicator mw_indicator_atr = {
@@ -88,7 +82,7 @@ const struct mw_indicator mw_indicator_atr = {
     .inputs = "Bhlc",
     .outputs = "atr",
     .params = {MW_PERIOD("n", 14)},
-    .first = atr_first,
+    .first = mw_indicator_first_change,
     .bytes = atr_bytes,
     .init = atr_init,
     .step = atr_step,
@@ -96,7 +90,7 @@ const struct mw_indicator mw_indicator_atr = {
 
 struct keltner {
     struct mw_start start;
-    struct mw_range range;
+    struct mw_true_range range;
     struct mw_smooth middle, average;
     double k;
 };
@@ -112,7 +106,7 @@ static void keltner_init(void *state, const double *params)
     struct keltner *keltner = state;
     uint32_t n = (uint32_t)params[0], average_n = (uint32_t)params[2];
     *keltner = (struct keltner){.k = params[1]};
-    mw_range_init(&keltner->range);
+    mw_true_range_init(&keltner->range);
     mw_smooth_init(&keltner->middle, n, mw_share_ema(n));
     mw_smooth_init(&keltner->average, average_n, mw_share_wilder(average_n));
 }
@@ -125,7 +119,7 @@ static void keltner_step(void *state, const double *in, double *out)
         return;
     }
     double middle = mw_smooth_push(&keltner->middle, in[2]);
-    double range = mw_range_push(&keltner->range, in);
+    double range = mw_true_range_push(&keltner->range, in);
     double reach = keltner->k * mw_smooth_push(&keltner->average, range);
     out[0] = middle;
     out[1] = middle + reach;

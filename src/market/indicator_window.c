@@ -136,12 +136,6 @@ static void past_init(void *state, const double *params)
         mw_ring_init(&past->ring, past->n, &memory);
 }
 
-static uint32_t past_first(const double *params, uint32_t output)
-{
-    (void)output;
-    return (uint32_t)params[0];
-}
-
 static void shift_step(void *state, const double *in, double *out)
 {
     struct past *past = state;
@@ -159,7 +153,7 @@ const struct mw_indicator mw_indicator_shift = {
     .inputs = "v",
     .outputs = "shift",
     .params = {{"n", 1, 0, MW_INDICATOR_N_MAX, true}},
-    .first = past_first,
+    .first = mw_indicator_first_change,
     .bytes = past_bytes,
     .init = past_init,
     .step = shift_step,
@@ -170,7 +164,7 @@ const struct mw_indicator mw_indicator_diff = {
     .inputs = "v",
     .outputs = "diff",
     .params = {MW_PERIOD("n", 1)},
-    .first = past_first,
+    .first = mw_indicator_first_change,
     .bytes = past_bytes,
     .init = past_init,
     .step = diff_step,

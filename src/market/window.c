@@ -128,6 +128,27 @@ double mw_window_min(struct mw_window *window, double value)
     return extreme(window, value, smaller);
 }
 
+void mw_mean_init(struct mw_mean *mean, uint32_t n, double **memory)
+{
+    mw_window_init(&mean->window, n, memory);
+}
+
+double mw_mean_push(struct mw_mean *mean, double value)
+{
+    return mw_window_sum(&mean->window, value) / mean->window.n;
+}
+
+void mw_wma_init(struct mw_wma *wma, uint32_t n, double **memory)
+{
+    mw_window_init(&wma->window, n, memory);
+    wma->weights = (double)n * ((double)n + 1) / 2;
+}
+
+double mw_wma_push(struct mw_wma *wma, double value)
+{
+    return mw_window_ramp(&wma->window, value) / wma->weights;
+}
+
 void mw_ring_init(struct mw_ring *ring, uint32_t n, double **memory)
 {
     MW_CHECK(n >= 1);

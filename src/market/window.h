@@ -44,6 +44,23 @@ double mw_window_ramp(struct mw_window *window, double value);
 double mw_window_max(struct mw_window *window, double value);
 double mw_window_min(struct mw_window *window, double value);
 
+/* The mean of the newest n values. */
+struct mw_mean {
+    struct mw_window window;
+};
+
+void mw_mean_init(struct mw_mean *mean, uint32_t n, double **memory);
+double mw_mean_push(struct mw_mean *mean, double value);
+
+/* Their mean with the weights 1, 2, ..., n, the newest with n. */
+struct mw_wma {
+    struct mw_window window;
+    double weights; /* the sum of them */
+};
+
+void mw_wma_init(struct mw_wma *wma, uint32_t n, double **memory);
+double mw_wma_push(struct mw_wma *wma, double value);
+
 /* The newest n values as they are, for what only they can tell. */
 struct mw_ring {
     double *slots; /* borrows n; the oldest is at `at` once there are n */
