@@ -185,7 +185,7 @@ static const double *check_other(lua_State *L, uint32_t count, const struct mw_c
         return other->values;
     }
     if (lua_type(L, 2) != LUA_TNUMBER) {
-        const char *given = push_given(L, 2);
+        const char *given = lua_isuserdata(L, 2) ? push_given(L, 2) : luaL_typename(L, 2);
         luaL_argerror(L, 2, lua_pushfstring(L, "want a column or a number, got %s", given));
     }
     double number = lua_tonumber(L, 2);

@@ -53,7 +53,7 @@ static int rolling_std(lua_State *L)
 /* rolling:sum() -> column */
 static int rolling_sum(lua_State *L)
 {
-    return push_rolled(L, "sum");
+    return push_rolled(L, "rolling_sum");
 }
 
 static const char *const rolling_fields[] = {NULL}; /* methods only */
