@@ -11,21 +11,44 @@
 #include "market/indicator.h"
 
 #define MW_INDICATOR_LIST(X)                                                                       \
+    X(adl)                                                                                         \
+    X(adx)                                                                                         \
+    X(aroon)                                                                                       \
+    X(atr)                                                                                         \
+    X(bbands)                                                                                      \
     X(cci)                                                                                         \
+    X(cmf)                                                                                         \
+    X(cross_above)                                                                                 \
+    X(cross_below)                                                                                 \
+    X(cumsum)                                                                                      \
     X(dema)                                                                                        \
+    X(diff)                                                                                        \
+    X(donchian)                                                                                    \
     X(ema)                                                                                         \
+    X(highest)                                                                                     \
     X(hma)                                                                                         \
+    X(ichimoku)                                                                                    \
     X(kama)                                                                                        \
+    X(keltner)                                                                                     \
+    X(lowest)                                                                                      \
     X(macd)                                                                                        \
     X(mfi)                                                                                         \
     X(mom)                                                                                         \
+    X(obv)                                                                                         \
+    X(psar)                                                                                        \
     X(rma)                                                                                         \
     X(roc)                                                                                         \
+    X(rolling_sum)                                                                                 \
     X(rsi)                                                                                         \
+    X(shift)                                                                                       \
     X(sma)                                                                                         \
+    X(stddev)                                                                                      \
     X(stoch)                                                                                       \
     X(stochrsi)                                                                                    \
+    X(supertrend)                                                                                  \
     X(tema)                                                                                        \
+    X(tr)                                                                                          \
+    X(vwap)                                                                                        \
     X(willr)                                                                                       \
     X(wma)
 

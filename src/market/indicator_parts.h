@@ -39,6 +39,12 @@
     }
 #define MW_PERIOD_GIVEN(name) MW_PERIOD(name, (double)NAN)
 
+/* How many deviations or ranges something is away. */
+#define MW_FACTOR(name, usual)                                                                     \
+    {                                                                                              \
+        (name), (usual), 0, 1000, false                                                            \
+    }
+
 /* `first` where a window of params[0] values has to be full, and where one value more is needed. */
 uint32_t mw_indicator_first_window(const double *params, uint32_t output);
 uint32_t mw_indicator_first_change(const double *params, uint32_t output);
@@ -48,6 +54,22 @@ mw_status mw_indicator_check_order(double fast, double slow, struct mw_error *er
 
 /* Fills rows [0, count) with NaN. */
 void mw_indicator_fill_nan(double *out, size_t count);
+
+/* Where counting starts: at the first row that has all inputs. Indicators of several inputs that
+ * keep something of each need it in `step`. Zeroed to begin with. */
+struct mw_start {
+    bool reached;
+};
+
+static inline bool mw_start_reached(struct mw_start *start, const double *in, uint32_t inputs)
+{
+    if (start->reached)
+        return true;
+    for (uint32_t i = 0; i < inputs; i++)
+        if (isnan(in[i]))
+            return false;
+    return start->reached = true;
+}
 
 /* Where a value stands between the lowest and the highest, in per cent; 0 where they are the same
  * (TA-Lib, Skender). */
