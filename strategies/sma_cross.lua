@@ -1,7 +1,7 @@
--- sma_cross.lua - says when a fast average of closes crosses a slow one.
+-- sma_cross.lua - in the market while a fast average of closes is above a slow one.
 
 local sma_cross = {
-  params = { symbol = "BTCUSDT", frequency = "1m", fast = 5, slow = 20 },
+  params = { symbol = "BTCUSDT", frequency = "1m", fast = 5, slow = 20, share = 0.95 },
 }
 
 function sma_cross.init(context)
@@ -15,10 +15,15 @@ function sma_cross.handle_bar(context, bar)
   if not bars.complete then return end -- still warming up, or a gap: the engine says so
 
   local fast, slow = bars.close:sma(p.fast), bars.close:sma(p.slow)
+  local held = context:position(p.symbol)
   if fast[-1] > slow[-1] and fast[-2] <= slow[-2] then
     context:signal { side = "buy", symbol = p.symbol, price = bar.close }
+    if held == 0 then
+      context:order { symbol = p.symbol, side = "buy", value = p.share * context.cash }
+    end
   elseif fast[-1] < slow[-1] and fast[-2] >= slow[-2] then
     context:signal { side = "sell", symbol = p.symbol, price = bar.close }
+    if held > 0 then context:close(p.symbol) end
   end
 end
 
