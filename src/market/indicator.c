@@ -133,7 +133,7 @@ double mw_smooth_seed(struct mw_smooth *smooth, double value)
         return value;
     mw_sum_add(&smooth->seed, value);
     if (++smooth->count == smooth->n)
-        smooth->value = mw_sum_value(&smooth->seed) / smooth->n;
+        smooth->value = mw_sum_mean(&smooth->seed, smooth->n);
     return smooth->value;
 }
 

@@ -264,13 +264,17 @@ static void stochrsi_init(void *state, const double *params)
     mw_mean_init(&stochrsi->d, (uint32_t)params[3], &memory);
 }
 
+/* While a price stands still its RSI does too, but for rounding. */
+static const double rsi_range_min = 1e-9;
+
 static void stochrsi_step(void *state, const double *in, double *out)
 {
     struct stochrsi *stochrsi = state;
     double rsi = rsi_push(&stochrsi->rsi, in[0]);
     double highest = mw_window_max(&stochrsi->highest, rsi);
     double lowest = mw_window_min(&stochrsi->lowest, rsi);
-    out[0] = mw_mean_push(&stochrsi->k, mw_place(rsi, lowest, highest));
+    double place = highest - lowest < rsi_range_min ? 0 : mw_place(rsi, lowest, highest);
+    out[0] = mw_mean_push(&stochrsi->k, place);
     out[1] = mw_mean_push(&stochrsi->d, out[0]);
 }
 

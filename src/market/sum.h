@@ -29,4 +29,13 @@ static inline double mw_sum_value(const struct mw_sum *sum)
     return isnan(value) ? sum->total : value;
 }
 
+/* The mean of `count` values, corrected by what is left of the sum: of equal values it is that
+ * value. 26 times 0.1, rounded and divided by 26, is not 0.1. */
+static inline double mw_sum_mean(const struct mw_sum *sum, double count)
+{
+    double mean = sum->total / count;
+    double rest = (fma(-mean, count, sum->total) + sum->lost) / count;
+    return isnan(rest) ? mean : mean + rest;
+}
+
 #endif
