@@ -4,7 +4,8 @@
  * twice with the same numbers:
  *
  *     run     whole columns in one pass, nothing allocated but what the caller hands in
- *     step    one row after the other, O(1) each (amortised), with a state of fixed size
+ *     step    one row after the other, with a state of fixed size that stays where it is; O(1) each
+ *             on average, but for cci, which goes through its window
  *
  * `inputs` says what it is computed from, a letter each, in this order of the `in` arrays:
  *
@@ -19,9 +20,9 @@
  * NaN later makes every result NaN that depends on it: one of a window until it has left, one of a
  * recursive average (ema, rma, rsi, ...) for good. Infinities are values like any other.
  *
- * Sums of windows are rebuilt block by block (maths.h) or compensated: nothing drifts, however many
- * rows there are. docs/indicators.md has the formula, its source, convention and first valid row of
- * each.
+ * Nothing drifts, however many rows there are: means of decimals are exact (mean.h), other sums of
+ * windows are rebuilt block by block (window.h). docs/indicators.md has the formula, its source,
+ * convention and first valid row of each.
  *
  * Threads: pure functions; a state is used by one thread at a time.
  */
