@@ -16,14 +16,25 @@
  *
  *      variance = sum(d * d) / n - (sum(d) / n)^2
  *
- * is at most n - 1 times what is left, whatever the rows are.
+ * is at most n - 1 times what is left, whatever the rows are: a deviation is good to n times 2^-53
+ * where a spike is the reference, and to the last few digits where rows are of one kind.
  */
 #include <math.h>
 
 #include "market/indicator_parts.h"
 
+/* Windows wider than this compensate their sums (sum.h), which takes half as long again. Narrower
+ * ones have too few rows to need it: 100 roundings of one part in 2^53. */
+enum { WIDE = 100 };
+
 /* What is known of some rows, in distances from `reference`. */
 struct spread {
+    double reference;
+    struct mw_sum sum, squares;
+};
+
+/* What a window comes to. */
+struct window {
     double reference, sum, squares;
 };
 
@@ -58,58 +69,72 @@ static void bbands_init(void *state, const double *params)
     moments->k = params[1];
 }
 
-static inline void add(struct spread *spread, double value)
+/* `wide` is a constant where it matters, so that loops are made for either. */
+static inline void add(struct spread *spread, double value, bool wide)
 {
-    double distance = value - spread->reference;
-    spread->sum += distance;
-    spread->squares += distance * distance;
+    double distance = value - spread->reference, square = distance * distance;
+    if (wide) {
+        mw_sum_add(&spread->sum, distance);
+        mw_sum_add(&spread->squares, square);
+    } else {
+        spread->sum.total += distance;
+        spread->squares.total += square;
+    }
 }
 
-/* Turns a whole block into what stands behind each of its rows, and answers what is known of the
+static inline double value_of(const struct mw_sum *sum, bool wide)
+{
+    return wide ? mw_sum_value(sum) : sum->total;
+}
+
+/* Turns a whole block into what stands behind each of its rows, and answers the window that is the
  * block. `values` may be where the tails go. */
-static inline struct spread end_block(const struct moments *moments, const double *values)
+static inline struct window end_block(const struct moments *moments, const double *values,
+                                      bool wide)
 {
     double last = values[moments->n - 1];
     /* Windows that have it know no deviation when it is infinite, and their mean is infinite. */
-    struct spread spread = {isfinite(last) ? last : 0, 0, 0};
+    struct spread spread = {.reference = isfinite(last) ? last : 0};
     for (size_t i = moments->n; i-- > 0;) {
         double value = values[i];
-        moments->tails[i] = spread.sum;
-        moments->tail_squares[i] = spread.squares;
-        add(&spread, value);
+        moments->tails[i] = value_of(&spread.sum, wide);
+        moments->tail_squares[i] = value_of(&spread.squares, wide);
+        add(&spread, value, wide);
     }
-    return spread;
+    return (struct window){spread.reference, value_of(&spread.sum, wide),
+                           value_of(&spread.squares, wide)};
 }
 
-/* Head and tail of a window whose last row is row `at` of the block, and not its last one. */
-static inline struct spread join(const struct moments *moments, const struct spread *head,
-                                 uint32_t at)
+/* Adds row `at` of the block, which is not its last one, and answers the window that ends there. */
+static inline struct window grow_block(const struct moments *moments, struct spread *head,
+                                       uint32_t at, double value, bool wide)
 {
-    return (struct spread){head->reference, moments->tails[at] + head->sum,
-                           moments->tail_squares[at] + head->squares};
+    add(head, value, wide);
+    return (struct window){head->reference, moments->tails[at] + value_of(&head->sum, wide),
+                           moments->tail_squares[at] + value_of(&head->squares, wide)};
 }
 
 /* Takes a row in. Returns false, and no window, while there are NaNs only. */
-static inline bool push(struct moments *moments, double value, struct spread *window)
+static inline bool push(struct moments *moments, double value, struct window *window)
 {
     if (!moments->begun && isnan(value))
         return false;
     moments->begun = true;
+    bool wide = moments->n > WIDE;
     uint32_t at = moments->at++;
     if (at + 1 < moments->n) {
-        add(&moments->head, value);
-        *window = join(moments, &moments->head, at);
+        *window = grow_block(moments, &moments->head, at, value, wide);
         moments->tails[at] = value;
         return true;
     }
     moments->tails[at] = value;
-    *window = end_block(moments, moments->tails);
-    moments->head = (struct spread){window->reference, 0, 0};
+    *window = end_block(moments, moments->tails, wide);
+    moments->head = (struct spread){.reference = window->reference};
     moments->at = 0;
     return true;
 }
 
-static inline double deviation(const struct spread *window, double n)
+static inline double deviation(const struct window *window, double n)
 {
     double share = 1 / n, mean = window->sum * share;
     double variance = (window->squares - window->sum * mean) * share;
@@ -117,17 +142,17 @@ static inline double deviation(const struct spread *window, double n)
 }
 
 /* Writes one row of the columns `out`. */
-typedef void put_fn(const struct moments *moments, const struct spread *window, double value,
+typedef void put_fn(const struct moments *moments, const struct window *window, double value,
                     double *const *out, size_t row);
 
-static inline void put_stddev(const struct moments *moments, const struct spread *window,
+static inline void put_stddev(const struct moments *moments, const struct window *window,
                               double value, double *const *out, size_t row)
 {
     (void)value;
     out[0][row] = deviation(window, moments->n);
 }
 
-static inline void put_bands(const struct moments *moments, const struct spread *window,
+static inline void put_bands(const struct moments *moments, const struct window *window,
                              double value, double *const *out, size_t row)
 {
     double n = moments->n, mean = window->reference + window->sum / n;
@@ -142,32 +167,40 @@ static inline void put_bands(const struct moments *moments, const struct spread 
 
 /* Whole columns, block by block: the same numbers as step by step, without the rows' detour through
  * the state. */
-static inline void run_blocks(const struct mw_indicator_call *call, put_fn *put)
+static inline void run_blocks(const struct mw_indicator_call *call, put_fn *put, bool wide)
 {
     const struct moments *moments = call->state;
     const double *values = call->in[0];
     uint32_t n = moments->n;
-    struct spread head = {0, 0, 0};
+    struct spread head = {0};
     for (size_t begin = 0; begin < call->count; begin += n) {
         size_t left = call->count - begin;
         uint32_t grown = left < n ? (uint32_t)left : n - 1;
         for (uint32_t at = 0; at < grown; at++) {
-            add(&head, values[begin + at]);
-            struct spread window = join(moments, &head, at);
-            put(moments, &window, values[begin + at], call->out, begin + at);
+            double value = values[begin + at];
+            struct window window = grow_block(moments, &head, at, value, wide);
+            put(moments, &window, value, call->out, begin + at);
         }
         if (left < n)
             break;
-        struct spread window = end_block(moments, values + begin);
+        struct window window = end_block(moments, values + begin, wide);
         put(moments, &window, values[begin + n - 1], call->out, begin + n - 1);
-        head = (struct spread){window.reference, 0, 0};
+        head = (struct spread){.reference = window.reference};
     }
+}
+
+static inline void run(const struct mw_indicator_call *call, put_fn *put)
+{
+    if (((struct moments *)call->state)->n > WIDE)
+        run_blocks(call, put, true);
+    else
+        run_blocks(call, put, false);
 }
 
 static void stddev_step(void *state, const double *in, double *out)
 {
     struct moments *moments = state;
-    struct spread window;
+    struct window window;
     if (push(moments, in[0], &window))
         put_stddev(moments, &window, in[0], &out, 0);
     else
@@ -177,13 +210,13 @@ static void stddev_step(void *state, const double *in, double *out)
 static void stddev_run(const struct mw_indicator_call *call)
 {
     moments_init(call->state, call->params);
-    run_blocks(call, put_stddev);
+    run(call, put_stddev);
 }
 
 static void bbands_step(void *state, const double *in, double *out)
 {
     struct moments *moments = state;
-    struct spread window;
+    struct window window;
     double *const columns[] = {out, out + 1, out + 2, out + 3, out + 4};
     if (push(moments, in[0], &window))
         put_bands(moments, &window, in[0], columns, 0);
@@ -194,7 +227,7 @@ static void bbands_step(void *state, const double *in, double *out)
 static void bbands_run(const struct mw_indicator_call *call)
 {
     bbands_init(call->state, call->params);
-    run_blocks(call, put_bands);
+    run(call, put_bands);
 }
 
 const struct mw_indicator mw_indicator_stddev = {

@@ -163,7 +163,7 @@ static void supertrend_step(void *state, const double *in, double *out)
     double upper = middle + trend->k * average, lower = middle - trend->k * average;
     trend->close = close;
     out[0] = out[1] = (double)NAN;
-    if (isnan(average)) /* not yet, or not any more */
+    if (isnan(average) || isnan(close)) /* not yet, or not any more */
         return;
     if (trend->direction == 0)
         trend->direction = close >= middle ? 1 : -1;

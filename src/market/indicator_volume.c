@@ -1,5 +1,6 @@
-/* indicator_volume.c - what volume says of prices. Sums are compensated (sum.h) or rebuilt block
- * by block (window.h).
+/* indicator_volume.c - what volume says of prices.
+ *
+ * Sums are compensated (sum.h), or rebuilt block by block (window.h).
  *
  * obv        the sum of the volumes of rows that closed higher, less those that closed lower: J.
  *            Granville, "Granville's New Key to Stock Market Profits", 1963. First row 0, which is
