@@ -86,19 +86,22 @@ static int refuse_name(lua_State *L, const struct mw_bound_indicator *bound, int
                                          indicator->name, name, near));
 }
 
+static bool has_param(const struct mw_bound_indicator *bound, const char *name)
+{
+    for (uint32_t i = 0; i < bound->param_count; i++)
+        if (strcmp(name, bound->indicator->params[i].name) == 0)
+            return true;
+    return false;
+}
+
 /* Parameters by name, from the table at `index`. */
 static void read_named(lua_State *L, const struct mw_bound_indicator *bound, int index,
                        double *params)
 {
     const struct mw_indicator *indicator = bound->indicator;
-    for (lua_pushnil(L); lua_next(L, index) != 0; lua_pop(L, 1)) {
-        uint32_t i = 0;
-        while (i < bound->param_count && (lua_type(L, -2) != LUA_TSTRING ||
-                                          strcmp(lua_tostring(L, -2), indicator->params[i].name)))
-            i++;
-        if (i == bound->param_count)
+    for (lua_pushnil(L); lua_next(L, index) != 0; lua_pop(L, 1))
+        if (lua_type(L, -2) != LUA_TSTRING || !has_param(bound, lua_tostring(L, -2)))
             refuse_name(L, bound, index);
-    }
     for (uint32_t i = 0; i < bound->param_count; i++) {
         lua_pushstring(L, indicator->params[i].name);
         lua_rawget(L, index);

@@ -38,7 +38,8 @@ static int push_outputs(lua_State *L, const struct stream *stream)
 /* Of a bar, an indicator of one column sees the close, as it does of a frame. */
 static char input_letter(const struct mw_bound_indicator *bound, uint32_t input)
 {
-    return bound->takes_bars ? bound->indicator->inputs[input + 1] : 'c';
+    const char *letters = bound->takes_bars ? bound->indicator->inputs + 1 : "c";
+    return letters[input];
 }
 
 static double bar_input(const struct mw_candle *candle, char letter)
@@ -118,12 +119,11 @@ static void read_numbers(lua_State *L, const struct mw_bound_indicator *bound, d
 
 static void read_row(lua_State *L, const struct mw_bound_indicator *bound, double *in)
 {
-    const struct mw_bar *bar = NULL;
-    if (lua_type(L, 2) == LUA_TNUMBER || bound->takes_pair)
-        read_numbers(L, bound, in);
-    else if (lua_type(L, 2) == LUA_TTABLE)
+    bool may_be_bar = !bound->takes_pair && lua_type(L, 2) != LUA_TNUMBER;
+    const struct mw_bar *bar = may_be_bar ? mw_bar_find(L, 2) : NULL;
+    if (bar == NULL && may_be_bar && lua_istable(L, 2))
         read_table(L, bound, in);
-    else if ((bar = mw_bar_find(L, 2)) == NULL)
+    else if (bar == NULL)
         read_numbers(L, bound, in);
     for (uint32_t i = 0; bar != NULL && i < bound->input_count; i++)
         in[i] = bar_input(&bar->candle, input_letter(bound, i));

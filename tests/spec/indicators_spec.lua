@@ -268,11 +268,57 @@ describe("an indicator that takes one row at a time", function()
     assert_raises("fast must be", indicators.macd, { fast = 30 })
   end)
 
-  it("gives up memory that it cannot have", function()
-    local kept = {}
+  it("is collected with its state", function()
+    local kept, before = {}, collectgarbage("count")
     for i = 1, 200 do kept[i % 3] = indicators.highest(20000 + i) end
     for i = 1, 5 do kept[0]:push(i) end
     assert.equal(5, kept[0]:count())
+    kept = nil
+    collectgarbage()
+    collectgarbage()
+    assert.is_nil(kept)
+    assert.is_true(collectgarbage("count") - before < 1000)
+  end)
+
+  it("checks what it is given when its functions are taken by force", function()
+    for _, object in ipairs { indicators.ema(3), moonwick.column { 1 }:rolling(2) } do
+      for name, call in pairs(debug.getmetatable(object)) do
+        if type(call) == "function" and name ~= "__newindex" then
+          for _, other in ipairs { {}, io.stdout, "text", true, frame { 10 } } do
+            assert.is_false(pcall(call, other, "push"), name)
+          end
+          assert.is_false(pcall(call), name)
+        end
+      end
+      assert.equal("protected", getmetatable(object))
+    end
+  end)
+
+  it("is an ordinary error where a strategy has no memory for it", function()
+    local path = spec.file("s.lua", [[
+      local kept, message, pushed = {}, nil, nil
+      return { handle_bar = function(context, bar)
+        if not message then
+          local ok
+          ok, message = pcall(function()
+            for i = 1, 100 do kept[i] = moonwick.indicators.sma(1048576) end
+          end)
+          context:signal { ok = ok, message = tostring(message), made = #kept > 0 }
+          kept = nil
+        end
+        pushed = moonwick.indicators.sma(1):push(bar)
+        if pushed ~= bar.close then error("wrong") end
+      end }
+    ]])
+    local engine <close> = live.open {
+      feeds = { live.feed { simulator = { speed = "max", replay = live.csv(live.rows(5)) } } },
+      strategies = { path } }
+    local signals, errors = live.gather(engine, "signal"), live.gather(engine, "error")
+    assert(engine:start())
+    assert(live.wait(engine, function() return engine:status().strategies.s.bars == 5 end))
+    assert(live.wait(engine, function() return #signals > 0 or #errors > 0 end))
+    assert.equal(0, #errors, errors[1] and tostring(errors[1].error))
+    assert.same({ ok = false, message = "not enough memory", made = true }, signals[1].values)
   end)
 
   it("works in a strategy as in a host, and agrees with its columns", function()
