@@ -21,10 +21,17 @@ struct mw_report_style {
 bool mw_report_text(const struct mw_backtest_result *result, const struct mw_report_style *style,
                     struct mw_str *out);
 
-/* One object; with `full` also equity, trades, fills and signals. */
+/* Figures by name and number, which begin with 0: "total_return", "sharpe", ... The name of a
+ * number that there is none of is NULL. */
+const char *mw_report_figure_name(uint32_t figure);
+bool mw_report_figure_less_is_better(uint32_t figure);
+double mw_report_figure(const struct mw_backtest_result *result, uint32_t figure);
+
+/* One object on a line; with `full` also equity_points, trade_list, fills and signal_list. Keys
+ * come in the same order always; times are milliseconds, NaN and infinite figures null. */
 bool mw_report_json(const struct mw_backtest_result *result, bool full, struct mw_str *out);
 
-/* A line per trade, or per point of the equity, with a header. */
+/* A line per trade, or per point of the equity, with a header; times are ISO 8601. */
 bool mw_report_trades_csv(const struct mw_backtest_result *result, struct mw_str *out);
 bool mw_report_equity_csv(const struct mw_backtest_result *result, struct mw_str *out);
 

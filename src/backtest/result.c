@@ -32,8 +32,7 @@ void mw_backtest_result_free(struct mw_backtest_result *result)
     mw_free(result->params);
     mw_free(result->file);
     mw_free(result->name);
-    if (result->data != NULL)
-        mw_dataset_unref(result->data);
+    mw_dataset_unref(result->data);
     mw_free(result);
 }
 

@@ -131,6 +131,8 @@ enum {
     MW_BACKTEST_SIGNALS_MAX = 1 << 16,         /* kept; all are counted */
     MW_GRID_VALUES_MAX = 65536,                /* of one parameter */
     MW_GRID_AXES_MAX = 32,
+    MW_GRID_NAME_BYTES_MAX = 64, /* of a parameter */
+    MW_GRID_VALUE_BYTES_MAX = MW_PATH_BYTES_MAX,
     MW_GRID_RUNS_MAX = 1 << 20,
     MW_GRID_JOBS_MAX = 256,
     MW_REPORT_BYTES_MAX = 256 << 20, /* JSON of a million points is 60 MB */

@@ -21,7 +21,7 @@ local LIBRARIES = {
   { "^libwebsockets", "^lws%-", "^openssl/", places = { "net/", "server/" } },
   { "^wslay/", places = { "net/" } },
   { "^lua%.h", "^lauxlib%.h", "^lualib%.h", "^luajit", "^lua%.hpp",
-    places = { "script/", "bind/", "cli/", "engine.c", "engine.h", "feed/protocol.c",
+    places = { "script/", "backtest/", "bind/", "cli/", "engine.c", "engine.h", "feed/protocol.c",
                "feed/protocol_build.c", "feed/protocol_candles.c", "feed/protocol_compile.c",
                "feed/protocol_compile.h", "feed/protocol_read.c", "feed/protocol_read.h",
                "feed/protocol_run.c", "feed/protocol_run.h", "feed/protocol_upkeep.c" } },
