@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "backtest/report.h"
+#include "backtest/report_parts.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/decimal.h"
@@ -18,8 +19,7 @@ static bool add_number(struct mw_str *out, double number, const char *end)
     return mw_str_addf(out, "%s%s", mw_decimal_format(number, text), end);
 }
 
-/* A cell in quotes where it has to be. */
-static bool add_text(struct mw_str *out, const char *text, const char *end)
+bool mw_report_add_cell(struct mw_str *out, const char *text, const char *end)
 {
     if (strpbrk(text, ",\"\r\n") == NULL)
         return mw_str_addf(out, "%s%s", text, end);
@@ -36,12 +36,12 @@ bool mw_report_trades_csv(const struct mw_backtest_result *result, struct mw_str
     for (uint32_t i = 0; i < result->trade_count && fits; i++) {
         const struct mw_trade *trade = &result->trades[i];
         MW_CHECK(trade->instrument < result->symbol_count);
-        fits = add_text(out, result->symbols[trade->instrument], ",") &&
-               mw_str_adds(out, trade->side == MW_SIDE_BUY ? "long," : "short,") &&
+        fits = mw_report_add_cell(out, result->symbols[trade->instrument], ",") &&
+               mw_str_addf(out, "%s,", mw_side_text(trade->side)) &&
                add_number(out, trade->amount, ",") && add_time(out, trade->entry_ms) &&
                add_number(out, trade->entry, ",") && add_time(out, trade->exit_ms) &&
                add_number(out, trade->exit, ",") && add_number(out, trade->fees, ",") &&
-               add_number(out, trade->profit, ",") && add_text(out, trade->tag, "\n");
+               add_number(out, trade->profit, ",") && mw_report_add_cell(out, trade->tag, "\n");
     }
     return fits;
 }

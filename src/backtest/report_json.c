@@ -193,7 +193,7 @@ static void add_trades(struct writer *writer, const struct mw_backtest_result *r
         const struct mw_trade *trade = &result->trades[i];
         open_group(writer, NULL, "{");
         add_text(writer, "symbol", symbol_of(result, trade->instrument));
-        add_text(writer, "side", trade->side == MW_SIDE_BUY ? "long" : "short");
+        add_text(writer, "side", mw_side_text(trade->side));
         add_number(writer, "amount", trade->amount);
         add_ms(writer, "entry_time", trade->entry_ms);
         add_number(writer, "entry", trade->entry);
@@ -215,7 +215,7 @@ static void add_fills(struct writer *writer, const struct mw_backtest_result *re
         open_group(writer, NULL, "{");
         add_count(writer, "order", fill->order);
         add_text(writer, "symbol", symbol_of(result, fill->instrument));
-        add_text(writer, "side", fill->side == MW_SIDE_BUY ? "buy" : "sell");
+        add_text(writer, "side", mw_side_text(fill->side));
         add_ms(writer, "time", fill->time_ms);
         add_number(writer, "amount", fill->amount);
         add_number(writer, "price", fill->price);

@@ -40,6 +40,8 @@ int mw_report_width(const struct mw_report_style *style);
 /* Adds `line` and a newline: without what a terminal would obey and without blanks at the end, cut
  * to `width` columns. Empties it. */
 bool mw_report_add_line(struct mw_str *out, struct mw_str *line, int width);
+/* Adds a cell of CSV, in quotes where it has to be, and what stands behind it. */
+bool mw_report_add_cell(struct mw_str *out, const char *text, const char *end);
 /* The lines above the figures: data, time, account. `line` is scratch. */
 bool mw_report_add_setting(struct mw_str *out, const struct mw_backtest_result *result,
                            struct mw_str *line, int width);

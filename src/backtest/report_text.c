@@ -7,10 +7,12 @@
 #include "backtest/report.h"
 #include "backtest/report_parts.h"
 #include "base/check.h"
+#include "base/clock.h"
 
 enum {
     VALUE_COLUMNS = 16, /* of the table */
     LEVELS = 8,         /* of the sparkline */
+    CAGR_DAYS_MIN = 28, /* a rate a year says nothing of less than a month; JSON has it */
     BYTES_MAX = 4,      /* of a character */
 };
 
@@ -92,7 +94,9 @@ static void add_figures(struct page *page)
     add_percents(page, "Return", curve->total, hold->total, true);
     add_row(page, "Final equity", mw_report_amount(result->equity, page->digits, false, a),
             mw_report_amount(held, page->digits, false, b));
-    add_percents(page, "CAGR", curve->cagr, hold->cagr, true);
+    bool is_short = result->to_ms - result->from_ms < CAGR_DAYS_MIN * (int64_t)MW_MS_PER_DAY;
+    add_percents(page, "CAGR", is_short ? (double)NAN : curve->cagr,
+                 is_short ? (double)NAN : hold->cagr, true);
     add_percents(page, "Max drawdown", curve->drawdown, hold->drawdown, false);
     add_row(page, "Longest drawdown",
             isnan(curve->drawdown) ? "-" : mw_report_span(curve->drawdown_ms, a),

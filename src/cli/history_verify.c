@@ -245,22 +245,9 @@ static int verify_file(const struct verify_options *options, const char *path)
 
 /* --- the run ---------------------------------------------------------------------------------- */
 
-/* Stores begin with SQLite's magic, or are empty when they were made just now. */
-static bool is_store(const char *path)
-{
-    static const char magic[] = "SQLite format 3";
-    char start[sizeof(magic)] = {0};
-    FILE *file = strcmp(path, "-") == 0 ? NULL : fopen(path, "rb");
-    if (file == NULL)
-        return false;
-    size_t got = fread(start, 1, sizeof(start), file);
-    fclose(file);
-    return got == sizeof(start) && memcmp(start, magic, sizeof(magic)) == 0;
-}
-
 static int verify_one(const struct verify_options *options, const char *path, bool is_default)
 {
-    if (is_default || is_store(path))
+    if (is_default || mw_path_is_store(path))
         return verify_store(options, path);
     if (strcmp(path, "-") != 0 && access(path, R_OK) != 0)
         return mw_cli_fail(NAME, MW_EXIT_FAILED, "%s: %s", path, strerror(errno));

@@ -145,7 +145,8 @@ static int add_parts(const struct mw_progress *progress, const struct mw_progres
 {
     double done_rate, row_rate;
     char span[SPAN_BYTES];
-    snprintf(parts[0], PART_BYTES, "  %" PRIu64 " rows", state->rows);
+    const char *unit = state->unit != NULL ? state->unit : "rows";
+    snprintf(parts[0], PART_BYTES, "  %" PRIu64 " %s", state->rows, unit);
     if (state->note != NULL) {
         char note[PART_BYTES - 2];
         copy_cut(state->note, PART_BYTES - 4, note, sizeof(note));
@@ -158,7 +159,7 @@ static int add_parts(const struct mw_progress *progress, const struct mw_progres
     int count = 1;
     if (done_rate > 0)
         snprintf(parts[count++], PART_BYTES, "  %s left", format_span(left / done_rate, span));
-    snprintf(parts[count++], PART_BYTES, "  %.0f rows/s", row_rate);
+    snprintf(parts[count++], PART_BYTES, "  %.0f %s/s", row_rate, unit);
     return count;
 }
 

@@ -27,6 +27,7 @@ struct mw_progress_state {
     const char *name;     /* of what is under way */
     uint64_t done, total; /* of the work */
     uint64_t rows;        /* that have come of it */
+    const char *unit;     /* what these are called; NULL: rows */
     const char *note;     /* in place of rate and time: why it waits; NULL for none */
 };
 

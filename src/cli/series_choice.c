@@ -1,6 +1,7 @@
 /* series_choice.c - readers of options, lists of series, and the choice of one. */
 #include "cli/series_choice.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -173,4 +174,16 @@ mw_status mw_series_choice_find(struct mw_store *store, const char *feed, bool m
         memcpy(key->feed, found, strlen(found) + 1);
     mw_series_list_deinit(&list);
     return status;
+}
+
+bool mw_path_is_store(const char *path)
+{
+    static const char magic[] = "SQLite format 3"; /* https://sqlite.org/fileformat.html, 1.3 */
+    char start[sizeof(magic)] = {0};
+    FILE *file = strcmp(path, "-") == 0 ? NULL : fopen(path, "rb");
+    if (file == NULL)
+        return false;
+    size_t got = fread(start, 1, sizeof(start), file);
+    fclose(file);
+    return got == sizeof(start) && memcmp(start, magic, sizeof(magic)) == 0;
 }

@@ -45,4 +45,7 @@ MW_MUST_USE mw_status mw_series_choice_find(struct mw_store *store, const char *
                                             bool must_exist, struct mw_series_key *key,
                                             struct mw_error *err);
 
+/* Whether a file is a store, by its first bytes; one that cannot be read is none. */
+bool mw_path_is_store(const char *path);
+
 #endif

@@ -166,7 +166,7 @@ static void a_report_is_a_page_of_aligned_figures(void **state)
                 "                          Strategy      Buy & hold\n"
                 "Return                     +18.80%          -1.00%\n"
                 "Final equity             11,880.00        9,900.00\n"
-                "CAGR              +678,697,379.61%         -60.06%\n"
+                "CAGR                             -               -\n"
                 "Max drawdown                10.00%           3.92%\n"
                 "Longest drawdown                2d              2d\n"
                 "Volatility a year          246.73%          47.06%\n"
@@ -318,6 +318,23 @@ static void a_sparkline_has_all_eight_heights(void **state)
     mw_free(text);
 }
 
+static void a_rate_a_year_is_told_from_a_month_on(void **state)
+{
+    (void)state;
+    struct made made;
+    make(&made);
+    made.result.curve.cagr = 0.5;
+    made.result.hold.cagr = -0.25;
+    for (int days = 27; days <= 28; days++) {
+        made.result.to_ms = start_ms + days * DAY;
+        char *text = text_of(&made.result, 0, true);
+        assert_int_equal(strstr(text, "\nCAGR                       +50.00%         -25.00%\n") !=
+                             NULL,
+                         days == 28);
+        mw_free(text);
+    }
+}
+
 static void symbols_are_told_apart_when_there_are_several(void **state)
 {
     (void)state;
@@ -410,10 +427,10 @@ static void json_is_one_object_with_its_keys_in_order(void **state)
         "{\"time\":1704240000000,\"equity\":9900,\"exposure\":0,\"hold\":10200},"
         "{\"time\":1704326400000,\"equity\":11880,\"exposure\":0,\"hold\":9800},"
         "{\"time\":1704412800000,\"equity\":11880,\"exposure\":0,\"hold\":9900}],"
-        "\"trade_list\":[{\"symbol\":\"BTCUSDT\",\"side\":\"long\",\"amount\":0.5,"
+        "\"trade_list\":[{\"symbol\":\"BTCUSDT\",\"side\":\"buy\",\"amount\":0.5,"
         "\"entry_time\":1704067200000,\"entry\":40000,\"exit_time\":1704153600000,"
         "\"exit\":42000,\"fees\":4.5,\"profit\":995.5,\"tag\":\"target\"},"
-        "{\"symbol\":\"BTCUSDT\",\"side\":\"short\",\"amount\":0.1,"
+        "{\"symbol\":\"BTCUSDT\",\"side\":\"sell\",\"amount\":0.1,"
         "\"entry_time\":1704153600000,\"entry\":42000,\"exit_time\":1704250800000,"
         "\"exit\":43000,\"fees\":8.5,\"profit\":-108.5,\"tag\":\"a \\\"stop\\\", near\"}],"
         "\"fills\":[{\"order\":1,\"symbol\":\"BTCUSDT\",\"side\":\"buy\","
@@ -437,9 +454,9 @@ static void csv_has_a_line_for_each_trade_and_point(void **state)
     struct mw_str out = MW_STR_INIT(OUT_BYTES_MAX), equity = MW_STR_INIT(OUT_BYTES_MAX);
     assert_true(mw_report_trades_csv(&made.result, &out));
     assert_text(out.data, "symbol,side,amount,entry_time,entry,exit_time,exit,fees,profit,tag\n"
-                          "BTCUSDT,long,0.5,2024-01-01T00:00:00Z,40000,2024-01-02T00:00:00Z,42000,"
+                          "BTCUSDT,buy,0.5,2024-01-01T00:00:00Z,40000,2024-01-02T00:00:00Z,42000,"
                           "4.5,995.5,target\n"
-                          "BTCUSDT,short,0.1,2024-01-02T00:00:00Z,42000,2024-01-03T03:00:00Z,43000,"
+                          "BTCUSDT,sell,0.1,2024-01-02T00:00:00Z,42000,2024-01-03T03:00:00Z,43000,"
                           "8.5,-108.5,\"a \"\"stop\"\", near\"\n");
     assert_true(mw_report_equity_csv(&made.result, &equity));
     assert_text(equity.data, "time,equity,exposure,hold\n"
@@ -494,6 +511,7 @@ int main(void)
         cmocka_unit_test(without_bars_and_trades_it_says_so),
         cmocka_unit_test(lines_are_cut_at_the_width_and_wrapped),
         cmocka_unit_test(a_sparkline_has_all_eight_heights),
+        cmocka_unit_test(a_rate_a_year_is_told_from_a_month_on),
         cmocka_unit_test(symbols_are_told_apart_when_there_are_several),
         cmocka_unit_test(numbers_are_written_for_people),
         cmocka_unit_test(json_is_one_object_with_its_keys_in_order),
