@@ -12,8 +12,10 @@
 #include <lua-cjson.h>
 
 #include "bind/bind.h"
+#include "bind/bind_backtest.h"
 #include "bind/bind_bar.h"
 #include "bind/bind_column.h"
+#include "bind/bind_dataset.h"
 #include "bind/bind_frame.h"
 #include "bind/bind_stream.h"
 #include "engine.h"
@@ -41,8 +43,11 @@ static int core_live_objects(lua_State *L)
 static const luaL_Reg common_functions[] = {
     {"column", mw_bind_make_column}, {"frame", mw_bind_make_frame}, {NULL, NULL}};
 
-static const luaL_Reg core_functions[] = {
-    {"live_objects", core_live_objects}, {"open", mw_bind_engine_open}, {NULL, NULL}};
+static const luaL_Reg core_functions[] = {{"backtest", mw_bind_backtest},
+                                          {"dataset", mw_bind_dataset},
+                                          {"live_objects", core_live_objects},
+                                          {"open", mw_bind_engine_open},
+                                          {NULL, NULL}};
 
 /* Adds it to the module on top of the stack. Stack: [-0, +0, m] */
 static void set_common(lua_State *L)
@@ -57,6 +62,8 @@ static void set_common(lua_State *L)
 int luaopen_moonwick_core(lua_State *L)
 {
     register_classes(L);
+    mw_bind_dataset_register(L);
+    mw_bind_report_register(L);
     mw_vm_add_searcher(L);
     luaL_requiref(L, "cjson", luaopen_cjson, 0); /* signals' values come as JSON */
     lua_pop(L, 1);
