@@ -12,8 +12,8 @@
 #include "cli/cli.h"
 
 static const struct mw_command *const commands[] = {
-    &mw_command_run,    &mw_command_check,   &mw_command_record,
-    &mw_command_replay, &mw_command_history, &mw_command_simulate,
+    &mw_command_run,     &mw_command_check,    &mw_command_record,   &mw_command_replay,
+    &mw_command_history, &mw_command_backtest, &mw_command_simulate,
 };
 
 static const struct mw_command *find_command(const char *name)
