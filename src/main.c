@@ -36,7 +36,8 @@ static void print_help(FILE *file)
                   "exit codes:\n"
                   "  0  fine, also after Ctrl-C where nothing is left undone\n"
                   "  1  failed while running: every feed has failed, the port is in use,\n"
-                  "     a file cannot be read; a history command was interrupted\n"
+                  "     a file cannot be read, a back-test's script failed; a history command or\n"
+                  "     a back-test was interrupted\n"
                   "  2  wrong usage\n"
                   "  3  the configuration is wrong\n");
 }
