@@ -38,6 +38,14 @@ function moonwick.get_price(symbol, options)
   return newest.engine:get_price(symbol, options)
 end
 
+---Runs a strategy over candles of the past.
+---@type fun(options: moonwick.backtest_options): moonwick.backtest_result?, moonwick.error?
+moonwick.backtest = core.backtest
+
+---Reads candles for back-tests, for any number of them.
+---@type fun(source: moonwick.dataset_source): moonwick.dataset?, moonwick.error?
+moonwick.dataset = core.dataset
+
 ---@return integer engines how many are open in this process
 moonwick.live_objects = core.live_objects
 

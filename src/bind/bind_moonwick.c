@@ -11,8 +11,10 @@
 #include <lua-cjson.h>
 
 #include "bind/bind.h"
+#include "bind/bind_backtest.h"
 #include "bind/bind_bar.h"
 #include "bind/bind_column.h"
+#include "bind/bind_dataset.h"
 #include "bind/bind_frame.h"
 #include "engine.h"
 #include "script/vm.h"
@@ -34,12 +36,17 @@ static int core_live_objects(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg core_functions[] = {
-    {"live_objects", core_live_objects}, {"open", mw_bind_engine_open}, {NULL, NULL}};
+static const luaL_Reg core_functions[] = {{"backtest", mw_bind_backtest},
+                                          {"dataset", mw_bind_dataset},
+                                          {"live_objects", core_live_objects},
+                                          {"open", mw_bind_engine_open},
+                                          {NULL, NULL}};
 
 int luaopen_moonwick_core(lua_State *L)
 {
     register_classes(L);
+    mw_bind_dataset_register(L);
+    mw_bind_report_register(L);
     mw_vm_add_searcher(L);
     luaL_requiref(L, "cjson", luaopen_cjson, 0); /* signals' values come as JSON */
     lua_pop(L, 1);

@@ -318,6 +318,17 @@ static void remember_told(struct mw_cursor *cursor, int64_t from_ms, int64_t to_
     mw_gaps_add(&cursor->skipped, timeframe_of(cursor), from_ms, to_ms);
 }
 
+/* A hole of a series that is made of others may reach into the bar that forms, which is told when
+ * it has closed. */
+static int64_t before_forming(const struct mw_cursor *cursor, int64_t next_ms, int64_t to_ms)
+{
+    struct mw_candle newest;
+    if (mw_series_read_last(cursor->series, INT64_MAX, 1, true, &newest) == 0 ||
+        newest.open_ms <= next_ms || newest.open_ms > to_ms)
+        return to_ms;
+    return bucket_before(cursor, newest.open_ms);
+}
+
 /* The hole reaches before or into the next row: tells it, or waits. */
 static mw_cursor_kind meet_hole(struct mw_cursor *cursor, int64_t now_ms,
                                 struct mw_cursor_news *news)
@@ -343,6 +354,8 @@ static mw_cursor_kind meet_hole(struct mw_cursor *cursor, int64_t now_ms,
             to_ms = to_ms < last_ms ? to_ms : last_ms;
         } else if (cursor->has_more) {
             to_ms = next_ms; /* what follows is not known */
+        } else {
+            to_ms = before_forming(cursor, next_ms, to_ms);
         }
         int64_t before_ms = bucket_before(cursor, next_ms);
         if (before_ms > cursor->after_ms)

@@ -10,8 +10,6 @@
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "base/thread.h"
-#include "script/bar_reader.h"
 #include "script/cursor.h"
 
 enum { CAPACITY = 8, WAIT_MS = 1000 };
@@ -307,6 +305,32 @@ static void several_bars_in_doubt_are_told_one_by_one(void **state)
     mw_series_free(series);
 }
 
+static void put_made(struct mw_series *series, int64_t minute, bool closed, mw_hole hole)
+{
+    struct mw_candle candle = candle_at(minute, 1, closed);
+    candle.source = MW_SOURCE_RESAMPLED;
+    mw_series_put_derived(series, &candle, hole, false);
+}
+
+/* Bars that are made of others: a hole of the source reaches into what forms. */
+static void a_gap_that_is_told_ends_before_the_bar_that_forms(void **state)
+{
+    (void)state;
+    struct mw_series *series = new_series(CAPACITY);
+    struct mw_cursor *cursor = mw_cursor_new(series, true);
+    atomic_store(&mw_series_note(series)->gap_wait_ms, 0);
+    mw_series_set_first_live(series, ms_of(1));
+    put_made(series, 1, true, MW_HOLE_NONE);
+    put_made(series, 2, true, MW_HOLE_GIVEN_UP);
+    mw_series_set_hole(series, ms_of(3), ms_of(3), MW_HOLE_GIVEN_UP);
+    put_made(series, 4, false, MW_HOLE_GIVEN_UP);
+    expect(cursor, "1 gap 2-3:2 2");
+    put_made(series, 4, true, MW_HOLE_GIVEN_UP);
+    expect(cursor, "gap 4-4:1 4");
+    mw_cursor_free(cursor);
+    mw_series_free(series);
+}
+
 static void a_revision_is_told_once_and_only_of_what_was_delivered(void **state)
 {
     (void)state;
@@ -452,117 +476,6 @@ static void a_forming_bar_is_read_when_it_changed(void **state)
     mw_series_free(series);
 }
 
-/* --- the reader of all series ----------------------------------------------------------------- */
-
-static struct mw_series *add_series(struct mw_cache *cache, const char *symbol)
-{
-    struct mw_series_key key = {.feed = "demo", .timeframe = {1, 'm'}};
-    snprintf(key.symbol, sizeof(key.symbol), "%s", symbol);
-    struct mw_series *series;
-    assert_int_equal(mw_cache_add(cache, &key, &series, NULL), MW_OK);
-    return series;
-}
-
-static void put_in(struct mw_cache *cache, struct mw_series *series, int64_t first, int64_t last)
-{
-    for (int64_t minute = first; minute <= last; minute++) {
-        const struct mw_candle candle = candle_at(minute, 1, true);
-        mw_cache_put(cache, series, &candle, INT64_MAX / 2, NULL);
-    }
-    mw_cache_flush(cache);
-}
-
-static void a_reader_hands_out_the_bars_of_all_series(void **state)
-{
-    (void)state;
-    struct mw_wake wake;
-    mw_wake_init(&wake);
-    struct mw_cache *cache = mw_cache_new(CAPACITY);
-    struct mw_series *old = add_series(cache, "OLD");
-    put_in(cache, old, 1, 3);
-    struct mw_bar_reader *reader = mw_bar_reader_new(cache, &old, 1, &wake);
-    struct mw_event event = {.kind = MW_EVENT_ERROR};
-    assert_false(mw_bar_reader_take(reader, &event)); /* from now on */
-    assert_int_equal(event.kind, MW_EVENT_ERROR);
-    mw_wake_wait(&wake, 0);
-
-    struct mw_series *new = add_series(cache, "NEW");
-    put_in(cache, new, 1, 2); /* before anybody watches */
-    mw_bar_reader_watch(reader, new);
-    put_in(cache, old, 4, 15); /* 4 more than the ring holds */
-    assert_true(mw_wake_wait(&wake, 0));
-    int64_t next[2] = {8, 1};
-    uint64_t lost = 0;
-    while (mw_bar_reader_take(reader, &event)) {
-        assert_string_equal(event.feed, "demo");
-        bool is_new = strcmp(event.key.symbol, "NEW") == 0;
-        if (event.kind == MW_EVENT_LAGGED) {
-            assert_false(is_new);
-            lost += event.count;
-            continue;
-        }
-        assert_int_equal(event.kind, MW_EVENT_BAR);
-        assert_int_equal(event.candle.open_ms / MW_MS_PER_MINUTE, next[is_new]++);
-    }
-    assert_int_equal(lost, 4);
-    assert_int_equal(next[0], 16);
-    assert_int_equal(next[1], 3);
-    put_in(cache, new, 3, 3);
-    assert_true(mw_wake_wait(&wake, 0));
-    assert_true(mw_bar_reader_take(reader, &event));
-    assert_false(mw_bar_reader_take(reader, &event));
-    mw_bar_reader_free(reader);
-    mw_bar_reader_free(NULL);
-    mw_cache_free(cache);
-    mw_wake_deinit(&wake);
-}
-
-static void a_reader_says_when_held_bars_are_due(void **state)
-{
-    (void)state;
-    enum { HOLD_MS = 60 };
-    struct mw_wake wake;
-    mw_wake_init(&wake);
-    struct mw_cache *cache = mw_cache_new(CAPACITY);
-    struct mw_series *series = add_series(cache, "A");
-    atomic_store(&mw_series_note(series)->gap_wait_ms, HOLD_MS);
-    struct mw_bar_reader *reader = mw_bar_reader_new(cache, &series, 1, &wake);
-    struct mw_event event;
-    put_in(cache, series, 1, 1);
-    put_in(cache, series, 4, 4);
-    assert_true(mw_bar_reader_take(reader, &event));
-    assert_int_equal(mw_bar_reader_due_ms(reader), INT64_MAX);
-    int64_t before_ms = mw_clock_monotonic_ms();
-    assert_false(mw_bar_reader_take(reader, &event));
-    int64_t due_ms = mw_bar_reader_due_ms(reader);
-    assert_in_range(due_ms, before_ms, mw_clock_monotonic_ms() + HOLD_MS);
-    while (!mw_bar_reader_take(reader, &event)) { /* nothing is put */
-        assert_true(mw_clock_monotonic_ms() <= due_ms);
-        mw_wake_wait(&wake, mw_bar_reader_due_ms(reader) - mw_clock_monotonic_ms());
-    }
-    assert_true(mw_clock_monotonic_ms() >= due_ms);
-    assert_int_equal(event.kind, MW_EVENT_GAP);
-    assert_int_equal(event.from_ms, ms_of(2));
-    assert_int_equal(event.to_ms, ms_of(3));
-    assert_int_equal(event.count, 2);
-    assert_true(mw_bar_reader_take(reader, &event));
-    assert_int_equal(event.kind, MW_EVENT_BAR);
-    assert_false(mw_bar_reader_take(reader, &event));
-    assert_int_equal(mw_bar_reader_due_ms(reader), INT64_MAX);
-    put_in(cache, series, 2, 3);
-    assert_true(mw_bar_reader_take(reader, &event));
-    assert_int_equal(event.kind, MW_EVENT_BACKFILLED);
-    assert_int_equal(event.count, 2);
-    const struct mw_candle changed = candle_at(4, 9, true);
-    mw_cache_put(cache, series, &changed, INT64_MAX / 2, NULL);
-    assert_true(mw_bar_reader_take(reader, &event));
-    assert_int_equal(event.kind, MW_EVENT_REVISED);
-    assert_true(event.candle.close == 9);
-    mw_bar_reader_free(reader);
-    mw_cache_free(cache);
-    mw_wake_deinit(&wake);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -576,6 +489,7 @@ int main(void)
         cmocka_unit_test(each_bar_waits_from_when_it_could_have_come),
         cmocka_unit_test(a_bar_in_doubt_comes_after_the_gap_that_says_so),
         cmocka_unit_test(several_bars_in_doubt_are_told_one_by_one),
+        cmocka_unit_test(a_gap_that_is_told_ends_before_the_bar_that_forms),
         cmocka_unit_test(a_revision_is_told_once_and_only_of_what_was_delivered),
         cmocka_unit_test(an_overrun_ring_is_told_once),
         cmocka_unit_test(history_that_is_dropped_is_not_lost),
@@ -583,8 +497,6 @@ int main(void)
         cmocka_unit_test(waiting_costs_no_bars),
         cmocka_unit_test(remembers_so_many_gaps_and_no_more),
         cmocka_unit_test(a_forming_bar_is_read_when_it_changed),
-        cmocka_unit_test(a_reader_hands_out_the_bars_of_all_series),
-        cmocka_unit_test(a_reader_says_when_held_bars_are_due),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
