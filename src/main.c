@@ -12,8 +12,8 @@
 #include "cli/cli.h"
 
 static const struct mw_command *const commands[] = {
-    &mw_command_run,    &mw_command_check,   &mw_command_record,
-    &mw_command_replay, &mw_command_history, &mw_command_simulate,
+    &mw_command_run,     &mw_command_check,    &mw_command_record,   &mw_command_replay,
+    &mw_command_history, &mw_command_backtest, &mw_command_simulate,
 };
 
 static const struct mw_command *find_command(const char *name)
@@ -36,7 +36,8 @@ static void print_help(FILE *file)
                   "exit codes:\n"
                   "  0  fine, also after Ctrl-C where nothing is left undone\n"
                   "  1  failed while running: every feed has failed, the port is in use,\n"
-                  "     a file cannot be read; a history command was interrupted\n"
+                  "     a file cannot be read, a back-test's script failed; a history command or\n"
+                  "     a back-test was interrupted\n"
                   "  2  wrong usage\n"
                   "  3  the configuration is wrong\n");
 }

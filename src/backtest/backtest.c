@@ -10,7 +10,7 @@
 #include "base/limits.h"
 #include "base/str.h"
 
-enum { PROGRESS_MOMENTS = 8192 }; /* between two words of progress: some milliseconds */
+enum { PROGRESS_MOMENTS = 256 }; /* between two words of progress: a slow script takes 100 ms */
 
 /* --- what the strategy says ------------------------------------------------------------------- */
 

@@ -28,8 +28,8 @@ struct mw_command {
     int (*run)(int argc, char **argv);   /* argv[0] is the command's name; returns an exit code */
 };
 
-extern const struct mw_command mw_command_check, mw_command_history, mw_command_record,
-    mw_command_replay, mw_command_run, mw_command_simulate;
+extern const struct mw_command mw_command_backtest, mw_command_check, mw_command_history,
+    mw_command_record, mw_command_replay, mw_command_run, mw_command_simulate;
 
 /* Parses the command line into `target`. False when there is nothing to run: help was shown, or a
  * message told what is wrong; `*code` is the exit code then. */

@@ -26,7 +26,8 @@ describe("moonwick", function()
   it("shows its commands and exit codes with --help and with help", function()
     local long = result_of "--help"
     assert.equal(0, long.code)
-    for _, name in ipairs { "run", "check", "record", "replay", "history", "simulate", "help" } do
+    for _, name in ipairs { "run", "check", "record", "replay", "history", "backtest", "simulate",
+                            "help" } do
       assert_finds(long.text, "\n  " .. name .. " +%u%l+")
     end
     for code = 0, 3 do assert_finds(long.text, "\n  " .. code .. "  %l+") end
