@@ -87,6 +87,8 @@ void mw_event_queue_init(struct mw_event_queue *queue, struct mw_wake *wake);
 void mw_event_queue_deinit(struct mw_event_queue *queue);
 /* Adds a copy, with texts of its own. */
 void mw_event_queue_put(struct mw_event_queue *queue, const struct mw_event *event);
+/* How many were dropped because nobody took them. */
+uint64_t mw_event_queue_dropped(struct mw_event_queue *queue);
 /* Takes the oldest event; the caller owns its texts. False when there is none. */
 bool mw_event_queue_take(struct mw_event_queue *queue, struct mw_event *event);
 

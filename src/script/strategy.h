@@ -107,11 +107,20 @@ struct mw_account *mw_strategy_account(struct mw_strategy *strategy);
 void mw_strategy_take_price(struct mw_strategy *strategy, uint32_t instrument,
                             const struct mw_candle *candle, int64_t now_ms);
 
+/* Its account, as of the last hook or price; what it began with while it has not traded. */
+struct mw_account_status {
+    double cash, equity;
+    uint32_t positions, orders; /* open now */
+    struct mw_account_totals totals;
+};
+
 struct mw_strategy_status {
+    bool loaded; /* it runs, or ran until the engine stopped */
     char name[MW_STRATEGY_NAME_BYTES_MAX + 1];
     uint64_t bars, ticks, signals, errors;
     uint64_t lost;       /* bars the ring dropped before delivery */
     size_t memory_bytes; /* of its lua_State, as of the last callback */
+    struct mw_account_status account;
 };
 
 /* Any thread. */
