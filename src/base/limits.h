@@ -123,7 +123,9 @@ enum {
     MW_ORDERS_MAX = 4096,                  /* open at once in one account */
     MW_ORDER_TAG_BYTES_MAX = 32,           /* a script's own name for an order */
     MW_ORDER_REASON_BYTES_MAX = 127,
-    MW_ACCOUNT_HISTORY_DEFAULT = 4096, /* trades, and fills, that a live account remembers */
+    MW_ORDERS_DONE_MAX = 2 * MW_ORDERS_MAX, /* done and not yet told of; the oldest are dropped */
+    MW_ACCOUNT_HISTORY_DEFAULT = 4096,      /* trades, and fills, that a live account remembers */
+    MW_ACCOUNT_HISTORY_MAX = 1 << 22,       /* 600 MB of trades; one a minute for eight years */
 
     /* Back-tests. */
     MW_DATASET_SERIES_MAX = MW_CONTEXTS_MAX,
@@ -162,5 +164,13 @@ enum {
     MW_QUERY_NAME_BYTES_MAX = 16,
     MW_QUERY_VALUE_BYTES_MAX = MW_SYMBOL_BYTES_MAX, /* the longest value is a symbol */
 };
+
+/* Amounts and prices of orders, and the money of accounts. A unit of the smallest coin is 1e-8, the
+ * largest supply 1e15; products of two stay far from where doubles end. */
+#define MW_ORDER_NUMBER_MIN 1e-12
+#define MW_ORDER_NUMBER_MAX 1e15
+#define MW_LEVERAGE_MIN     0.01
+#define MW_LEVERAGE_MAX     1000.0 /* more than any venue offers */
+#define MW_FEE_MAX          0.5    /* a fraction; more is a per cent that was meant */
 
 #endif

@@ -93,6 +93,7 @@ struct mw_order {
     struct mw_order_request request;
     uint64_t id; /* 1, 2, ... */
     mw_order_state state;
+    bool rested;                                /* it has seen a piece of news and was not filled */
     int64_t placed_ms, done_ms;                 /* engine time; 0 while open */
     double amount, price, fee;                  /* of the fill */
     char reason[MW_ORDER_REASON_BYTES_MAX + 1]; /* why it was cancelled or rejected */
@@ -154,13 +155,14 @@ MW_MUST_USE mw_status mw_account_cancel(struct mw_account *account, uint64_t id,
 /* Cancels all open orders of an instrument; returns how many. */
 uint32_t mw_account_cancel_all(struct mw_account *account, uint32_t instrument, int64_t now_ms);
 
-/* Takes what a bar says, forming or closed; fills at the first price happen at the bar's open, all
- * others at `now_ms`. Returns whether an order was filled,
- * cancelled or rejected. What is older than what it was told already is ignored. */
+/* Takes what a bar says, forming or closed. What is older than what it was told already, or is no
+ * candle, is ignored. Returns whether there are orders to hand out as done. */
 bool mw_account_take(struct mw_account *account, uint32_t instrument,
                      const struct mw_candle *candle, int64_t now_ms);
 
-/* Hands out orders that are done since, in order, as copies; false when there are no more. */
+/* How many orders are done and were not handed out: the newest MW_ORDERS_DONE_MAX at most. */
+uint32_t mw_account_done_count(const struct mw_account *account);
+/* Hands out the oldest of them, as a copy; false when there is none. */
 bool mw_account_next_done(struct mw_account *account, struct mw_order *order);
 
 /* Whether it was ever given an order: one that was not needs no updates but for its equity. */

@@ -27,9 +27,10 @@ struct mw_strategy {
     struct mw_vm *vm; /* owns */
     lua_State *L;     /* its main state */
     struct mw_strategy_setup setup;
-    int64_t bar_time_ms; /* when the bar closed that is being handled; 0 for none */
-    int64_t clock_ms;    /* engine time at all other times; 0: the wall clock */
-    _Atomic bool busy;   /* a hook is running */
+    struct mw_account *account; /* owns */
+    int64_t bar_time_ms;        /* when the bar closed that is being handled; 0 for none */
+    int64_t clock_ms;           /* engine time at all other times; 0: the wall clock */
+    _Atomic bool busy;          /* a hook is running */
     _Atomic uint64_t bars, ticks, signals, errors, lost;
     _Atomic size_t memory_bytes;
 };
@@ -88,6 +89,15 @@ static mw_status set_up(struct mw_strategy *strategy, const struct mw_strategy_o
     return status;
 }
 
+static struct mw_account *new_account(const struct mw_account_options *options)
+{
+    if (options != NULL)
+        return mw_account_new(options);
+    struct mw_account_options defaults = mw_account_defaults();
+    defaults.history = MW_ACCOUNT_HISTORY_DEFAULT;
+    return mw_account_new(&defaults);
+}
+
 mw_status mw_strategy_load(const struct mw_strategy_options *options, struct mw_strategy **out,
                            struct mw_error *err)
 {
@@ -98,6 +108,7 @@ mw_status mw_strategy_load(const struct mw_strategy_options *options, struct mw_
     strategy->on_event = options->on_event;
     strategy->user = options->user;
     mw_strategy_setup_init(&strategy->setup);
+    strategy->account = new_account(options->account);
 
     char folder[MW_PATH_BYTES_MAX];
     const char *slash = strrchr(options->file, '/');
@@ -127,6 +138,7 @@ void mw_strategy_free(struct mw_strategy *strategy)
         return;
     mw_vm_free(strategy->vm);
     mw_strategy_setup_deinit(&strategy->setup);
+    mw_account_free(strategy->account);
     mw_free(strategy);
 }
 
@@ -275,6 +287,37 @@ void mw_strategy_signal(struct mw_strategy *strategy, const char *text, const ch
     event.text = (char *)(uintptr_t)text; /* the queue copies */
     event.json = (char *)(uintptr_t)json;
     strategy->on_event(strategy->user, &event);
+}
+
+struct mw_account *mw_strategy_account(struct mw_strategy *strategy)
+{
+    return strategy->account;
+}
+
+static void tell_of_order(struct mw_strategy *strategy, const struct mw_order *order)
+{
+    struct mw_event event = event_of(strategy, MW_EVENT_ORDER);
+    uint32_t instrument = order->request.instrument;
+    event.time_ms = order->done_ms;
+    event.order = *order;
+    snprintf(event.feed, sizeof(event.feed), "%s", mw_account_feed(strategy->account, instrument));
+    memcpy(event.key.feed, event.feed, sizeof(event.key.feed));
+    snprintf(event.key.symbol, sizeof(event.key.symbol), "%s",
+             mw_account_symbol(strategy->account, instrument));
+    mw_strategy_handle_state(strategy, &event);
+    strategy->on_event(strategy->user, &event);
+}
+
+void mw_strategy_take_price(struct mw_strategy *strategy, uint32_t instrument,
+                            const struct mw_candle *candle, int64_t now_ms)
+{
+    if (!mw_account_take(strategy->account, instrument, candle, now_ms))
+        return;
+    /* What the hook itself cancels meanwhile is told with the next price: no loop without end. */
+    struct mw_order order;
+    for (uint32_t count = mw_account_done_count(strategy->account); count > 0; count--)
+        if (mw_account_next_done(strategy->account, &order))
+            tell_of_order(strategy, &order);
 }
 
 void mw_strategy_count_lost(struct mw_strategy *strategy, uint64_t lost)
