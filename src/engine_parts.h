@@ -26,8 +26,8 @@
 
 /* One strategy of the settings. */
 struct mw_engine_slot {
-    struct mw_strategy *strategy; /* owns; NULL when it did not load or does not run */
-    struct mw_error error;        /* when it did not load, why */
+    struct mw_strategy *strategy;   /* owns; NULL when it did not load or does not run */
+    struct mw_error error;          /* when it did not load, why */
     struct mw_strategy_status last; /* as it was when it stopped */
     bool stopped;                   /* `last` is of a run */
 };

@@ -61,8 +61,10 @@ void mw_engine_note_drops(struct mw_engine *engine)
         atomic_exchange_explicit(&engine->drops_told, dropped, memory_order_relaxed) == dropped ||
         !mw_log_gate_pass(&engine->drop_gate, mw_clock_monotonic_ms(), &held))
         return;
-    mw_log(MW_LOG_WARN, "%" PRIu64 " events were dropped so far, signals among them perhaps: more "
-                        "than %d waited to be polled", dropped, MW_EVENTS_MAX);
+    mw_log(MW_LOG_WARN,
+           "%" PRIu64 " events were dropped so far, signals among them perhaps: more "
+           "than %d waited to be polled",
+           dropped, MW_EVENTS_MAX);
 }
 
 void mw_engine_get_signal_status(struct mw_engine *engine, struct mw_engine_signal_status *status)

@@ -161,12 +161,10 @@ static void add_order(struct mw_str *line, const struct mw_event *event)
     if (filled)
         mw_str_adds(line, request->side == MW_SIDE_BUY ? "bought" : "sold");
     else
-        mw_str_addf(line, "%s: %s", mw_order_state_text(order->state),
-                    mw_side_text(request->side));
+        mw_str_addf(line, "%s: %s", mw_order_state_text(order->state), mw_side_text(request->side));
     double amount = filled ? order->amount : request->amount;
     bool by_value = isnan(amount);
-    mw_str_addf(line, " %s%s %s",
-                mw_decimal_format(by_value ? request->value : amount, number),
+    mw_str_addf(line, " %s%s %s", mw_decimal_format(by_value ? request->value : amount, number),
                 by_value ? " worth of" : "", event->key.symbol);
     if (filled) {
         mw_str_addf(line, " at %s, fee ", mw_decimal_format(order->price, number));

@@ -226,7 +226,7 @@ static void log_trading(struct mw_engine *engine)
         struct mw_strategy_status status;
         mw_engine_get_strategy_status(engine, i, &status, NULL);
         const struct mw_account_status *account = &status.account;
-        if (account->totals.orders == 0)
+        if (account->totals.orders + account->totals.rejected == 0)
             continue;
         mw_log(MW_LOG_INFO,
                "strategy %s: equity %.2f, cash %.2f, %" PRIu32 " position%s, %" PRIu64

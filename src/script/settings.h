@@ -105,9 +105,9 @@ struct mw_settings {
     struct mw_backoff_options reconnect; /* 3 attempts, 1 s doubling to 60 s, jitter 0.2 */
     struct mw_history_settings history;
     struct mw_account_options account; /* of strategies that say nothing else */
-    uint32_t cache_bars;        /* MW_SERIES_CANDLES_DEFAULT */
-    uint32_t worker_count;      /* 0: as many as there are cores */
-    mw_log_level log_level;     /* MW_LOG_INFO */
+    uint32_t cache_bars;               /* MW_SERIES_CANDLES_DEFAULT */
+    uint32_t worker_count;             /* 0: as many as there are cores */
+    mw_log_level log_level;            /* MW_LOG_INFO */
     struct mw_capture *capture; /* borrows; where feeds record to; NULL, or the command line's */
     struct mw_vm *vm;           /* owns */
     lua_State *L;               /* its state; holds the params tables and on_signal */

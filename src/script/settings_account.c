@@ -2,6 +2,7 @@
 #include "script/settings_account.h"
 
 #include <math.h>
+#include <string.h>
 
 #include <lauxlib.h>
 
@@ -23,8 +24,10 @@ static mw_status read_option(struct mw_reader *reader, const struct mw_key *key,
     struct mw_account_options changed = *account;
     *(double *)((char *)&changed + key->offset) = value;
     struct mw_error inner;
-    if (mw_account_check_options(&changed, &inner) != MW_OK)
-        return mw_reader_fail(reader, err, "%s", inner.message);
+    if (mw_account_check_options(&changed, &inner) != MW_OK) {
+        const char *want = strstr(inner.message, "want "); /* behind the name and the value */
+        return mw_reader_refuse(reader, err, "%s", want != NULL ? want : inner.message);
+    }
     *account = changed;
     return MW_OK;
 }

@@ -107,8 +107,7 @@ void mw_worker_free(struct mw_worker *worker)
 void mw_worker_add(struct mw_worker *worker, struct mw_strategy *strategy)
 {
     MW_CHECK(!worker->thread.running);
-    worker->seats =
-        mw_realloc_array(worker->seats, worker->seat_count + 1, sizeof(struct seat *));
+    worker->seats = mw_realloc_array(worker->seats, worker->seat_count + 1, sizeof(struct seat *));
     struct seat *seat = mw_alloc_zero(sizeof(*seat));
     seat->strategy = strategy;
     worker->seats[worker->seat_count++] = seat;
@@ -251,8 +250,8 @@ static void deliver_series(struct mw_worker *worker, struct watch *watch) MW_ON(
     struct mw_strategy *strategy = watch->seat->strategy;
     bool ticks = mw_strategy_wants_ticks(strategy), held;
     deliver_closed(worker, watch, &held);
-    bool wanted = ticks || (source_of(watch) == watch &&
-                            mw_account_is_used(mw_strategy_account(strategy)));
+    bool wanted =
+        ticks || (source_of(watch) == watch && mw_account_is_used(mw_strategy_account(strategy)));
     struct mw_candle forming;
     if (held || !wanted || !mw_cursor_read_forming(watch->cursor, &forming))
         return;
@@ -263,8 +262,7 @@ static void deliver_series(struct mw_worker *worker, struct watch *watch) MW_ON(
     int64_t now_ms = mw_clock_wall_ms();
     take_price(watch, &forming, now_ms > forming.open_ms ? now_ms : forming.open_ms);
     if (ticks)
-        mw_strategy_handle_tick(strategy, &forming,
-                                mw_series_key(mw_cursor_series(watch->cursor)));
+        mw_strategy_handle_tick(strategy, &forming, mw_series_key(mw_cursor_series(watch->cursor)));
 }
 
 /* The account knows the prices of all bars that a hook is given: a bar of an hour comes after those
@@ -275,6 +273,7 @@ static void deliver(struct mw_worker *worker, struct watch *watch) MW_ON(mw_work
     if (source != NULL && source != watch)
         deliver_series(worker, source);
     deliver_series(worker, watch);
+    mw_strategy_publish_account(watch->seat->strategy);
 }
 
 /* Delivers what has been held back for long enough. Returns how long to wait for the next: -1 for
@@ -318,6 +317,13 @@ static void take_offers(struct mw_worker *worker) MW_ON(mw_worker_thread)
     mw_free(offered);
 }
 
+/* After hooks that are called of all strategies. */
+static void publish_accounts(struct mw_worker *worker) MW_ON(mw_worker_thread)
+{
+    for (uint32_t i = 0; i < worker->seat_count; i++)
+        mw_strategy_publish_account(worker->seats[i]->strategy);
+}
+
 static void take_events(struct mw_worker *worker) MW_ON(mw_worker_thread)
 {
     struct mw_event event;
@@ -325,6 +331,7 @@ static void take_events(struct mw_worker *worker) MW_ON(mw_worker_thread)
         for (uint32_t i = 0; i < worker->seat_count; i++)
             mw_strategy_handle_state(worker->seats[i]->strategy, &event);
         mw_event_deinit(&event);
+        publish_accounts(worker);
     }
 }
 
@@ -348,6 +355,7 @@ static void run_worker(void *user)
     struct mw_worker *worker = user;
     for (uint32_t i = 0; i < worker->seat_count; i++)
         mw_strategy_init(worker->seats[i]->strategy);
+    publish_accounts(worker);
     while (!atomic_load(&worker->stopping)) {
         take_offers(worker);
         take_events(worker);
@@ -357,6 +365,7 @@ static void run_worker(void *user)
     take_events(worker); /* the feeds stopped before: their last words come before the hook */
     for (uint32_t i = 0; i < worker->seat_count; i++)
         mw_strategy_stop(worker->seats[i]->strategy);
+    publish_accounts(worker);
 }
 
 mw_status mw_worker_start(struct mw_worker *worker, uint32_t number, struct mw_error *err)

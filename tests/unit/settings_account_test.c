@@ -86,21 +86,20 @@ static void refuses_options_with_their_place(void **state)
     assert_refused("return { strategies = { { file = 'a', account = { slipage = 1 } } } }",
                    "config: strategies[1].account.slipage = 1: no such key, did you mean "
                    "slippage?");
-    assert_refused("return { acount = {} }",
-                   "config: acount: no such key, did you mean account?");
+    assert_refused("return { acount = {} }", "config: acount: no such key, did you mean account?");
     /* What else is wrong the account says, naming the option. */
-    static const char *const wrong[][2] = {{"cash", "-1"},     {"cash", "math.huge"},
-                                           {"fee", "1.5"},     {"fee", "-2"},
-                                           {"fixed_fee", "-1"}, {"slippage", "1"},
-                                           {"slippage", "-0.1"}, {"leverage", "0"}};
+    static const char *const wrong[][2] = {
+        {"cash", "-1"},      {"cash", "math.huge"}, {"fee", "1.5"},       {"fee", "-2"},
+        {"fixed_fee", "-1"}, {"slippage", "1"},     {"slippage", "-0.1"}, {"leverage", "0"}};
     for (size_t i = 0; i < MW_COUNT(wrong); i++) {
         char code[128], begin[64];
         snprintf(code, sizeof(code), "return { account = { %s = %s } }", wrong[i][0], wrong[i][1]);
         snprintf(begin, sizeof(begin), "config: account.%s", wrong[i][0]);
         assert_refusal_begins(code, begin);
     }
-    assert_refusal_begins("return { strategies = { 'a', { file = 'b', account = { cash = -1 } } } }",
-                          "config: strategies[2].account.cash");
+    assert_refusal_begins(
+        "return { strategies = { 'a', { file = 'b', account = { cash = -1 } } } }",
+        "config: strategies[2].account.cash");
 }
 
 /* --- on_signal -------------------------------------------------------------------------------- */
@@ -191,19 +190,18 @@ static void what_does_not_come_back_is_ended_at_its_limit(void **state)
 {
     (void)state;
     enum { LIMIT_MS = 50, LATE_MS = 5000 };
-    struct mw_settings *settings = load_file(
-        "local function spin() while true do end end\n"
-        "return { on_signal = function(value)\n"
-        "  if value == 1 then spin() end\n"
-        "  if value == 2 then while true do pcall(spin) end end\n"
-        "  if value == 3 then coroutine.wrap(spin)() end\n"
-        "  for i = 1, 1e5 do seen = value end\nend }");
+    struct mw_settings *settings =
+        load_file("local function spin() while true do end end\n"
+                  "return { on_signal = function(value)\n"
+                  "  if value == 1 then spin() end\n"
+                  "  if value == 2 then while true do pcall(spin) end end\n"
+                  "  if value == 3 then coroutine.wrap(spin)() end\n"
+                  "  for i = 1, 1e5 do seen = value end\nend }");
     for (int value = 1; value <= 4; value++) {
         struct mw_error err = {.message = ""};
         int64_t began_ms = mw_clock_monotonic_ms();
-        mw_status status =
-            mw_settings_call_on_signal(settings, push_number, &value,
-                                       value == 4 ? INT64_C(60000) : LIMIT_MS, &err);
+        mw_status status = mw_settings_call_on_signal(settings, push_number, &value,
+                                                      value == 4 ? INT64_C(60000) : LIMIT_MS, &err);
         assert_int_equal(status, value == 4 ? MW_OK : MW_ECONFIG);
         assert_true(value == 4 || strstr(err.message, "it takes too long") != NULL);
         assert_in_range(mw_clock_monotonic_ms() - began_ms, value == 4 ? 0 : LIMIT_MS, LATE_MS);
