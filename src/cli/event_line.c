@@ -157,20 +157,20 @@ static void add_order(struct mw_str *line, const struct mw_event *event)
     const struct mw_order *order = &event->order;
     const struct mw_order_request *request = &order->request;
     bool filled = order->state == MW_ORDER_FILLED;
-    char number[MW_DECIMAL_TEXT_BYTES];
     if (filled)
         mw_str_adds(line, request->side == MW_SIDE_BUY ? "bought" : "sold");
     else
         mw_str_addf(line, "%s: %s", mw_order_state_text(order->state), mw_side_text(request->side));
     double amount = filled ? order->amount : request->amount;
-    bool by_value = isnan(amount);
-    mw_str_addf(line, " %s%s %s", mw_decimal_format(by_value ? request->value : amount, number),
-                by_value ? " worth of" : "", event->key.symbol);
+    if (isnan(amount))
+        mw_str_addf(line, " %.12g worth of %s", request->value, event->key.symbol);
+    else
+        mw_str_addf(line, " %.12g %s", amount, event->key.symbol);
     if (filled) {
-        mw_str_addf(line, " at %s, fee ", mw_decimal_format(order->price, number));
+        mw_str_addf(line, " at %.12g, fee ", order->price);
         add_money(line, order->fee);
     } else if (request->type != MW_ORDER_MARKET) {
-        mw_str_addf(line, " at %s", mw_decimal_format(request->price, number));
+        mw_str_addf(line, " at %.12g", request->price);
     }
     if (request->type != MW_ORDER_MARKET)
         mw_str_addf(line, " (%s)", mw_order_type_text(request->type));
