@@ -111,11 +111,11 @@ static void add_rest(struct rest *rest, const struct mw_instrument *instrument, 
     rest->exposure += fabs(instrument->amount + pending) * instrument->last;
 }
 
-/* Cash and all other instruments, and what the one itself will be. */
-static struct rest rest_of(struct mw_account *account, uint32_t own, uint64_t id, double *pending)
+/* Cash and all other instruments. Sets `pending` of the instrument itself. */
+static struct rest rest_of(struct mw_account *account, uint32_t own, uint64_t id)
 {
     struct rest rest = {.equity = account->cash};
-    *pending = 0;
+    account->instruments[own].pending = 0;
     if (account->market_count == 0) {
         for (uint32_t i = 0; i < account->held_count; i++)
             if (account->held[i] != own)
@@ -126,7 +126,6 @@ static struct rest rest_of(struct mw_account *account, uint32_t own, uint64_t id
     for (uint32_t i = 0; i < account->instrument_count; i++)
         if (i != own)
             add_rest(&rest, &account->instruments[i], account->instruments[i].pending);
-    *pending = account->instruments[own].pending;
     return rest;
 }
 
@@ -134,10 +133,12 @@ bool mw_account_affords(struct mw_account *account, uint32_t instrument, double 
                         double price, double fee, uint64_t id,
                         char reason[MW_ORDER_REASON_BYTES_MAX + 1])
 {
-    double pending, leverage = account->options.leverage;
-    struct rest rest = rest_of(account, instrument, id, &pending);
-    double held = account->instruments[instrument].amount;
-    double before = held + pending, after = before + change;
+    struct rest rest = rest_of(account, instrument, id);
+    double held = account->instruments[instrument].amount, leverage = account->options.leverage;
+    /* Of the instrument itself what waits counts for an order that is only placed: when one is
+     * filled those before it are. */
+    double before = id > account->last_id ? held + account->instruments[instrument].pending : held;
+    double after = before + change;
     if (after == 0 || (after > 0) != (change > 0))
         return true; /* it only closes */
 

@@ -67,12 +67,16 @@ static void fill(struct news *news, struct mw_order *order, double price, bool m
     }
 }
 
-/* Whether a stop is triggered, or a limit can be had, at `price`. */
+/* Whether the price comes down to that of the order, or up to it. */
+static bool is_from_above(const struct mw_order *order)
+{
+    return (order->request.side == MW_SIDE_BUY) == (order->request.type == MW_ORDER_LIMIT);
+}
+
+/* Whether `price` triggers a stop, or is as good as a limit. */
 static bool is_met(const struct mw_order *order, double price)
 {
-    bool from_above =
-        (order->request.side == MW_SIDE_BUY) == (order->request.type == MW_ORDER_LIMIT);
-    return from_above ? price <= order->request.price : price >= order->request.price;
+    return is_from_above(order) ? price <= order->request.price : price >= order->request.price;
 }
 
 /* Fills an order by one price if that will do. */
@@ -121,7 +125,7 @@ static struct mw_order *find_nearest(const struct news *news, mw_order_type type
         if (order->request.type != type || !takes_part(news, order))
             continue;
         double away = fabs(order->request.price - news->first);
-        if (away < distance && (is_met(order, news->high) || is_met(order, news->low)) &&
+        if (away < distance && is_met(order, is_from_above(order) ? news->low : news->high) &&
             !is_idle(news, order) && !must_wait(news, order)) {
             nearest = order;
             distance = away;
