@@ -92,8 +92,8 @@ void mw_engine_hand_on(struct mw_engine *engine, const struct mw_event *event);
 /* Logs that events were dropped, if somebody wanted them. Any thread. */
 void mw_engine_note_drops(struct mw_engine *engine);
 
-/* The same as publish, and to every strategy. Feeds, histories and the store run only while the workers are
- * there. */
+/* The same as publish, and to every strategy. Feeds, histories and the store run only while the
+ * workers are there. */
 void mw_engine_tell(struct mw_engine *engine, const struct mw_event *event);
 
 /* Makes one feed of the settings, with its history, and subscribes what they name. */

@@ -10,8 +10,8 @@
  * Inside config.lua `env "NAME"` is the value of an environment variable (an error when it is not
  * set and no default was given), so that secrets stay out of the file. Secrets are never printed.
  *
- * A function in it, `on_signal`, runs in the lua_State of the configuration whenever a strategy says
- * something: how users hand signals on. Tables that are handed in have none, because functions
+ * A function in it, `on_signal`, runs in the lua_State of the configuration whenever a strategy
+ * says something: how users hand signals on. Tables that are handed in have none, because functions
  * cannot be copied from one lua_State to another.
  *
  * Threads: immutable after loading, but `L`, which belongs to the thread that loaded it.
@@ -127,9 +127,9 @@ MW_MUST_USE mw_status mw_settings_load_table(lua_State *L, int index, struct mw_
 void mw_settings_free(struct mw_settings *settings);
 
 bool mw_settings_has_on_signal(const struct mw_settings *settings);
-/* Calls on_signal, if there is one, with what `push` pushes for `user`, one value; it and `push` are
- * run protected. What takes longer than `limit_ms` is ended with an error. Errors: MW_ECONFIG with
- * the message and a traceback. The thread that loaded the settings only. */
+/* Calls on_signal, if there is one, with what `push` pushes for `user`, one value; it and `push`
+ * are run protected. What takes longer than `limit_ms` is ended with an error. Errors: MW_ECONFIG
+ * with the message and a traceback. The thread that loaded the settings only. */
 MW_MUST_USE mw_status mw_settings_call_on_signal(struct mw_settings *settings,
                                                  void (*push)(lua_State *L, const void *user),
                                                  const void *user, int64_t limit_ms,

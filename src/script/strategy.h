@@ -7,8 +7,8 @@
  * A script returns a table of hooks, or defines them as globals and returns nothing. What it sees
  * of the engine comes through mw_bindings, so that this folder knows nothing of the bindings.
  *
- * Threads: one at a time, as above; counters are atomics, and what is told of the account is under a
- * lock.
+ * Threads: one at a time, as above; counters are atomics, and what is told of the account is under
+ * a lock.
  */
 #ifndef MW_SCRIPT_STRATEGY_H
 #define MW_SCRIPT_STRATEGY_H

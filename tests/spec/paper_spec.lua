@@ -177,6 +177,32 @@ describe("on_signal", function()
       spec.read(path))
   end)
 
+  it("misses the oldest when too many wait, which is counted", function()
+    local strategy = spec.file("talker.lua", [[
+      local talker = { params = { symbol = "BTCUSD" } }
+      function talker.handle_bar(context, bar)
+        for i = 1, 200 do context:signal { time = bar.time, i = i } end
+      end
+      return talker
+    ]])
+    local path = spec.tmpdir() .. "/last.txt"
+    local engine <close> = assert(moonwick.open(config(strategy, ([[
+      log = { level = "off" }, on_signal = function(signal)
+        if signal.values.i == 200 then
+          assert(io.open(%q, "w")):write(("%%d"):format(signal.values.time)):close()
+        end
+      end,]]):format(path))))
+    assert(engine:start())
+    local function sent() return engine:status().strategies.talker.signals end
+    assert(spec.wait_for(function() return sent() == ROWS * 200 end, 20))
+    engine:stop()
+    engine:poll()
+    local status = engine:status()
+    assert.is_true(status.events_dropped >= ROWS * 200 - 4096)
+    assert.is_true(status.on_signal.calls <= 4096)
+    assert.equal(tostring(live.first_ms + (ROWS - 1) * live.step_ms), spec.read(path))
+  end)
+
   it("hears no more after a second when a loop of it outlives the engine", function()
     local strategy = spec.file("talker.lua", [[
       local talker = { params = { symbol = "BTCUSD" } }
