@@ -263,7 +263,9 @@ static void of_several_timeframes_only_the_finest_tells_of_prices(void **state)
         struct bench bench;
         begin(&bench, 16,
               BEGIN HANDLE_BAR "  context:signal(bar.frequency)\n"
-                               "  if bar.frequency == '5m' then assert(context:buy('A', 1)) end\n"
+                               "  if bar.frequency ~= '5m' or context.state.done then return end\n"
+                               "  context.state.done = true\n"
+                               "  assert(context:buy('A', 1))\n"
                                "end\n"
                                "return s\n");
         struct mw_series *first = watch(&bench, "A", order == 0 ? 5 : 1);
@@ -279,12 +281,13 @@ static void of_several_timeframes_only_the_finest_tells_of_prices(void **state)
         put(&bench, coarse, 5, true, 100);
         expect_signal(&bench, "5m");
         put(&bench, coarse, 10, false, 500); /* nothing of this reaches the account */
-        put_bar(&bench, coarse, 10, false, (double[]){500, 900, 1, 500});
+        put_bar(&bench, coarse, 10, true, (double[]){500, 900, 1, 500});
+        expect_signal(&bench, "5m");
         expect_mark(&bench);
         put(&bench, fine, 10, false, 101);
         expect_fill(&bench, MW_SIDE_BUY, 1, 101);
-        put(&bench, coarse, 10, false, 700);
-        expect_mark(&bench);
+        put(&bench, coarse, 15, true, 700);
+        expect_signal(&bench, "5m");
         mw_worker_stop(bench.worker);
         struct mw_strategy_status status;
         mw_strategy_get_status(bench.strategy, &status);
@@ -436,6 +439,37 @@ static void no_bar_comes_after_an_update_of_a_later_one(void **state)
     end(&bench);
 }
 
+static void an_account_knows_the_bar_that_a_hook_is_given(void **state)
+{
+    (void)state;
+    struct bench bench;
+    begin(&bench, 8,
+          BEGIN "local function check(context, bar)\n"
+                "  local amount = context:position('A')\n"
+                "  assert(amount == 0 or context.equity == context.cash + amount * bar.close)\n"
+                "  context:signal(('%d %g'):format(amount, bar.close))\n"
+                "end\n"
+                "function s.handle_bar(context, bar)\n"
+                "  if bar.symbol ~= 'A' then return end\n"
+                "  if bar.time == 60000 then assert(context:buy('A', 2)) end\n"
+                "  check(context, bar)\n"
+                "end\n"
+                "s.handle_tick = check\n"
+                "return s\n");
+    struct mw_series *series = watch(&bench, "A", 1);
+    start(&bench);
+    put(&bench, series, 1, true, 100);
+    expect_signal(&bench, "0 100");
+    put(&bench, series, 2, false, 105);
+    expect_fill(&bench, MW_SIDE_BUY, 2, 105);
+    expect_signal(&bench, "2 105");
+    put(&bench, series, 2, false, 107);
+    expect_signal(&bench, "2 107");
+    put(&bench, series, 2, true, 108);
+    expect_signal(&bench, "2 108");
+    end(&bench);
+}
+
 static void any_thread_reads_the_account_while_it_trades(void **state)
 {
     (void)state;
@@ -486,6 +520,7 @@ int main(void)
         cmocka_unit_test(what_the_ring_dropped_fills_nothing_and_what_is_left_does),
         cmocka_unit_test(forming_bars_pass_by_an_account_that_was_given_no_order),
         cmocka_unit_test(no_bar_comes_after_an_update_of_a_later_one),
+        cmocka_unit_test(an_account_knows_the_bar_that_a_hook_is_given),
         cmocka_unit_test(any_thread_reads_the_account_while_it_trades),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
