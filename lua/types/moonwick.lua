@@ -138,6 +138,7 @@ local _error = {}
 ---| "store"
 ---| "signal"
 ---| "error"
+---| "order"
 ---| "lagged"
 ---| "gap"
 ---| "backfilled"
@@ -146,17 +147,25 @@ local _error = {}
 ---Something that happened. Which fields are there depends on `kind`.
 ---@class moonwick.event
 ---@field kind moonwick.event_kind
----@field time integer wall clock, ms since 1970 UTC
+---@field time integer wall clock, ms since 1970 UTC; order: when it was done, in engine time
 ---@field feed string? all but store, signal and error
----@field state moonwick.feed_state? state, refused
+---@field state moonwick.feed_state|"filled"|"cancelled"|"rejected"|nil state, refused; order
 ---@field error moonwick.error? refused, error; state, history and store where there is a reason
----@field strategy string? signal, error, and what a strategy is told of a series
----@field symbol string? lagged, gap, backfilled, revised
+---@field strategy string? signal, error, order, and what a strategy is told of a series
+---@field symbol string? order, lagged, gap, backfilled, revised
 ---@field frequency string? lagged, gap, backfilled, revised
 ---@field from integer? gap, backfilled: open time of the first bar
 ---@field to integer? gap, backfilled: open time of the last bar
 ---@field count integer? bars. lagged: lost; gap: missing or in doubt; backfilled: there now
 ---@field bar moonwick.bar? revised: as it is now
+---@field id integer? order
+---@field side "buy"|"sell"|nil order
+---@field type "market"|"limit"|"stop"|nil order
+---@field amount number? order: filled, or else asked for
+---@field price number? order: of the fill, or else of the order
+---@field fee number? order, where it was filled
+---@field reason string? order: why it was rejected, or cancelled by the engine
+---@field tag string? order
 ---@field text string? signal, for people
 ---@field values table<string, string|number|boolean>? signal, as it was given
 local _event = {}
@@ -188,11 +197,30 @@ function get_price(symbol, options) end
 
 ---What a strategy's hooks get first. Read-only but for what is inside `state`.
 ---@class moonwick.context
+---@field cash number of the paper account, quote currency
+---@field equity number cash and positions at their last prices
 ---@field name string the strategy's
 ---@field now integer engine time, ms since 1970 UTC: in handle_bar when the bar closed
 ---@field params table the script's parameters with the configured ones over them
 ---@field state table the strategy's own; empty at the start
 local context = {}
+
+---Buys at the next price, on the paper account.
+---@param symbol string or "feed:SYMBOL"
+---@param amount number base currency
+---@return integer? id, moonwick.error? err
+function context:buy(symbol, amount) end
+
+---Cancels one order, all of a symbol, or all.
+---@overload fun(self: moonwick.context, id: integer): true?, moonwick.error?
+---@param symbol? string
+---@return integer count
+function context:cancel(symbol) end
+
+---Closes all of a position at the next price.
+---@param symbol string
+---@return integer? id, moonwick.error? err
+function context:close(symbol) end
 
 ---The newest `count` bars, as get_price with these two options.
 ---@param symbol string
@@ -201,10 +229,74 @@ local context = {}
 ---@return moonwick.frame
 function context:history(symbol, count, frequency) end
 
+---Places an order on the paper account.
+---@param options moonwick.order_options
+---@return integer? id, moonwick.error? err
+function context:order(options) end
+
+---The open orders, oldest first.
+---@return moonwick.order[]
+function context:orders() end
+
+---What is held: negative when short, 0 when flat. The price is the average of the entries.
+---@param symbol string
+---@return number amount, number? price
+function context:position(symbol) end
+
+---Sells at the next price, on the paper account; short when nothing is held.
+---@param symbol string or "feed:SYMBOL"
+---@param amount number base currency
+---@return integer? id, moonwick.error? err
+function context:sell(symbol, amount) end
+
 ---Says something to whoever listens: an event "signal". A table of named texts, numbers and
 ---booleans, or one text; at most 4096 bytes as JSON.
 ---@param values table<string, string|number|boolean>|string
 function context:signal(values) end
+
+---What closed (a part of) a position, oldest first.
+---@param count? integer the newest so many; default all that are remembered
+---@return moonwick.trade[]
+function context:trades(count) end
+
+---What context:order takes. Either `amount` or `value`.
+---@class moonwick.order_options
+---@field symbol string or "feed:SYMBOL"
+---@field side "buy"|"sell"
+---@field type? "market"|"limit"|"stop" default "market"
+---@field amount? number base currency
+---@field value? number quote currency to spend, fees included; buying only
+---@field price? number of a limit or a stop
+---@field reduce? boolean only makes a position smaller
+---@field tag? string the script's own name for it, at most 32 bytes
+
+---An open order.
+---@class moonwick.order
+---@field id integer
+---@field symbol string
+---@field feed string
+---@field side "buy"|"sell"
+---@field type "market"|"limit"|"stop"
+---@field amount number? base currency; nil where it is by value
+---@field value number? quote currency
+---@field price number? of a limit or a stop
+---@field reduce boolean
+---@field tag string?
+---@field time integer when it was placed, ms since 1970 UTC
+
+---A part of a position that was closed.
+---@class moonwick.trade
+---@field symbol string
+---@field feed string
+---@field side "buy"|"sell" of the entry: "buy" was long
+---@field entry_time integer of the first fill of the position, ms since 1970 UTC
+---@field exit_time integer
+---@field amount number base currency
+---@field entry number average price
+---@field exit number
+---@field fees number of both sides
+---@field profit number net of the fees
+---@field tag string? of the order that closed it
 
 ---Lines of a strategy in the log: the arguments as print shows them.
 ---@class moonwick.log

@@ -4,22 +4,28 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "bind/bind.h"
+#include "bind/bind_context.h"
 #include "bind/class.h"
 
-enum { CONTEXT_NAME, CONTEXT_NOW, CONTEXT_PARAMS, CONTEXT_STATE, CONTEXT_FIELD_COUNT };
+enum {
+    CONTEXT_CASH,
+    CONTEXT_EQUITY,
+    CONTEXT_NAME,
+    CONTEXT_NOW,
+    CONTEXT_PARAMS,
+    CONTEXT_STATE,
+    CONTEXT_FIELD_COUNT
+};
 
-static const char *const context_fields[] = {"name", "now", "params", "state", NULL};
+static const char *const context_fields[] = {"cash",   "equity", "name", "now",
+                                             "params", "state",  NULL};
 
 enum { PARAMS_SLOT = 1, STATE_SLOT, SLOT_COUNT = STATE_SLOT }; /* user values */
-
-struct context_box {
-    struct mw_strategy *native; /* borrows; outlives its lua_State */
-};
 
 /* context:history(symbol, count, frequency = "1m") -> frame */
 static int context_history(lua_State *L)
 {
-    const struct context_box *box = mw_class_check(L, 1);
+    const struct mw_context_box *box = mw_class_check(L, 1);
     lua_settop(L, 4);
     mw_bind_push_memo(L); /* context, symbol, count, frequency, memo */
     return mw_bind_get_history(L, mw_strategy_market(box->native), 5, 2,
@@ -29,7 +35,7 @@ static int context_history(lua_State *L)
 /* context:signal(values): a table, or one text. moonwick.signal makes text and JSON of it. */
 static int context_signal(lua_State *L)
 {
-    const struct context_box *box = mw_class_check(L, 1);
+    const struct mw_context_box *box = mw_class_check(L, 1);
     if (lua_type(L, 2) != LUA_TSTRING)
         luaL_checktype(L, 2, LUA_TTABLE);
     lua_getglobal(L, "require");
@@ -44,8 +50,17 @@ static int context_signal(lua_State *L)
     return 0;
 }
 
-static const luaL_Reg context_methods[] = {
-    {"history", context_history}, {"signal", context_signal}, {NULL, NULL}};
+static const luaL_Reg context_methods[] = {{"buy", mw_context_buy},
+                                           {"cancel", mw_context_cancel},
+                                           {"close", mw_context_close},
+                                           {"history", context_history},
+                                           {"order", mw_context_order},
+                                           {"orders", mw_context_orders},
+                                           {"position", mw_context_position},
+                                           {"sell", mw_context_sell},
+                                           {"signal", context_signal},
+                                           {"trades", mw_context_trades},
+                                           {NULL, NULL}};
 
 /* Engine time: of the bar that is being handled, or the wall clock. */
 static void push_now(lua_State *L, const struct mw_strategy *strategy)
@@ -54,14 +69,18 @@ static void push_now(lua_State *L, const struct mw_strategy *strategy)
     lua_pushinteger(L, now_ms != 0 ? now_ms : mw_clock_wall_ms());
 }
 
-/* context.name, .now, .params, .state, and the methods */
+/* context.cash, .equity, .name, .now, .params, .state, and the methods */
 static int context_index(lua_State *L)
 {
     int field = mw_class_find(L, context_fields, CONTEXT_FIELD_COUNT);
     if (field < 0)
         return 1;
-    const struct context_box *box = lua_touserdata(L, 1);
-    if (field == CONTEXT_NAME)
+    const struct mw_context_box *box = lua_touserdata(L, 1);
+    if (field == CONTEXT_CASH)
+        lua_pushnumber(L, mw_account_cash(mw_strategy_account(box->native)));
+    else if (field == CONTEXT_EQUITY)
+        lua_pushnumber(L, mw_account_equity(mw_strategy_account(box->native)));
+    else if (field == CONTEXT_NAME)
         lua_pushstring(L, mw_strategy_name(box->native));
     else if (field == CONTEXT_NOW)
         push_now(L, box->native);
@@ -78,7 +97,7 @@ static int context_newindex(lua_State *L)
 
 static int context_tostring(lua_State *L)
 {
-    const struct context_box *box = mw_class_check(L, 1);
+    const struct mw_context_box *box = mw_class_check(L, 1);
     lua_pushfstring(L, "context of strategy %s", mw_strategy_name(box->native));
     return 1;
 }
@@ -94,7 +113,7 @@ static const struct mw_class context_class = {"moonwick.context", "context", con
 void mw_bind_push_context(lua_State *L, struct mw_strategy *strategy, int params)
 {
     params = lua_absindex(L, params);
-    struct context_box *box = lua_newuserdatauv(L, sizeof(*box), SLOT_COUNT);
+    struct mw_context_box *box = lua_newuserdatauv(L, sizeof(*box), SLOT_COUNT);
     box->native = strategy;
     mw_class_set(L, &context_class);
     lua_pushvalue(L, params);

@@ -1,4 +1,6 @@
 /* bind_event.c - events as scripts see them. */
+#include <math.h>
+
 #include <lauxlib.h>
 
 #include "bind/bind.h"
@@ -51,6 +53,33 @@ static void set_series(lua_State *L, const struct mw_event *event)
     }
 }
 
+static void set_number(lua_State *L, const char *key, double value)
+{
+    if (isnan(value))
+        return;
+    lua_pushnumber(L, value);
+    lua_setfield(L, -2, key);
+}
+
+/* What was filled, or what was asked for. */
+static void set_order(lua_State *L, const struct mw_event *event)
+{
+    const struct mw_order *order = &event->order;
+    const struct mw_order_request *request = &order->request;
+    bool filled = order->state == MW_ORDER_FILLED;
+    set_integer(L, "id", (int64_t)order->id);
+    set_text(L, "symbol", event->key.symbol);
+    set_text(L, "side", mw_side_text(request->side));
+    set_text(L, "type", mw_order_type_text(request->type));
+    set_text(L, "state", mw_order_state_text(order->state));
+    set_number(L, "amount", filled ? order->amount : request->amount);
+    set_number(L, "price", filled ? order->price : request->price);
+    if (filled)
+        set_number(L, "fee", order->fee);
+    set_text(L, "reason", order->reason);
+    set_text(L, "tag", request->tag);
+}
+
 void mw_bind_push_event(lua_State *L, const struct mw_event *event)
 {
     lua_createtable(L, 0, 8);
@@ -67,6 +96,8 @@ void mw_bind_push_event(lua_State *L, const struct mw_event *event)
     }
     if (mw_event_kind_is_of_series(event->kind))
         set_series(L, event);
+    if (event->kind == MW_EVENT_ORDER)
+        set_order(L, event);
     set_text(L, "text", event->text);
     if (event->json != NULL)
         set_values(L, event->json);

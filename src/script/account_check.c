@@ -144,14 +144,14 @@ bool mw_account_affords(struct mw_account *account, uint32_t instrument, double 
 
     double equity = rest.equity + held * price;
     double bound = rest.exposure + fabs(before) * price;
-    if (equity - fee <= 0) {
+    double more = (fabs(after) - fabs(before)) * price;
+    if (equity <= 0 || (more <= 0 && equity - fee <= 0)) {
         char text[MW_MONEY_BYTES];
         snprintf(reason, MW_ORDER_REASON_BYTES_MAX + 1,
                  "an equity of %s after fees allows no new position",
                  mw_account_money(equity - fee, 2, text));
         return false;
     }
-    double more = (fabs(after) - fabs(before)) * price;
     if (more <= 0)
         return true;
     double needed = more / leverage + fee, has = equity - bound / leverage;

@@ -232,7 +232,7 @@ mw_status mw_account_cancel(struct mw_account *account, uint64_t id, int64_t now
         mw_account_sweep(account, instrument, now_ms);
         return MW_OK;
     }
-    return mw_fail(err, MW_EORDER, "order %llu is not open", (unsigned long long)id);
+    return mw_fail(err, MW_EORDER, "order %lld is not open", (long long)id);
 }
 
 uint32_t mw_account_cancel_all(struct mw_account *account, uint32_t instrument, int64_t now_ms)

@@ -24,7 +24,7 @@ struct news {
     double last;
     /* What was opened in this news by a price whose place in it is not known. */
     bool opened;
-    double opened_low, opened_high; /* the lowest and the highest of these prices */
+    double opened_low, opened_high; /* the lowest that was bought at, the highest sold at */
 };
 
 static bool is_valid(const struct mw_candle *candle)
@@ -62,8 +62,10 @@ static void fill(struct news *news, struct mw_order *order, double price, bool m
     double opened = mw_account_fill(news->account, order, &terms);
     if (opened > 0 && !(at_first && news->first_begins)) {
         news->opened = true;
-        news->opened_low = fmin(news->opened_low, price);
-        news->opened_high = fmax(news->opened_high, price);
+        if (order->request.side == MW_SIDE_BUY)
+            news->opened_low = fmin(news->opened_low, price);
+        else
+            news->opened_high = fmax(news->opened_high, price);
     }
 }
 
