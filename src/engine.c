@@ -204,7 +204,7 @@ bool mw_engine_get_strategy_status(struct mw_engine *engine, uint32_t index,
     else if (slot->error.status != MW_OK && err != NULL)
         *err = slot->error;
     else
-        mw_fail(err, MW_EINVAL, slot->stopped ? "stopped" : "not started");
+        mw_fail(err, MW_EINVAL, "not started");
     if (!loaded && slot->stopped)
         *status = slot->last;
     pthread_mutex_unlock(&engine->lock);

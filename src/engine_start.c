@@ -11,17 +11,9 @@
 #include "market/derive.h"
 #include "script/fault_file.h"
 
-/* Events are told in the order of the wall clock; when an order was done in the market's time, its
- * own fields say. */
 static void on_strategy_event(void *user, const struct mw_event *event)
 {
-    if (event->kind != MW_EVENT_ORDER) {
-        mw_engine_publish(user, event);
-        return;
-    }
-    struct mw_event told = *event;
-    told.time_ms = mw_clock_wall_ms();
-    mw_engine_publish(user, &told);
+    mw_engine_publish(user, event);
 }
 
 /* Gives a strategy the series it asked for, or all there are. The worker hears of it only when all

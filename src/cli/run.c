@@ -131,6 +131,8 @@ static void print_event(struct run *run, const struct mw_event *event)
 
 static void take_event(struct run *run, struct mw_event *event)
 {
+    if (event->kind == MW_EVENT_ORDER) /* lines follow the wall clock, fills that of the market */
+        event->time_ms = mw_clock_wall_ms();
     if (run->options->quiet)
         log_event(event);
     else

@@ -46,7 +46,7 @@ typedef enum mw_event_kind {
 
 struct mw_event {
     mw_event_kind kind;
-    int64_t time_ms; /* wall clock */
+    int64_t time_ms; /* wall clock; ORDER: when it was done, engine time */
     char feed[MW_FEED_NAME_BYTES_MAX + 1];
     mw_connection_state state;
     bool has_error;
