@@ -34,7 +34,7 @@ struct watch {
     bool listed;
 };
 
-static const uint32_t NO_INSTRUMENT = UINT32_MAX;
+#define NO_INSTRUMENT UINT32_MAX
 
 struct mw_worker {
     struct mw_cache *cache;
