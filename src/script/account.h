@@ -7,11 +7,12 @@
  * traded is no news, and neither is what is told of a bar after it closed.
  *
  * Only news fills orders: none is filled by a price that was there before it was placed, or by a
- * bar that has not happened. A piece of news is of a stretch of time, which begins with the open of
- * a new bar, or when the account was told last of the same one. An order takes part in all of it if
- * it was placed when it began or before. One that was placed meanwhile gets its last price only,
- * because which of the others were before the order cannot be told; one that was placed at its very
- * end, or whose trigger lies in the part that it does not get, waits for the next.
+ * bar that has not happened. Time is engine time: what handle_bar places is placed when its bar
+ * closed, however late that was told of. A piece of news is of a stretch of time, which begins with
+ * the open of a new bar, or when the account was told last of the same one. An order takes part in
+ * all of it if it was placed when it began or before. One that was placed meanwhile gets its last
+ * price only, because which of the others were before the order cannot be told; one that was placed
+ * at its very end, or whose trigger lies in the part that it does not get, waits for the next.
  *
  * Within one piece of news the order is the worse one for the account. The first price is the open
  * of a new bar; of an update the close is the only price that is known to be new.

@@ -29,9 +29,9 @@ struct news {
 
 static bool is_valid(const struct mw_candle *candle)
 {
-    return candle->low > 0 && candle->low <= candle->open && candle->low <= candle->close &&
-           candle->high >= candle->open && candle->high >= candle->close &&
-           candle->high <= MW_ORDER_NUMBER_MAX;
+    return candle->low >= MW_ORDER_NUMBER_MIN && candle->low <= candle->open &&
+           candle->low <= candle->close && candle->high >= candle->open &&
+           candle->high >= candle->close && candle->high <= MW_ORDER_NUMBER_MAX;
 }
 
 static bool takes_part(const struct news *news, const struct mw_order *order)

@@ -252,6 +252,27 @@ static void takes_of_an_update_only_what_is_new(void **state)
     account_bench_end(&bench);
 }
 
+/* What the close opened came after the extremes: they stop it out all the same, and pay it
+ * nothing. */
+static void takes_extremes_of_an_update_against_what_its_close_opened(void **state)
+{
+    (void)state;
+    for (int reaches_stop = 0; reaches_stop < 2; reaches_stop++) {
+        struct account_bench bench;
+        account_bench_begin(&bench, &plain);
+        account_bench_form(&bench, 10, 100, 101, 99, 100);
+        account_bench_market(&bench, MW_SIDE_BUY, 1);
+        place_reduce(&bench, MW_SIDE_SELL, MW_ORDER_LIMIT, 1, 102);
+        place_reduce(&bench, MW_SIDE_SELL, MW_ORDER_STOP, 1, 97);
+        account_bench_form(&bench, 20, 100, 103, reaches_stop ? 96 : 98, 98.5);
+        assert_int_equal(fill_count(&bench), 1 + reaches_stop);
+        account_bench_form(&bench, 30, 100, 104, reaches_stop ? 96 : 98, 98.5);
+        assert_int_equal(fill_count(&bench), 2);
+        assert_true(account_bench_fill(&bench).price == (reaches_stop ? 97 : 102));
+        account_bench_end(&bench);
+    }
+}
+
 static void takes_the_rest_of_a_bar_when_it_closes_and_nothing_after(void **state)
 {
     (void)state;
@@ -348,11 +369,11 @@ static void ignores_what_is_no_candle(void **state)
     account_bench_begin(&bench, &plain);
     account_bench_close(&bench, 100, 100, 100, 100);
     account_bench_market(&bench, MW_SIDE_BUY, 1);
-    const double bad[][4] = {{(double)NAN, 101, 99, 100},  {100, (double)NAN, 99, 100},
-                             {100, 101, (double)NAN, 100}, {100, 101, 99, (double)NAN},
-                             {100, INFINITY, 99, 100},     {100, 101, 0, 100},
-                             {100, 101, -1, 100},          {100, 99, 101, 100},
-                             {102, 101, 99, 100},          {100, 101, 99, 98}};
+    const double bad[][4] = {
+        {(double)NAN, 101, 99, 100}, {100, (double)NAN, 99, 100}, {100, 101, (double)NAN, 100},
+        {100, 101, 99, (double)NAN}, {100, INFINITY, 99, 100},    {100, 101, 0, 100},
+        {100, 101, 5e-324, 100},     {100, 1.1e15, 99, 100},      {100, 101, -1, 100},
+        {100, 99, 101, 100},         {102, 101, 99, 100},         {100, 101, 99, 98}};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         account_bench_close(&bench, bad[i][0], bad[i][1], bad[i][2], bad[i][3]);
         assert_int_equal(fill_count(&bench), 0);
@@ -506,6 +527,7 @@ int main(void)
         cmocka_unit_test(gives_a_stop_no_better_price_than_what_it_guards_was_opened_at),
         cmocka_unit_test(takes_the_profit_of_what_was_opened_at_the_open),
         cmocka_unit_test(takes_of_an_update_only_what_is_new),
+        cmocka_unit_test(takes_extremes_of_an_update_against_what_its_close_opened),
         cmocka_unit_test(takes_the_rest_of_a_bar_when_it_closes_and_nothing_after),
         cmocka_unit_test(waits_for_a_trade_where_a_bar_closes_without_one),
         cmocka_unit_test(gives_only_the_last_price_to_an_order_placed_meanwhile),
