@@ -30,6 +30,12 @@ return {
   -- Keep bars from one start to the next. Not those of the demo above, whose past begins anew.
   -- history = { store = "moonwick.db", retention = { ["1s"] = "7d", ["1m"] = "2y" } },
 
+  -- What the paper account of each strategy begins with; these are the defaults.
+  -- account = { cash = 10000, fee = 0.001, slippage = 0, leverage = 1 },
+
+  -- Signals of strategies, handed on: to a file, a pipe, your own order routing.
+  -- on_signal = function(signal) print(signal.strategy, signal.text) end,
+
   strategies = {
     { file = "strategies/sma_cross.lua", params = { fast = 3, slow = 9 } },
   },

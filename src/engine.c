@@ -85,6 +85,7 @@ void mw_engine_free(struct mw_engine *engine)
 void mw_engine_publish(struct mw_engine *engine, const struct mw_event *event)
 {
     mw_event_queue_put(&engine->events, event);
+    mw_engine_note_drops(engine);
     if (atomic_load_explicit(&engine->listened, memory_order_relaxed) || !event->has_error ||
         event->kind == MW_EVENT_STORE) /* whose thread logs */
         return;
@@ -132,8 +133,11 @@ bool mw_engine_poll(struct mw_engine *engine, int64_t timeout_ms, struct mw_even
     mw_engine_listen(engine);
     int64_t until = timeout_ms < 0 ? INT64_MAX : mw_clock_monotonic_ms() + timeout_ms;
     for (;;) {
-        if (mw_event_queue_take(&engine->events, event) ||
-            (engine->reader != NULL && mw_bar_reader_take(engine->reader, event)))
+        if (mw_event_queue_take(&engine->events, event)) {
+            mw_engine_hand_on(engine, event);
+            return true;
+        }
+        if (engine->reader != NULL && mw_bar_reader_take(engine->reader, event))
             return true;
         int64_t left = until == INT64_MAX ? -1 : until - mw_clock_monotonic_ms();
         if (atomic_exchange(&engine->woken, false) || (until != INT64_MAX && left <= 0))
@@ -197,10 +201,12 @@ bool mw_engine_get_strategy_status(struct mw_engine *engine, uint32_t index,
     bool loaded = slot->strategy != NULL;
     if (loaded)
         mw_strategy_get_status(slot->strategy, status);
-    else if (slot->error.status == MW_OK)
-        mw_fail(err, MW_EINVAL, "not started");
-    else if (err != NULL)
+    else if (slot->error.status != MW_OK && err != NULL)
         *err = slot->error;
+    else
+        mw_fail(err, MW_EINVAL, "not started");
+    if (!loaded && slot->stopped)
+        *status = slot->last;
     pthread_mutex_unlock(&engine->lock);
     return loaded;
 }

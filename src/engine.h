@@ -42,6 +42,7 @@ bool mw_engine_is_running(const struct mw_engine *engine);
 
 /* Waits up to `timeout_ms` (0: not at all, negative: for ever) for the next event and takes it; the
  * caller frees its texts with mw_event_deinit. Closed bars come only after mw_engine_want_bars.
+ * A signal is handed to the settings' on_signal first, for at most MW_ON_SIGNAL_MS_MAX.
  * False when the time is over or mw_engine_wake was called. Owner only. */
 bool mw_engine_poll(struct mw_engine *engine, int64_t timeout_ms, struct mw_event *event);
 /* Says that events will be polled: until then what goes wrong is logged, so that it is not lost.
@@ -99,8 +100,17 @@ struct mw_engine_store_status {
 };
 bool mw_engine_get_store_status(struct mw_engine *engine, struct mw_engine_store_status *status);
 
-/* Status of the strategy with this index, in the order of the settings. False when there is none,
- * or it did not load; `err` then says why. */
+/* What came of the configuration's on_signal. */
+struct mw_engine_signal_status {
+    uint64_t calls, errors;
+    uint64_t dropped;        /* not handed on, because the engine had stopped for too long */
+    uint64_t events_dropped; /* of any kind, before they were polled */
+};
+/* Owner only. */
+void mw_engine_get_signal_status(struct mw_engine *engine, struct mw_engine_signal_status *status);
+
+/* Status of the strategy with this index, in the order of the settings; after a stop, as it was
+ * then. False when it does not run; `err` then says why. */
 uint32_t mw_engine_strategy_count(const struct mw_engine *engine);
 bool mw_engine_get_strategy_status(struct mw_engine *engine, uint32_t index,
                                    struct mw_strategy_status *status, struct mw_error *err);

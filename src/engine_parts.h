@@ -4,6 +4,7 @@
  *     engine_feed.c     feeds and their histories
  *     engine_history.c  the store, and candles that files have
  *     engine_series.c   series: subscribed, or made of others
+ *     engine_signal.c   signals on their way to the configuration's on_signal
  *     engine_start.c    strategies, workers and simulators; starting and stopping everything
  *
  * Threads: as the fields and functions say.
@@ -23,10 +24,12 @@
 #include "script/worker.h"
 #include "server/simulator.h"
 
-/* One strategy of the settings, while the engine runs. */
+/* One strategy of the settings. */
 struct mw_engine_slot {
-    struct mw_strategy *strategy; /* owns; NULL when it did not load */
-    struct mw_error error;        /* then, why */
+    struct mw_strategy *strategy;   /* owns; NULL when it did not load or does not run */
+    struct mw_error error;          /* when it did not load, why */
+    struct mw_strategy_status last; /* as it was when it stopped */
+    bool stopped;                   /* `last` is of a run */
 };
 
 /* The timeframes that a feed's venue sends, or the file that a simulator replays in its place. */
@@ -64,6 +67,10 @@ struct mw_engine {
     _Atomic bool listened;            /* somebody reads the events */
     struct mw_wake wake;
     struct mw_event_queue events;
+    struct mw_engine_signal_status signals; /* the owner's */
+    int64_t signals_until_ms;               /* monotonic; for those that are left when it stopped */
+    _Atomic uint64_t drops_told;            /* of the queue, when the log last heard of them */
+    struct mw_log_gate drop_gate;
 
     pthread_mutex_t series_lock;  /* covers the four below; taken inside of `lock` or alone */
     struct mw_engine_want *wants; /* owns */
@@ -80,8 +87,13 @@ struct mw_engine {
  * script holds: what went wrong is logged then. Any thread. */
 void mw_engine_publish(struct mw_engine *engine, const struct mw_event *event);
 
-/* The same, and to every strategy. Feeds, histories and the store run only while the workers are
- * there. */
+/* Calls on_signal of the settings, if they have one and this is a signal. Owner only. */
+void mw_engine_hand_on(struct mw_engine *engine, const struct mw_event *event);
+/* Logs that events were dropped, if somebody wanted them. Any thread. */
+void mw_engine_note_drops(struct mw_engine *engine);
+
+/* The same as publish, and to every strategy. Feeds, histories and the store run only while the
+ * workers are there. */
 void mw_engine_tell(struct mw_engine *engine, const struct mw_event *event);
 
 /* Makes one feed of the settings, with its history, and subscribes what they name. */

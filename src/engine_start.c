@@ -50,6 +50,7 @@ static void load_strategy(struct mw_engine *engine, uint32_t index)
                                                 .file = settings->file,
                                                 .params_from = engine->settings->L,
                                                 .params_ref = settings->params,
+                                                .account = &settings->account,
                                                 .bindings = engine->bindings,
                                                 .market = &engine->market,
                                                 .on_event = on_strategy_event,
@@ -67,6 +68,7 @@ static void load_strategy(struct mw_engine *engine, uint32_t index)
     pthread_mutex_lock(&engine->lock);
     slot->strategy = strategy;
     slot->error = err;
+    slot->stopped = false;
     pthread_mutex_unlock(&engine->lock);
     if (status == MW_OK)
         return;
@@ -227,9 +229,13 @@ static void stop_workers(struct mw_engine *engine)
         mw_worker_free(workers[i]);
     mw_free(workers);
     for (uint32_t i = 0; i < engine->settings->strategy_count; i++) {
+        struct mw_engine_slot *slot = &engine->slots[i];
         pthread_mutex_lock(&engine->lock);
-        struct mw_strategy *strategy = engine->slots[i].strategy;
-        engine->slots[i].strategy = NULL;
+        struct mw_strategy *strategy = slot->strategy;
+        slot->strategy = NULL;
+        slot->stopped = strategy != NULL;
+        if (strategy != NULL)
+            mw_strategy_get_status(strategy, &slot->last);
         pthread_mutex_unlock(&engine->lock);
         mw_strategy_free(strategy);
     }
@@ -252,5 +258,6 @@ void mw_engine_stop(struct mw_engine *engine)
         mw_simulator_stop(engine->simulators[i]);
         engine->simulators[i] = NULL;
     }
+    engine->signals_until_ms = mw_clock_monotonic_ms() + MW_ON_SIGNAL_MS_MAX;
     engine->running = false;
 }

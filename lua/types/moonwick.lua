@@ -832,6 +832,8 @@ local _gap = {}
 ---@class moonwick.status
 ---@field running boolean
 ---@field store moonwick.store_status? nil where nothing is kept
+---@field events_dropped integer that nobody polled in time
+---@field on_signal { calls: integer, errors: integer, dropped: integer }? of the configuration's
 ---@field feeds table<string, moonwick.feed_status> by name
 ---@field series moonwick.series_status[] in the order in which they were added
 ---@field strategies table<string, moonwick.strategy_status> by name
@@ -900,7 +902,21 @@ local _series_status = {}
 ---@field errors integer hooks that raised
 ---@field lost integer bars that the ring dropped before they were delivered
 ---@field memory_bytes integer of its Lua state after the last hook
+---@field account moonwick.account_status? nil when it did not load
 local _strategy_status = {}
+
+---A paper account, as of the last hook or price.
+---@class moonwick.account_status
+---@field cash number
+---@field equity number
+---@field fees number
+---@field positions integer open now
+---@field orders integer open now
+---@field fills integer
+---@field trades integer what closed a position, or a part of one
+---@field cancelled integer orders
+---@field rejected integer orders, also those that were refused when they were placed
+local _account_status = {}
 
 ---What a strategy may define; all optional.
 ---@class moonwick.strategy

@@ -107,6 +107,9 @@ enum {
     MW_LUA_BYTES_DEFAULT = 64 << 20, /* memory of one strategy's lua_State */
     MW_LOAD_MS_MAX =
         5000, /* running a script's chunk, or config.lua: nobody waits longer at a start */
+    /* One call of the configuration's on_signal, which holds up whoever polls, and Ctrl-C; and all
+     * that are left when the engine has stopped. Handing a signal on takes milliseconds. */
+    MW_ON_SIGNAL_MS_MAX = 1000,
     MW_SCRIPT_BYTES_MAX = 4 << 20, /* a script or a configuration file */
     MW_VALUE_DEPTH_MAX = 32,       /* nesting of a table that is copied between lua_States */
     MW_VALUE_ITEMS_MAX = 1 << 20,  /* and its keys, as often as they are met */

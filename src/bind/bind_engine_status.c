@@ -117,12 +117,32 @@ static void push_series(lua_State *L, const struct mw_series *series)
     }
 }
 
+static void set_number(lua_State *L, const char *key, double value)
+{
+    lua_pushnumber(L, value);
+    lua_setfield(L, -2, key);
+}
+
+static void push_account(lua_State *L, const struct mw_account_status *status)
+{
+    lua_createtable(L, 0, 9);
+    set_number(L, "cash", status->cash);
+    set_number(L, "equity", status->equity);
+    set_number(L, "fees", status->totals.fees);
+    set_count(L, "positions", status->positions);
+    set_count(L, "orders", status->orders);
+    set_count(L, "fills", status->totals.fills);
+    set_count(L, "trades", status->totals.trades);
+    set_count(L, "cancelled", status->totals.cancelled);
+    set_count(L, "rejected", status->totals.rejected);
+}
+
 static void push_strategy(lua_State *L, struct mw_engine *engine, uint32_t index)
 {
     struct mw_strategy_status status;
     struct mw_error err;
     bool running = mw_engine_get_strategy_status(engine, index, &status, &err);
-    lua_createtable(L, 0, 8);
+    lua_createtable(L, 0, 9);
     lua_pushboolean(L, running);
     lua_setfield(L, -2, "running");
     if (!running) {
@@ -135,6 +155,10 @@ static void push_strategy(lua_State *L, struct mw_engine *engine, uint32_t index
     set_count(L, "errors", status.errors);
     set_count(L, "lost", status.lost);
     set_count(L, "memory_bytes", status.memory_bytes);
+    if (status.loaded) {
+        push_account(L, &status.account);
+        lua_setfield(L, -2, "account");
+    }
     lua_pushstring(L, status.name);
     lua_insert(L, -2);
 }
@@ -160,7 +184,7 @@ static void push_store(lua_State *L, const struct mw_engine_store_status *status
 void mw_bind_push_status(lua_State *L, struct mw_engine *engine)
 {
     const struct mw_cache *cache = mw_engine_cache(engine);
-    lua_createtable(L, 0, 5);
+    lua_createtable(L, 0, 7);
     lua_pushboolean(L, mw_engine_is_running(engine));
     lua_setfield(L, -2, "running");
 
@@ -168,6 +192,17 @@ void mw_bind_push_status(lua_State *L, struct mw_engine *engine)
     if (mw_engine_get_store_status(engine, &store)) {
         push_store(L, &store);
         lua_setfield(L, -2, "store");
+    }
+
+    struct mw_engine_signal_status signals;
+    mw_engine_get_signal_status(engine, &signals);
+    set_count(L, "events_dropped", signals.events_dropped);
+    if (mw_settings_has_on_signal(mw_engine_settings(engine))) {
+        lua_createtable(L, 0, 3);
+        set_count(L, "calls", signals.calls);
+        set_count(L, "errors", signals.errors);
+        set_count(L, "dropped", signals.dropped);
+        lua_setfield(L, -2, "on_signal");
     }
 
     lua_newtable(L);

@@ -1,5 +1,6 @@
 /* check.c - `moonwick check`: what a configuration would do, without doing it. */
 #include <inttypes.h>
+#include <math.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -174,10 +175,31 @@ static void print_history(const struct mw_settings *settings, const char *store)
                history->files[i].path);
 }
 
+static void print_percent(const char *name, double fraction)
+{
+    char text[MW_DECIMAL_TEXT_BYTES];
+    snprintf(text, sizeof(text), "%.6g", fraction * 100);
+    printf(", %s %s %%", name, text);
+}
+
+static void print_account(const struct mw_account_options *account)
+{
+    char number[MW_DECIMAL_TEXT_BYTES];
+    printf("  account     cash %s", mw_decimal_format(account->cash, number));
+    print_percent("fee", account->fee);
+    if (!isnan(account->maker_fee))
+        print_percent("maker_fee", account->maker_fee);
+    if (account->fixed_fee != 0)
+        printf(", fixed_fee %s", mw_decimal_format(account->fixed_fee, number));
+    print_percent("slippage", account->slippage);
+    printf(", leverage %s\n", mw_decimal_format(account->leverage, number));
+}
+
 /* Compiles the script in a state that is thrown away; nothing of it runs. */
 static mw_status print_strategy(const struct mw_strategy_settings *strategy, struct mw_error *err)
 {
     printf("strategy %s\n  file        %s\n", strategy->name, strategy->file);
+    print_account(&strategy->account);
     lua_State *L = luaL_newstate();
     MW_CHECK(L != NULL);
     mw_status status = mw_vm_load_file(L, strategy->file, MW_ESTRATEGY, err);
@@ -198,6 +220,8 @@ static int check_engine(const struct mw_engine *engine, const char *store)
     print_reconnect(&settings->reconnect);
     print_history(settings, store);
     int code = MW_EXIT_OK;
+    if (mw_settings_has_on_signal(settings))
+        printf("on_signal\n  calls       a function of %s\n", settings->path);
     for (uint32_t i = 0; i < settings->strategy_count; i++)
         if (print_strategy(&settings->strategies[i], &err) != MW_OK)
             code = mw_cli_fail("check", MW_EXIT_CONFIG, "strategy %s: %s",

@@ -2,6 +2,7 @@
 #include "cli/event_line.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -37,6 +38,8 @@ static const char *colour_of(const struct mw_event *event)
         return event->has_error ? COLOUR_YELLOW : COLOUR_GREEN;
     case MW_EVENT_SIGNAL:
         return COLOUR_CYAN;
+    case MW_EVENT_ORDER:
+        return event->order.state == MW_ORDER_FILLED ? COLOUR_GREEN : COLOUR_YELLOW;
     case MW_EVENT_ERROR:
         return COLOUR_RED;
     default:
@@ -142,6 +145,45 @@ static void add_bar(struct mw_str *line, const struct mw_event *event)
         mw_str_adds(line, "  unproven");
 }
 
+/* Money, to a hundredth; less where that would be nothing. */
+static void add_money(struct mw_str *line, double value)
+{
+    mw_str_addf(line, fabs(value) >= 0.005 || value == 0 ? "%.2f" : "%.2g", value);
+}
+
+/* "bought 0.1 BTCUSDT at 54549.46, fee 5.45", "rejected: buy 0.1 BTCUSDT (market): REASON" */
+static void add_order(struct mw_str *line, const struct mw_event *event)
+{
+    const struct mw_order *order = &event->order;
+    const struct mw_order_request *request = &order->request;
+    bool filled = order->state == MW_ORDER_FILLED;
+    if (filled)
+        mw_str_adds(line, request->side == MW_SIDE_BUY ? "bought" : "sold");
+    else
+        mw_str_addf(line, "%s: %s", mw_order_state_text(order->state), mw_side_text(request->side));
+    double amount = filled ? order->amount : request->amount;
+    if (isnan(amount))
+        mw_str_addf(line, " %.12g worth of %s", request->value, event->key.symbol);
+    else
+        mw_str_addf(line, " %.12g %s", amount, event->key.symbol);
+    if (filled) {
+        mw_str_addf(line, " at %.12g, fee ", order->price);
+        add_money(line, order->fee);
+    } else if (request->type != MW_ORDER_MARKET) {
+        mw_str_addf(line, " at %.12g", request->price);
+    }
+    if (request->type != MW_ORDER_MARKET)
+        mw_str_addf(line, " (%s)", mw_order_type_text(request->type));
+    if (request->tag[0] != '\0') {
+        mw_str_adds(line, ", ");
+        add_text(line, request->tag);
+    }
+    if (order->reason[0] != '\0') {
+        mw_str_adds(line, ": ");
+        add_text(line, order->reason);
+    }
+}
+
 static void add_time(struct mw_str *line, int64_t time_ms)
 {
     int64_t ms = time_ms % MW_MS_PER_DAY;
@@ -184,6 +226,9 @@ static void add_details(struct mw_str *line, const struct mw_event *event, const
     case MW_EVENT_LAGGED:
         add_key(line, &event->key);
         mw_str_addf(line, "  %" PRIu64 " bar%s lost", event->count, mw_plural(event->count));
+        break;
+    case MW_EVENT_ORDER:
+        add_order(line, event);
         break;
     case MW_EVENT_SIGNAL:
         add_text(line, event->text != NULL ? event->text : "");

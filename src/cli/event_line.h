@@ -3,6 +3,7 @@
  *     18:15:00.123 state   demo       confirmed     ws://127.0.0.1:40123/market_data
  *     18:15:01.200 bar     demo       BTCUSDT    1m   2026-10-23 00:01  o 64117 h 64118 ... v 0.4
  *     18:15:02.000 signal  sma_cross  buy BTCUSDT price=64117.5
+ *     18:15:02.100 order   sma_cross  bought 0.1 BTCUSDT at 64117.5, fee 6.41
  *     18:15:02.000 error   sma_cross  strategies/x.lua:12: attempt to index a nil value
  *                  stack traceback:
  *                  ...

@@ -10,6 +10,7 @@
 #include "bind/bind_moonwick.h"
 #include "cli/cli.h"
 #include "cli/event_line.h"
+#include "cli/output.h"
 #include "cli/run.h"
 #include "cli/signals.h"
 #include "engine.h"
@@ -130,6 +131,8 @@ static void print_event(struct run *run, const struct mw_event *event)
 
 static void take_event(struct run *run, struct mw_event *event)
 {
+    if (event->kind == MW_EVENT_ORDER) /* lines follow the wall clock, fills that of the market */
+        event->time_ms = mw_clock_wall_ms();
     if (run->options->quiet)
         log_event(event);
     else
@@ -218,6 +221,33 @@ static void log_summary(const struct mw_engine *engine)
     }
 }
 
+/* What came of those that traded, and of on_signal. */
+static void log_trading(struct mw_engine *engine)
+{
+    for (uint32_t i = 0; i < mw_engine_strategy_count(engine); i++) {
+        struct mw_strategy_status status;
+        mw_engine_get_strategy_status(engine, i, &status, NULL);
+        const struct mw_account_status *account = &status.account;
+        if (account->totals.orders + account->totals.rejected == 0)
+            continue;
+        mw_log(MW_LOG_INFO,
+               "strategy %s: equity %.2f, cash %.2f, %" PRIu32 " position%s, %" PRIu64
+               " trade%s, %" PRIu64 " fill%s, fees %.2f, %" PRIu64 " rejected",
+               status.name, account->equity, account->cash, account->positions,
+               mw_plural(account->positions), account->totals.trades,
+               mw_plural(account->totals.trades), account->totals.fills,
+               mw_plural(account->totals.fills), account->totals.fees, account->totals.rejected);
+    }
+    struct mw_engine_signal_status signals;
+    mw_engine_get_signal_status(engine, &signals);
+    if (signals.errors + signals.dropped + signals.events_dropped > 0)
+        mw_log(MW_LOG_WARN,
+               "on_signal: %" PRIu64 " call%s, %" PRIu64 " failed, %" PRIu64
+               " signals not handed on, %" PRIu64 " events dropped",
+               signals.calls, mw_plural(signals.calls), signals.errors, signals.dropped,
+               signals.events_dropped);
+}
+
 static int fail_feeds(const char *command, const struct mw_engine *engine)
 {
     struct mw_connection_status status;
@@ -242,6 +272,7 @@ static int run_engine(struct run *run)
             code = fail_feeds(command, run->engine);
         stop(run);
         log_summary(run->engine);
+        log_trading(run->engine);
     }
     if (run->output_errno != 0 && run->output_errno != EPIPE)
         code = mw_cli_fail(command, MW_EXIT_FAILED, "standard output: %s",

@@ -204,6 +204,11 @@ double mw_account_exposure(const struct mw_account *account)
     return exposure;
 }
 
+uint32_t mw_account_position_count(const struct mw_account *account)
+{
+    return account->held_count;
+}
+
 struct mw_position mw_account_position(const struct mw_account *account, uint32_t index)
 {
     const struct mw_instrument *instrument = get(account, index);

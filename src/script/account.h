@@ -196,6 +196,8 @@ double mw_account_cash(const struct mw_account *account);
 double mw_account_equity(const struct mw_account *account);
 /* Sum of the absolute values of all positions. */
 double mw_account_exposure(const struct mw_account *account);
+/* How many instruments have a position. */
+uint32_t mw_account_position_count(const struct mw_account *account);
 struct mw_position mw_account_position(const struct mw_account *account, uint32_t instrument);
 
 /* Open orders, oldest first. Borrowed until the account is used again; so are these: */

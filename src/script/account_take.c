@@ -20,7 +20,7 @@ struct news {
     double first;      /* the price at which what waits is filled */
     int64_t first_ms;  /* and when that is */
     bool first_begins; /* it is the open of a bar: all else comes after it */
-    double high, low;  /* new extremes; -infinity and infinity where there is none */
+    double high, low;  /* new extremes; NaN, which meets no order, where there is none */
     double last;
     /* What was opened in this news by a price whose place in it is not known. */
     bool opened;
@@ -193,9 +193,9 @@ static struct news find_news(struct mw_account *account, uint32_t index,
         news.first_ms = now_ms;
         news.first_begins = false;
         if (!(candle->high > instrument->high))
-            news.high = -INFINITY;
+            news.high = (double)NAN;
         if (!(candle->low < instrument->low))
-            news.low = INFINITY;
+            news.low = (double)NAN;
     }
     return news;
 }

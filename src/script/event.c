@@ -108,6 +108,14 @@ void mw_event_queue_put(struct mw_event_queue *queue, const struct mw_event *eve
         mw_wake_raise(queue->wake);
 }
 
+uint64_t mw_event_queue_dropped(struct mw_event_queue *queue)
+{
+    pthread_mutex_lock(&queue->lock);
+    uint64_t dropped_count = queue->dropped_count;
+    pthread_mutex_unlock(&queue->lock);
+    return dropped_count;
+}
+
 bool mw_event_queue_take(struct mw_event_queue *queue, struct mw_event *event)
 {
     pthread_mutex_lock(&queue->lock);

@@ -46,7 +46,7 @@ typedef enum mw_event_kind {
 
 struct mw_event {
     mw_event_kind kind;
-    int64_t time_ms; /* wall clock */
+    int64_t time_ms; /* wall clock; ORDER: when it was done, engine time */
     char feed[MW_FEED_NAME_BYTES_MAX + 1];
     mw_connection_state state;
     bool has_error;
@@ -87,6 +87,8 @@ void mw_event_queue_init(struct mw_event_queue *queue, struct mw_wake *wake);
 void mw_event_queue_deinit(struct mw_event_queue *queue);
 /* Adds a copy, with texts of its own. */
 void mw_event_queue_put(struct mw_event_queue *queue, const struct mw_event *event);
+/* How many were dropped because nobody took them. */
+uint64_t mw_event_queue_dropped(struct mw_event_queue *queue);
 /* Takes the oldest event; the caller owns its texts. False when there is none. */
 bool mw_event_queue_take(struct mw_event_queue *queue, struct mw_event *event);
 

@@ -11,16 +11,11 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "script/call.h"
+#include "script/settings_account.h"
 #include "script/settings_check.h"
 #include "script/settings_feed.h"
 #include "script/settings_history.h"
 #include "script/vm.h"
-
-/* The settings as the world sees them, and the vm of their `L`. */
-struct settings_box {
-    struct mw_settings settings;
-    struct mw_vm *vm; /* owns */
-};
 
 /* env(name[, default]) -> text */
 static int config_env(lua_State *L)
@@ -106,6 +101,7 @@ static const struct mw_key log_keys[] = {
 };
 
 static const struct mw_key settings_keys[] = {
+    {"account", mw_setting_account, SETTINGS(account), 0, 0, NULL, MW_SHOW_VALUE}, /* strategies' */
     {"feeds", mw_setting_feeds, 0, 0, MW_FEEDS_MAX, NULL, MW_SHOW_VALUE},
     {"reconnect", read_reconnect, 0, 0, 0, reconnect_keys, MW_SHOW_VALUE},
     {"cache", mw_setting_table, 0, 0, 0, cache_keys, MW_SHOW_VALUE},
@@ -113,6 +109,7 @@ static const struct mw_key settings_keys[] = {
     {"strategies", mw_setting_strategies, 0, 0, MW_STRATEGIES_MAX, NULL, MW_SHOW_VALUE},
     {"workers", mw_setting_uint32, SETTINGS(worker_count), 0, MW_WORKERS_MAX, NULL, MW_SHOW_VALUE},
     {"log", mw_setting_table, 0, 0, 0, log_keys, MW_SHOW_VALUE},
+    {"on_signal", mw_setting_function, SETTINGS(on_signal), 0, 0, NULL, MW_SHOW_VALUE},
     MW_KEYS_END,
 };
 
@@ -127,8 +124,7 @@ static char *folder_of(const char *path)
 
 static mw_status settings_new(const char *path, struct mw_settings **out, struct mw_error *err)
 {
-    struct settings_box *box = mw_alloc_zero(sizeof(*box));
-    struct mw_settings *settings = &box->settings;
+    struct mw_settings *settings = mw_alloc_zero(sizeof(*settings));
     *settings = (struct mw_settings){
         .path = mw_strdup(path),
         .folder = folder_of(path),
@@ -137,17 +133,20 @@ static mw_status settings_new(const char *path, struct mw_settings **out, struct
                       .cap_s = 60,
                       .jitter = 0.2,
                       .settle_s = (double)MW_SETTLE_MS_DEFAULT / MW_MS_PER_SECOND},
+        .account = mw_account_defaults(),
         .cache_bars = MW_SERIES_CANDLES_DEFAULT,
         .log_level = MW_LOG_INFO,
+        .on_signal = LUA_NOREF,
     };
+    settings->account.history = MW_ACCOUNT_HISTORY_DEFAULT;
     struct mw_vm_options options = {
         .bytes_max = MW_LUA_BYTES_DEFAULT, .folder = settings->folder, .open = open_config};
-    mw_status status = mw_vm_new(&options, &box->vm, err);
+    mw_status status = mw_vm_new(&options, &settings->vm, err);
     if (status != MW_OK) {
         mw_settings_free(settings);
         return status;
     }
-    settings->L = mw_vm_state(box->vm);
+    settings->L = mw_vm_state(settings->vm);
     *out = settings;
     return MW_OK;
 }
@@ -156,7 +155,6 @@ void mw_settings_free(struct mw_settings *settings)
 {
     if (settings == NULL)
         return;
-    struct settings_box *box = MW_CONTAINER(settings, struct settings_box, settings);
     for (uint32_t i = 0; i < settings->feed_count; i++)
         mw_feed_settings_deinit(&settings->feeds[i]);
     for (uint32_t i = 0; i < settings->strategy_count; i++)
@@ -166,8 +164,8 @@ void mw_settings_free(struct mw_settings *settings)
     mw_free(settings->strategies);
     mw_free(settings->path);
     mw_free(settings->folder);
-    mw_vm_free(box->vm);
-    mw_free(box);
+    mw_vm_free(settings->vm);
+    mw_free(settings);
 }
 
 /* Reads the value at `index` of `L`, then the environment. Stack: [-0, +0] */
@@ -204,10 +202,9 @@ static mw_status run_file(struct mw_settings *settings, struct mw_error *err)
         hide_token(err);
         return status;
     }
-    struct mw_vm *vm = MW_CONTAINER(settings, struct settings_box, settings)->vm;
-    mw_vm_limit_time(vm, MW_LOAD_MS_MAX);
+    mw_vm_limit_time(settings->vm, MW_LOAD_MS_MAX);
     status = mw_call(L, 0, 1, MW_ECONFIG, err);
-    mw_vm_limit_time(vm, 0);
+    mw_vm_limit_time(settings->vm, 0);
     if (status != MW_OK)
         return status;
     if (lua_istable(L, -1))
@@ -252,4 +249,38 @@ mw_status mw_settings_load_table(lua_State *L, int index, struct mw_settings **o
     if (status == MW_OK)
         status = read_value(settings, L, index, err);
     return finish(settings, status, out, err);
+}
+
+bool mw_settings_has_on_signal(const struct mw_settings *settings)
+{
+    return settings->on_signal != LUA_NOREF;
+}
+
+/* One call of on_signal. */
+struct signal_call {
+    int function;
+    void (*push)(lua_State *L, const void *user);
+    const void *user;
+};
+
+static int call_protected(lua_State *L, void *user)
+{
+    const struct signal_call *call = user;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, call->function);
+    call->push(L, call->user);
+    lua_call(L, 1, 0);
+    return 0;
+}
+
+mw_status mw_settings_call_on_signal(struct mw_settings *settings,
+                                     void (*push)(lua_State *L, const void *user), const void *user,
+                                     int64_t limit_ms, struct mw_error *err)
+{
+    if (!mw_settings_has_on_signal(settings))
+        return MW_OK;
+    struct signal_call call = {.function = settings->on_signal, .push = push, .user = user};
+    mw_vm_limit_time(settings->vm, limit_ms);
+    mw_status status = mw_call_protected(settings->L, call_protected, &call, MW_ECONFIG, err);
+    mw_vm_limit_time(settings->vm, 0);
+    return status;
 }

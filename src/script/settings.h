@@ -10,6 +10,10 @@
  * Inside config.lua `env "NAME"` is the value of an environment variable (an error when it is not
  * set and no default was given), so that secrets stay out of the file. Secrets are never printed.
  *
+ * A function in it, `on_signal`, runs in the lua_State of the configuration whenever a strategy
+ * says something: how users hand signals on. Tables that are handed in have none, because functions
+ * cannot be copied from one lua_State to another.
+ *
  * Threads: immutable after loading, but `L`, which belongs to the thread that loaded it.
  */
 #ifndef MW_SCRIPT_SETTINGS_H
@@ -27,8 +31,10 @@
 #include "history/writer.h"
 #include "market/timeframe.h"
 #include "net/backoff.h"
+#include "script/account.h"
 
 struct mw_capture;
+struct mw_vm;
 
 /* How an in-process simulator makes its prices (endpoint = "simulator"). */
 struct mw_simulator_settings {
@@ -70,6 +76,7 @@ struct mw_strategy_settings {
     char *name; /* owns; the file's stem by default; unique */
     char *file; /* owns; resolved against the configuration's folder */
     int params; /* reference in the registry of mw_settings.L to a table, or LUA_NOREF */
+    struct mw_account_options account; /* those of the settings, with its own over them */
 };
 
 /* Candles that a file has. */
@@ -97,11 +104,14 @@ struct mw_settings {
     uint32_t strategy_count;
     struct mw_backoff_options reconnect; /* 3 attempts, 1 s doubling to 60 s, jitter 0.2 */
     struct mw_history_settings history;
-    uint32_t cache_bars;        /* MW_SERIES_CANDLES_DEFAULT */
-    uint32_t worker_count;      /* 0: as many as there are cores */
-    mw_log_level log_level;     /* MW_LOG_INFO */
+    struct mw_account_options account; /* of strategies that say nothing else */
+    uint32_t cache_bars;               /* MW_SERIES_CANDLES_DEFAULT */
+    uint32_t worker_count;             /* 0: as many as there are cores */
+    mw_log_level log_level;            /* MW_LOG_INFO */
     struct mw_capture *capture; /* borrows; where feeds record to; NULL, or the command line's */
-    lua_State *L;               /* owns; holds the params tables */
+    struct mw_vm *vm;           /* owns */
+    lua_State *L;               /* its state; holds the params tables and on_signal */
+    int on_signal;              /* reference in its registry to a function, or LUA_NOREF */
 };
 
 /* Runs the file and checks what it returns, then applies the environment. Errors: MW_EIO,
@@ -115,6 +125,15 @@ MW_MUST_USE mw_status mw_settings_load_table(lua_State *L, int index, struct mw_
                                              struct mw_error *err);
 
 void mw_settings_free(struct mw_settings *settings);
+
+bool mw_settings_has_on_signal(const struct mw_settings *settings);
+/* Calls on_signal, if there is one, with what `push` pushes for `user`, one value; it and `push`
+ * are run protected. What takes longer than `limit_ms` is ended with an error. Errors: MW_ECONFIG
+ * with the message and a traceback. The thread that loaded the settings only. */
+MW_MUST_USE mw_status mw_settings_call_on_signal(struct mw_settings *settings,
+                                                 void (*push)(lua_State *L, const void *user),
+                                                 const void *user, int64_t limit_ms,
+                                                 struct mw_error *err);
 
 /* Whether the feed's endpoint is the simulator in this process. */
 bool mw_feed_settings_simulates(const struct mw_feed_settings *feed);

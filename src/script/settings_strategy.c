@@ -6,7 +6,7 @@
 
 #include "base/check.h"
 #include "base/map.h"
-#include "script/call.h"
+#include "script/settings_account.h"
 #include "script/settings_feed.h"
 #include "script/vm.h"
 
@@ -24,13 +24,6 @@ static mw_status read_name(struct mw_reader *reader, const struct mw_key *key, v
     return MW_OK;
 }
 
-/* (value) -> reference */
-static int ref_value(lua_State *L)
-{
-    lua_pushinteger(L, luaL_ref(L, LUA_REGISTRYINDEX));
-    return 1;
-}
-
 /* Keeps a copy, so that what the script does to its table later has no effect. */
 static mw_status read_params(struct mw_reader *reader, const struct mw_key *key, void *target,
                              struct mw_error *err)
@@ -43,17 +36,7 @@ static mw_status read_params(struct mw_reader *reader, const struct mw_key *key,
     struct mw_error inner;
     if (mw_vm_copy_value(reader->L, -1, home, &inner) != MW_OK)
         return mw_reader_fail(reader, err, "%s", inner.message);
-    if (!lua_checkstack(home, 1)) {
-        lua_pop(home, 1);
-        return mw_reader_fail(reader, err, "not enough memory");
-    }
-    lua_pushcfunction(home, ref_value);
-    lua_insert(home, -2);
-    if (mw_call(home, 1, 1, MW_ECONFIG, &inner) != MW_OK)
-        return mw_reader_fail(reader, err, "%s", inner.message);
-    strategy->params = (int)lua_tointeger(home, -1);
-    lua_pop(home, 1);
-    return MW_OK;
+    return mw_reader_keep(reader, &strategy->params, err);
 }
 
 #define STRATEGY(field) offsetof(struct mw_strategy_settings, field)
@@ -62,6 +45,7 @@ static const struct mw_key strategy_keys[] = {
     {"file", mw_setting_path, STRATEGY(file), 0, 0, NULL, MW_SHOW_VALUE},
     {"name", read_name, STRATEGY(name), 1, MW_STRATEGY_NAME_BYTES_MAX, NULL, MW_SHOW_VALUE},
     {"params", read_params, 0, 0, 0, NULL, MW_SHOW_VALUE},
+    {"account", mw_setting_account, STRATEGY(account), 0, 0, NULL, MW_SHOW_VALUE},
     MW_KEYS_END,
 };
 
@@ -79,6 +63,7 @@ static mw_status read_strategy(struct mw_reader *reader, void *user, struct mw_e
     struct mw_map *names = &list->names;
     struct mw_strategy_settings *strategy = &settings->strategies[settings->strategy_count++];
     strategy->params = LUA_NOREF;
+    strategy->account = settings->account;
     if (lua_type(reader->L, -1) == LUA_TSTRING)
         return mw_setting_path(reader, &strategy_keys[0], strategy, err);
     if (!lua_istable(reader->L, -1))

@@ -5,6 +5,7 @@
  */
 #include "script/strategy.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -34,6 +35,8 @@ struct mw_strategy {
     _Atomic bool busy;          /* a hook is running */
     _Atomic uint64_t bars, ticks, signals, errors, lost;
     _Atomic size_t memory_bytes;
+    pthread_mutex_t lock; /* covers the one below */
+    struct mw_account_status published;
 };
 
 static void open_bindings(lua_State *L, void *user)
@@ -102,6 +105,19 @@ static struct mw_account *new_account(const struct mw_account_options *options)
     return mw_account_new(&defaults);
 }
 
+static void publish(struct mw_strategy *strategy)
+{
+    const struct mw_account *account = strategy->account;
+    struct mw_account_status status = {.cash = mw_account_cash(account),
+                                       .equity = mw_account_equity(account),
+                                       .positions = mw_account_position_count(account)};
+    mw_account_orders(account, &status.orders);
+    mw_account_get_totals(account, &status.totals);
+    pthread_mutex_lock(&strategy->lock);
+    strategy->published = status;
+    pthread_mutex_unlock(&strategy->lock);
+}
+
 mw_status mw_strategy_load(const struct mw_strategy_options *options, struct mw_strategy **out,
                            struct mw_error *err)
 {
@@ -114,6 +130,8 @@ mw_status mw_strategy_load(const struct mw_strategy_options *options, struct mw_
     strategy->clock_ms = options->clock_ms;
     mw_strategy_setup_init(&strategy->setup);
     strategy->account = new_account(options->account);
+    pthread_mutex_init(&strategy->lock, NULL);
+    publish(strategy);
 
     char folder[MW_PATH_BYTES_MAX];
     const char *slash = strrchr(options->file, '/');
@@ -144,6 +162,7 @@ void mw_strategy_free(struct mw_strategy *strategy)
     mw_vm_free(strategy->vm);
     mw_strategy_setup_deinit(&strategy->setup);
     mw_account_free(strategy->account);
+    pthread_mutex_destroy(&strategy->lock);
     mw_free(strategy);
 }
 
@@ -330,6 +349,12 @@ void mw_strategy_take_price(struct mw_strategy *strategy, uint32_t instrument,
             tell_of_order(strategy, &order);
 }
 
+void mw_strategy_publish_account(struct mw_strategy *strategy)
+{
+    if (mw_account_is_used(strategy->account))
+        publish(strategy);
+}
+
 void mw_strategy_count_lost(struct mw_strategy *strategy, uint64_t lost)
 {
     count(&strategy->lost, lost);
@@ -340,9 +365,10 @@ static uint64_t counted(const _Atomic uint64_t *counter)
     return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
-void mw_strategy_get_status(const struct mw_strategy *strategy, struct mw_strategy_status *status)
+void mw_strategy_get_status(struct mw_strategy *strategy, struct mw_strategy_status *status)
 {
     *status = (struct mw_strategy_status){
+        .loaded = true,
         .bars = counted(&strategy->bars),
         .ticks = counted(&strategy->ticks),
         .signals = counted(&strategy->signals),
@@ -350,4 +376,7 @@ void mw_strategy_get_status(const struct mw_strategy *strategy, struct mw_strate
         .lost = counted(&strategy->lost),
         .memory_bytes = atomic_load_explicit(&strategy->memory_bytes, memory_order_relaxed)};
     memcpy(status->name, strategy->name, sizeof(status->name));
+    pthread_mutex_lock(&strategy->lock);
+    status->account = strategy->published;
+    pthread_mutex_unlock(&strategy->lock);
 }

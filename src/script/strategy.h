@@ -7,7 +7,8 @@
  * A script returns a table of hooks, or defines them as globals and returns nothing. What it sees
  * of the engine comes through mw_bindings, so that this folder knows nothing of the bindings.
  *
- * Threads: one at a time, as above; counters are atomics.
+ * Threads: one at a time, as above; counters are atomics, and what is told of the account is under
+ * a lock.
  */
 #ifndef MW_SCRIPT_STRATEGY_H
 #define MW_SCRIPT_STRATEGY_H
@@ -111,15 +112,28 @@ struct mw_account *mw_strategy_account(struct mw_strategy *strategy);
 void mw_strategy_take_price(struct mw_strategy *strategy, uint32_t instrument,
                             const struct mw_candle *candle, int64_t now_ms);
 
+/* Makes what mw_strategy_get_status says of the account true as of now: by whoever delivers bars,
+ * when others may look. Worker only. */
+void mw_strategy_publish_account(struct mw_strategy *strategy);
+
+/* Its account when it was published last; what it began with before that. */
+struct mw_account_status {
+    double cash, equity;
+    uint32_t positions, orders; /* open now */
+    struct mw_account_totals totals;
+};
+
 struct mw_strategy_status {
+    bool loaded; /* it runs, or ran until the engine stopped */
     char name[MW_STRATEGY_NAME_BYTES_MAX + 1];
     uint64_t bars, ticks, signals, errors;
     uint64_t lost;       /* bars the ring dropped before delivery */
     size_t memory_bytes; /* of its lua_State, as of the last callback */
+    struct mw_account_status account;
 };
 
 /* Any thread. */
-void mw_strategy_get_status(const struct mw_strategy *strategy, struct mw_strategy_status *status);
+void mw_strategy_get_status(struct mw_strategy *strategy, struct mw_strategy_status *status);
 /* Worker only. */
 void mw_strategy_count_lost(struct mw_strategy *strategy, uint64_t lost);
 

@@ -47,6 +47,8 @@ static void look_up(lua_State *L, lua_Debug *record)
 void mw_vm_limit_time(struct mw_vm *vm, int64_t limit_ms)
 {
     vm->until_ms = limit_ms > 0 ? mw_clock_monotonic_ms() + limit_ms : 0;
+    /* What ran into a limit left it looking at every instruction. */
+    lua_sethook(vm->L, look_up, LUA_MASKCOUNT, HOOK_INSTRUCTIONS);
 }
 
 void mw_vm_interrupt(struct mw_vm *vm)

@@ -32,7 +32,7 @@ MW_MUST_USE mw_status mw_vm_new(const struct mw_vm_options *options, struct mw_v
 void mw_vm_free(struct mw_vm *vm);
 
 /* What runs from now on ends with an error when it is not done in `limit_ms`; 0 lifts the limit. A
- * vm that ran into it is good for nothing but mw_vm_free. */
+ * vm that ran into it may be used again with another. */
 void mw_vm_limit_time(struct mw_vm *vm, int64_t limit_ms);
 
 /* Its main lua_State, borrowed. */

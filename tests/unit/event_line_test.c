@@ -1,4 +1,5 @@
 /* event_line_test.c - every kind of event as a line, with and without colours. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -184,6 +185,51 @@ static void holds_the_longest_signal(void **state)
     mw_str_deinit(&line);
 }
 
+static struct mw_event order_event(mw_order_state state)
+{
+    return (struct mw_event){.kind = MW_EVENT_ORDER,
+                             .time_ms = time_ms_shown,
+                             .strategy = "sma_cross",
+                             .key = {.feed = "demo", .symbol = "BTCUSDT"},
+                             .order = {.request = {.side = MW_SIDE_BUY,
+                                                   .amount = 0.1,
+                                                   .value = (double)NAN,
+                                                   .price = (double)NAN},
+                                       .state = state,
+                                       .amount = 0.1,
+                                       .price = 54549.46,
+                                       .fee = 5.454946}};
+}
+
+static void shows_orders_that_were_filled_and_those_that_were_not(void **state)
+{
+    (void)state;
+    struct mw_event event = order_event(MW_ORDER_FILLED);
+    assert_string_equal(line_of(&event, NULL, false),
+                        "18:15:00.123 order   sma_cross  bought 0.1 BTCUSDT at 54549.46, fee "
+                        "5.45\n");
+    event.order.request.side = MW_SIDE_SELL;
+    event.order.request.type = MW_ORDER_STOP;
+    event.order.fee = 0.00123;
+    snprintf(event.order.request.tag, sizeof(event.order.request.tag), "ex\nit");
+    assert_string_equal(line_of(&event, NULL, false),
+                        "18:15:00.123 order   sma_cross  sold 0.1 BTCUSDT at 54549.46, fee 0.0012 "
+                        "(stop), ex\n             it\n");
+    event = order_event(MW_ORDER_REJECTED);
+    event.order.request.amount = (double)NAN;
+    event.order.request.value = 20000;
+    snprintf(event.order.reason, sizeof(event.order.reason), "too dear");
+    assert_string_equal(line_of(&event, NULL, false),
+                        "18:15:00.123 order   sma_cross  rejected: buy 20000 worth of BTCUSDT: "
+                        "too dear\n");
+    event = order_event(MW_ORDER_CANCELLED);
+    event.order.request.type = MW_ORDER_LIMIT;
+    event.order.request.price = 50000;
+    assert_string_equal(line_of(&event, NULL, true),
+                        "\033[2m18:15:00.123\033[0m \033[33morder   sma_cross  cancelled: buy 0.1 "
+                        "BTCUSDT at 50000 (limit)\033[0m\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,6 +242,7 @@ int main(void)
         cmocka_unit_test(masks_controls_from_outside),
         cmocka_unit_test(colours_by_urgency),
         cmocka_unit_test(holds_the_longest_signal),
+        cmocka_unit_test(shows_orders_that_were_filled_and_those_that_were_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -328,7 +328,7 @@ static void an_unknown_key_names_the_nearest(void **state)
         {"return { feed = {} }", "config: feed: no such key, did you mean feeds?"},
         {"return { reconect = 1 }", "config: reconect = 1: no such key, did you mean reconnect?"},
         {"return { backtest = { from = 1 } }", "config: backtest: no such key"},
-        {"return { on_signal = print }", "config: on_signal: no such key"},
+        {"return { on_tick = print }", "config: on_tick: no such key"},
         {"return { cache = { bar = 1 } }",
          "config: cache.bar = 1: no such key, did you mean bars?"},
         {"return { feeds = { { protocol = 'p', timeouts = { conect = 1 } } } }",
