@@ -160,4 +160,12 @@ enum {
     MW_QUERY_VALUE_BYTES_MAX = MW_SYMBOL_BYTES_MAX, /* the longest value is a symbol */
 };
 
+/* Free blocks that a lua_State keeps for itself: what it drops between two cycles of its collector,
+ * for a script of some hundred KiB. AddressSanitizer is to see each of them freed. */
+#ifdef __SANITIZE_ADDRESS__
+enum { MW_HEAP_KEPT_BYTES_MAX = 0 };
+#else
+enum { MW_HEAP_KEPT_BYTES_MAX = 1 << 20 };
+#endif
+
 #endif

@@ -198,6 +198,7 @@ void mw_vm_free(struct mw_vm *vm)
     if (vm->L != NULL)
         lua_close(vm->L);
     MW_CHECK(vm->heap.bytes == 0);
+    mw_heap_deinit(&vm->heap);
     mw_free(vm);
 }
 
