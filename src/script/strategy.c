@@ -116,6 +116,8 @@ mw_status mw_strategy_load(const struct mw_strategy_options *options, struct mw_
         mw_strategy_free(strategy);
         return status;
     }
+    if (options->runs_free)
+        mw_vm_run_free(strategy->vm);
     atomic_store_explicit(&strategy->memory_bytes, mw_vm_bytes(strategy->vm), memory_order_relaxed);
     *out = strategy;
     return MW_OK;
@@ -214,6 +216,7 @@ static void invoke(const struct invocation *call)
                                          MW_ESTRATEGY, &err);
     atomic_store_explicit(&strategy->busy, false, memory_order_relaxed);
     atomic_store_explicit(&strategy->memory_bytes, mw_vm_bytes(strategy->vm), memory_order_relaxed);
+    mw_vm_pace(strategy->vm);
     if (status != MW_OK)
         tell_error(strategy, &err);
 }

@@ -169,6 +169,7 @@ static double run_strategy(const struct bars *bars, const char *source)
     const struct mw_market market = {mw_prices_new(cache), find_series, cache};
     const struct mw_strategy_options options = {.name = "bench",
                                                 .file = path,
+                                                .runs_free = true,
                                                 .bindings = &mw_lua_bindings,
                                                 .market = &market,
                                                 .on_event = on_event};
