@@ -38,16 +38,20 @@ void mw_class_register(lua_State *L, const struct mw_class *class)
     lua_pop(L, 1);
 }
 
-/* By address: no name to look up among the strings. */
-void mw_class_set(lua_State *L, const struct mw_class *class)
-{
-    lua_rawgetp(L, LUA_REGISTRYINDEX, class);
-    lua_setmetatable(L, -2);
-}
-
 static const struct mw_class *own_class(lua_State *L)
 {
     return lua_touserdata(L, lua_upvalueindex(UPVALUE_CLASS));
+}
+
+/* What makes objects of a class is mostly one of its own functions, which have the metatable. Others
+ * find it by address: no name to look up among the strings. */
+void mw_class_set(lua_State *L, const struct mw_class *class)
+{
+    if (own_class(L) == class)
+        lua_pushvalue(L, lua_upvalueindex(UPVALUE_METATABLE));
+    else
+        lua_rawgetp(L, LUA_REGISTRYINDEX, class);
+    lua_setmetatable(L, -2);
 }
 
 void *mw_class_test(lua_State *L, int index)
@@ -55,7 +59,7 @@ void *mw_class_test(lua_State *L, int index)
     void *object = lua_touserdata(L, index);
     if (object == NULL || !lua_getmetatable(L, index))
         return NULL;
-    bool same = lua_topointer(L, -1) == lua_topointer(L, lua_upvalueindex(UPVALUE_METATABLE));
+    bool same = lua_rawequal(L, -1, lua_upvalueindex(UPVALUE_METATABLE));
     lua_pop(L, 1);
     return same ? object : NULL;
 }
