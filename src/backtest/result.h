@@ -8,6 +8,7 @@
 #ifndef MW_BACKTEST_RESULT_H
 #define MW_BACKTEST_RESULT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "backtest/dataset.h"
@@ -23,10 +24,10 @@ struct mw_equity_point {
 
 /* What a curve of equity comes to. NaN where it cannot be told. Fractions, not per cents. */
 struct mw_curve_figures {
-    double total;           /* last / first - 1 */
-    double cagr;            /* (last / first) ^ (1 / years) - 1, years of 365.25 days */
+    double total;           /* last / start - 1 */
+    double cagr;            /* (last / start) ^ (1 / years) - 1, years of 365.25 days */
     double drawdown;        /* greatest fall from a peak, as a positive fraction of it */
-    int64_t drawdown_ms;    /* longest time from a peak until it is passed, or the end */
+    int64_t drawdown_ms;    /* longest time from a peak until it is reached again, or the end */
     double volatility;      /* of daily returns, a year */
     double sharpe, sortino; /* of daily returns, a year, against 0 */
 };
@@ -84,11 +85,19 @@ struct mw_backtest_result {
 
 void mw_backtest_result_free(struct mw_backtest_result *result);
 
-/* Computes curve, hold, trade_figures and exposed from points, trades and totals. */
+/* Computes curve, hold, trade_figures and exposed from from_ms, to_ms, the account's options,
+ * points, trades, positions and totals. */
 void mw_backtest_result_judge(struct mw_backtest_result *result);
 
-/* The figures of `count` points, of their equity or of what holding makes of it. */
-void mw_curve_judge(const struct mw_equity_point *points, uint32_t count, bool hold,
-                    struct mw_curve_figures *figures);
+/* The figures of a curve that begins with `cash` at `from_ms` and goes on with `count` points: of
+ * their equity, or of what holding makes of it. */
+struct mw_curve {
+    int64_t from_ms;
+    double cash;
+    const struct mw_equity_point *points; /* borrows; their times rise and lie behind from_ms */
+    uint32_t count;
+    bool hold;
+};
+void mw_curve_judge(const struct mw_curve *curve, struct mw_curve_figures *figures);
 
 #endif

@@ -112,7 +112,8 @@ enum {
     MW_VALUE_ITEMS_MAX = 1 << 20,  /* and its keys, as often as they are met */
     MW_EVENTS_MAX = 4096,       /* events a slow reader may leave behind before the oldest drop */
     MW_SIGNAL_BYTES_MAX = 4096, /* one signal as JSON */
-    MW_INTERESTS_MAX = 4096,    /* series that one strategy may ask for */
+    MW_PARAMS_TEXT_BYTES_MAX = 4096,       /* parameters as text, in a report */
+    MW_INTERESTS_MAX = 4096,               /* series that one strategy may ask for */
     MW_BARS_COUNT_MAX = MW_PRICE_ROWS_MAX, /* `count` of one get_price */
 
     /* Accounts. */
@@ -120,7 +121,9 @@ enum {
     MW_ORDERS_MAX = 4096,                  /* open at once in one account */
     MW_ORDER_TAG_BYTES_MAX = 32,           /* a script's own name for an order */
     MW_ORDER_REASON_BYTES_MAX = 127,
-    MW_ACCOUNT_HISTORY_DEFAULT = 4096, /* trades, and fills, that a live account remembers */
+    MW_ORDERS_DONE_MAX = 2 * MW_ORDERS_MAX, /* done and not yet told of; the oldest are dropped */
+    MW_ACCOUNT_HISTORY_DEFAULT = 4096,      /* trades, and fills, that a live account remembers */
+    MW_ACCOUNT_HISTORY_MAX = 1 << 22,       /* 600 MB of trades; one a minute for eight years */
 
     /* Back-tests. */
     MW_DATASET_SERIES_MAX = MW_CONTEXTS_MAX,
@@ -167,5 +170,13 @@ enum { MW_HEAP_KEPT_BYTES_MAX = 0 };
 #else
 enum { MW_HEAP_KEPT_BYTES_MAX = 1 << 20 };
 #endif
+
+/* Amounts and prices of orders, and the money of accounts. A unit of the smallest coin is 1e-8, the
+ * largest supply 1e15; products of two stay far from where doubles end. */
+#define MW_ORDER_NUMBER_MIN 1e-12
+#define MW_ORDER_NUMBER_MAX 1e15
+#define MW_LEVERAGE_MIN     0.01
+#define MW_LEVERAGE_MAX     1000.0 /* more than any venue offers */
+#define MW_FEE_MAX          0.5    /* a fraction; more is a per cent that was meant */
 
 #endif

@@ -8,6 +8,11 @@
 
 #include "base/check.h"
 
+const char *mw_plural(uint64_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
 char *mw_text_copy(const char *text)
 {
     return text != NULL ? mw_strdup(text) : NULL;

@@ -42,6 +42,9 @@ void mw_str_drop(struct mw_str *str, size_t length);
 /* Reads a whole file of at most `str->length_max` bytes into `str`. Errors: MW_EIO, MW_ELIMIT. */
 MW_MUST_USE mw_status mw_str_read_file(struct mw_str *str, const char *path, struct mw_error *err);
 
+/* "" for 1, else "s". */
+const char *mw_plural(uint64_t count);
+
 /* A copy of `text`, owned by the caller, or NULL for NULL. */
 char *mw_text_copy(const char *text);
 

@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/decimal.h"
-#include "cli/output.h"
+#include "base/str.h"
 #include "market/candle.h"
 
 #define COLOUR_OFF    "\033[0m"

@@ -1,12 +1,7 @@
-/* output.c - words, names of series, JSON. */
+/* output.c - digits, names of series. */
 #include "cli/output.h"
 
 #include <stdio.h>
-
-const char *mw_plural(uint64_t count)
-{
-    return count == 1 ? "" : "s";
-}
 
 int mw_seconds_digits(double seconds)
 {
@@ -22,21 +17,6 @@ char *mw_series_text(const struct mw_series_key *key, char *text)
         if ((unsigned char)*at < ' ' || *at == '\x7f')
             *at = '?';
     return text;
-}
-
-void mw_json_add_text(struct mw_str *out, const char *text)
-{
-    mw_str_adds(out, "\"");
-    for (; *text != '\0'; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (c == '"' || c == '\\')
-            mw_str_addf(out, "\\%c", c);
-        else if (c < 0x20 || c == 0x7f)
-            mw_str_addf(out, "\\u%04x", c);
-        else
-            mw_str_add(out, text, 1);
-    }
-    mw_str_adds(out, "\"");
 }
 
 void mw_json_add_key(struct mw_str *out, const struct mw_series_key *key)

@@ -1,4 +1,4 @@
-/* output.h - pieces of what several commands print: words, names of series, JSON.
+/* output.h - pieces of what several commands print: digits, names of series.
  *
  * Threads: the caller's.
  */
@@ -7,11 +7,9 @@
 
 #include <stdint.h>
 
+#include "base/json_text.h"
 #include "base/str.h"
 #include "market/series.h"
-
-/* "" for 1, else "s". */
-const char *mw_plural(uint64_t count);
 
 /* Digits after the point for a span of time: "1.9 s", "0.004 s". */
 int mw_seconds_digits(double seconds);
@@ -20,8 +18,6 @@ int mw_seconds_digits(double seconds);
 enum { MW_SERIES_TEXT_BYTES = MW_FEED_NAME_BYTES_MAX + MW_SYMBOL_BYTES_MAX + 20 };
 char *mw_series_text(const struct mw_series_key *key, char *text);
 
-/* Adds a JSON string. What is no ASCII passes as it is. */
-void mw_json_add_text(struct mw_str *out, const char *text);
 /* Adds ',"feed":...,"symbol":...,"timeframe":...'. */
 void mw_json_add_key(struct mw_str *out, const struct mw_series_key *key);
 

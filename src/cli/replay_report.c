@@ -2,19 +2,16 @@
 #include "cli/replay_report.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "base/decimal.h"
 #include "cli/output.h"
 
 static void add_number(struct mw_str *out, const char *name, double number)
 {
-    char text[MW_DECIMAL_TEXT_BYTES];
-    mw_str_addf(out, ",\"%s\":%s", name,
-                isfinite(number) ? mw_decimal_format(number, text) : "null");
+    mw_str_addf(out, ",\"%s\":", name);
+    mw_json_add_number(out, number);
 }
 
 void mw_replay_report_capture(struct mw_str *out, const struct mw_replay *replay, bool json)

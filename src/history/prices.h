@@ -62,10 +62,16 @@ MW_MUST_USE mw_status mw_prices_add_context(struct mw_prices *prices,
                                             const struct mw_series_key *key, struct mw_candle *rows,
                                             uint32_t row_count, bool whole, struct mw_error *err);
 
-/* The same for rows that are good already and stay the caller's until mw_prices_free: closed, of
- * MW_SOURCE_CONTEXT, within limits. `holes` are stretches between the first and the last row that
- * something may be missing from, oldest first; all other absent buckets were quiet. Errors:
- * MW_EINVAL, MW_ELIMIT. */
+/* What mw_prices_add_context checks: that rows are candles of the key's timeframe, on its grid, and
+ * rise. Makes them what contexts have: closed, MW_SOURCE_CONTEXT, without flags. Errors:
+ * MW_EHISTORY with the number of the row; MW_EHISTORY for none. */
+MW_MUST_USE mw_status mw_prices_check_rows(const struct mw_series_key *key, struct mw_candle *rows,
+                                           size_t row_count, struct mw_error *err);
+
+/* The same as mw_prices_add_context for rows that are good already and stay the caller's until
+ * mw_prices_free: closed, of MW_SOURCE_CONTEXT, within limits. `holes` are stretches between the
+ * first and the last row that something may be missing from, oldest first; all other absent buckets
+ * were quiet. Errors: MW_EINVAL, MW_ELIMIT. */
 struct mw_price_context_rows {
     const struct mw_candle *rows;
     uint32_t count;

@@ -24,7 +24,8 @@ void mw_prices_free(struct mw_prices *prices)
     if (prices == NULL)
         return;
     for (uint32_t i = 0; i < prices->context_count; i++) {
-        mw_free(prices->contexts[i]->rows);
+        mw_free(prices->contexts[i]->owned);
+        mw_stretches_deinit(&prices->contexts[i]->holes);
         mw_free(prices->contexts[i]);
     }
     mw_free(prices->contexts);
@@ -49,16 +50,16 @@ static size_t write_key(const char *feed, const struct mw_series_key *key, char 
                             mw_timeframe_format(key->timeframe, timeframe));
 }
 
-static mw_status check_rows(const struct mw_series_key *key, struct mw_candle *rows,
-                            uint32_t row_count, struct mw_error *err)
+mw_status mw_prices_check_rows(const struct mw_series_key *key, struct mw_candle *rows,
+                               size_t row_count, struct mw_error *err)
 {
-    for (uint32_t i = 0; i < row_count; i++) {
+    for (size_t i = 0; i < row_count; i++) {
         mw_fault fault = mw_candle_check(&rows[i], key->timeframe, MW_PRICE_MS_MAX);
         if (fault != MW_FAULT_NONE)
-            return mw_fail(err, MW_EHISTORY, "%s: candle %u is none: %s", key->symbol, i + 1,
+            return mw_fail(err, MW_EHISTORY, "%s: candle %zu is none: %s", key->symbol, i + 1,
                            mw_fault_text(fault));
         if (i > 0 && rows[i].open_ms <= rows[i - 1].open_ms)
-            return mw_fail(err, MW_EHISTORY, "%s: candle %u is not later than the one before",
+            return mw_fail(err, MW_EHISTORY, "%s: candle %zu is not later than the one before",
                            key->symbol, i + 1);
         rows[i].state = MW_CANDLE_CLOSED;
         if (rows[i].closed_by == MW_CLOSED_BY_NOBODY)
@@ -69,29 +70,60 @@ static mw_status check_rows(const struct mw_series_key *key, struct mw_candle *r
     return row_count > 0 ? MW_OK : mw_fail(err, MW_EHISTORY, "%s: no candles", key->symbol);
 }
 
-mw_status mw_prices_add_context(struct mw_prices *prices, const struct mw_series_key *key,
-                                struct mw_candle *rows, uint32_t row_count, bool whole,
-                                struct mw_error *err)
+/* Adds a context without holes, which is the caller's to fill in. */
+static mw_status add(struct mw_prices *prices, const struct mw_series_key *key,
+                     struct mw_price_context **out, struct mw_error *err)
 {
     char text[KEY_BYTES];
     size_t length = write_key(key->feed, key, text);
-    mw_status status = check_rows(key, rows, row_count, err);
-    if (status == MW_OK && mw_map_find(&prices->by_key, text, length) != NULL)
-        status = mw_fail(err, MW_EINVAL, "%s: has candles already", key->symbol);
-    if (status == MW_OK && prices->context_count == MW_CONTEXTS_MAX)
-        status = mw_fail(err, MW_ELIMIT, "%s: more than %d series with candles of their own",
-                         key->symbol, MW_CONTEXTS_MAX);
-    if (status != MW_OK) {
-        mw_free(rows);
-        return status;
-    }
+    if (mw_map_find(&prices->by_key, text, length) != NULL)
+        return mw_fail(err, MW_EINVAL, "%s: has candles already", key->symbol);
+    if (prices->context_count == MW_CONTEXTS_MAX)
+        return mw_fail(err, MW_ELIMIT, "%s: more than %d series with candles of their own",
+                       key->symbol, MW_CONTEXTS_MAX);
     struct mw_price_context *context = mw_alloc_zero(sizeof(*context));
-    *context =
-        (struct mw_price_context){.key = *key, .rows = rows, .count = row_count, .whole = whole};
+    context->key = *key;
     prices->contexts = mw_realloc_array(prices->contexts, prices->context_count + 1,
                                         sizeof(struct mw_price_context *));
     prices->contexts[prices->context_count++] = context;
     mw_map_set(&prices->by_key, text, length, context);
+    *out = context;
+    return MW_OK;
+}
+
+mw_status mw_prices_add_context(struct mw_prices *prices, const struct mw_series_key *key,
+                                struct mw_candle *rows, uint32_t row_count, bool whole,
+                                struct mw_error *err)
+{
+    struct mw_price_context *context;
+    mw_status status = mw_prices_check_rows(key, rows, row_count, err);
+    if (status == MW_OK)
+        status = add(prices, key, &context, err);
+    if (status != MW_OK) {
+        mw_free(rows);
+        return status;
+    }
+    context->rows = context->owned = rows;
+    context->count = row_count;
+    for (uint32_t i = 1; i < row_count && !whole; i++)
+        mw_stretches_append(&context->holes, mw_timeframe_next(key->timeframe, rows[i - 1].open_ms),
+                            rows[i].open_ms);
+    return MW_OK;
+}
+
+mw_status mw_prices_lend_context(struct mw_prices *prices, const struct mw_series_key *key,
+                                 const struct mw_price_context_rows *rows, struct mw_error *err)
+{
+    struct mw_price_context *context;
+    MW_CHECK(rows->count > 0);
+    mw_status status = add(prices, key, &context, err);
+    if (status != MW_OK)
+        return status;
+    context->rows = rows->rows;
+    context->count = rows->count;
+    for (uint32_t i = 0; i < rows->hole_count; i++)
+        mw_stretches_append(&context->holes, rows->holes[i].from_ms,
+                            mw_timeframe_next(key->timeframe, rows->holes[i].to_ms));
     return MW_OK;
 }
 

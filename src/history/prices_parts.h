@@ -24,12 +24,27 @@
 #define MW_PRICE_MS_MIN MW_CANDLE_OPEN_MS_MIN
 #define MW_PRICE_MS_MAX 253000000000000
 
-/* Candles that a host handed in. */
+/* A stretch of time, without its end. */
+struct mw_stretch {
+    int64_t from_ms, end_ms;
+};
+
+struct mw_stretches {
+    struct mw_stretch *list; /* owns */
+    uint32_t count, capacity;
+};
+
+void mw_stretches_deinit(struct mw_stretches *stretches);
+/* Adds one that begins at or after the end of the last; empty ones are left out. */
+void mw_stretches_append(struct mw_stretches *stretches, int64_t from_ms, int64_t end_ms);
+
+/* Candles that a host handed in, or lent. */
 struct mw_price_context {
-    struct mw_series_key key; /* its feed may be empty */
-    struct mw_candle *rows;   /* owns; at least one */
+    struct mw_series_key key;     /* its feed may be empty */
+    const struct mw_candle *rows; /* at least one */
+    struct mw_candle *owned;      /* the same when they were handed in; NULL when they are lent */
     uint32_t count;
-    bool whole;
+    struct mw_stretches holes; /* all else from the first to the last is known */
 };
 
 struct mw_prices {
@@ -50,20 +65,6 @@ struct mw_prices {
 
     struct mw_log_gate gate;
 };
-
-/* A stretch of time, without its end. */
-struct mw_stretch {
-    int64_t from_ms, end_ms;
-};
-
-struct mw_stretches {
-    struct mw_stretch *list; /* owns */
-    uint32_t count, capacity;
-};
-
-void mw_stretches_deinit(struct mw_stretches *stretches);
-/* Adds one that begins at or after the end of the last; empty ones are left out. */
-void mw_stretches_append(struct mw_stretches *stretches, int64_t from_ms, int64_t end_ms);
 
 /* `time_ms` within the years that have buckets. */
 int64_t mw_price_clamp(int64_t time_ms);

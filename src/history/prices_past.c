@@ -281,20 +281,37 @@ static void find_doubted(const struct mw_past *past, const struct mw_candle *row
     }
 }
 
+/* The first of the holes that ends after `time_ms`. */
+static uint32_t first_hole(const struct mw_stretches *holes, int64_t time_ms)
+{
+    uint32_t from = 0, to = holes->count;
+    while (from < to) {
+        uint32_t middle = from + (to - from) / 2;
+        if (holes->list[middle].end_ms <= time_ms)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return from;
+}
+
 /* What the context knows of from_ms..end_ms. */
 static void find_handed_in(const struct mw_past *past, int64_t from_ms, int64_t end_ms,
                            struct mw_stretches *known)
 {
     const struct mw_price_context *context = past->context;
-    if (context->whole) {
-        mw_stretches_append(known, context->rows[0].open_ms,
-                            end_of(past, context->rows[context->count - 1].open_ms));
-        return;
+    const struct mw_stretches *holes = &context->holes;
+    int64_t last_ms = end_of(past, context->rows[context->count - 1].open_ms);
+    if (from_ms < context->rows[0].open_ms)
+        from_ms = context->rows[0].open_ms;
+    if (end_ms > last_ms)
+        end_ms = last_ms;
+    for (uint32_t i = first_hole(holes, from_ms);
+         i < holes->count && holes->list[i].from_ms < end_ms; i++) {
+        mw_stretches_append(known, from_ms, holes->list[i].from_ms);
+        from_ms = holes->list[i].end_ms;
     }
-    for (uint32_t i = lower_bound(context, from_ms);
-         i < context->count && context->rows[i].open_ms < end_ms; i++)
-        mw_stretches_append(known, context->rows[i].open_ms,
-                            end_of(past, context->rows[i].open_ms));
+    mw_stretches_append(known, from_ms, end_ms);
 }
 
 uint32_t mw_past_read(struct mw_prices *prices, struct mw_past *past,

@@ -76,6 +76,19 @@ char *mw_timeframe_format(struct mw_timeframe timeframe, char *text)
     return text;
 }
 
+bool mw_timeframe_from_distance(int64_t apart_ms, struct mw_timeframe *timeframe)
+{
+    const int64_t month_ms = 28 * ms_per_day;
+    char text[MW_TIMEFRAME_BYTES_MAX] = "1M";
+    if (apart_ms <= 0 || apart_ms % MW_MS_PER_SECOND != 0)
+        return false;
+    if (apart_ms == 7 * ms_per_day)
+        snprintf(text, sizeof(text), "1w");
+    else if (apart_ms < month_ms || apart_ms > month_ms + 3 * ms_per_day)
+        snprintf(text, sizeof(text), "%llds", (long long)(apart_ms / MW_MS_PER_SECOND));
+    return mw_timeframe_parse(text, timeframe, NULL) == MW_OK;
+}
+
 bool mw_timeframe_equal(struct mw_timeframe a, struct mw_timeframe b)
 {
     return a.count == b.count && a.unit == b.unit;

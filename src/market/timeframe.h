@@ -32,6 +32,10 @@ MW_MUST_USE mw_status mw_timeframe_parse(const char *text, struct mw_timeframe *
 /* Writes the shortest spelling. Returns `text`, which holds MW_TIMEFRAME_BYTES_MAX. */
 char *mw_timeframe_format(struct mw_timeframe timeframe, char *text);
 
+/* The timeframe of bars whose starts are `apart_ms` apart where nothing is missing: 7 days are a
+ * week, 28 to 31 days a month. False when there is none. */
+bool mw_timeframe_from_distance(int64_t apart_ms, struct mw_timeframe *timeframe);
+
 bool mw_timeframe_equal(struct mw_timeframe a, struct mw_timeframe b);
 
 /* The start of the bucket that holds `time_ms`, and the start of the bucket after the one that

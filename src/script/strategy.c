@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "script/call.h"
+#include "script/simulated.h"
 #include "script/strategy_setup.h"
 #include "script/vm.h"
 
@@ -27,9 +28,10 @@ struct mw_strategy {
     struct mw_vm *vm; /* owns */
     lua_State *L;     /* its main state */
     struct mw_strategy_setup setup;
-    int64_t bar_time_ms; /* when the bar closed that is being handled; 0 for none */
-    int64_t clock_ms;    /* engine time at all other times; 0: the wall clock */
-    _Atomic bool busy;   /* a hook is running */
+    struct mw_account *account; /* owns */
+    int64_t bar_time_ms;        /* when the bar closed that is being handled; 0 for none */
+    int64_t clock_ms;           /* engine time at all other times; 0: the wall clock */
+    _Atomic bool busy;          /* a hook is running */
     _Atomic uint64_t bars, ticks, signals, errors, lost;
     _Atomic size_t memory_bytes;
 };
@@ -53,6 +55,8 @@ static int setup_protected(lua_State *L, void *user)
 {
     struct setup_call *call = user;
     struct mw_strategy *strategy = call->strategy;
+    if (call->options->seeded)
+        mw_simulated_open(L, strategy, call->options->seed);
     call->load_status = mw_vm_load_file(L, call->options->file, MW_ESTRATEGY, &call->load_error);
     if (call->load_status != MW_OK)
         return 0;
@@ -64,8 +68,9 @@ static int setup_protected(lua_State *L, void *user)
         return luaL_error(L, "%s: want a table of hooks returned, or nothing, got %s",
                           call->options->file, luaL_typename(L, -1));
     int hooks = lua_gettop(L);
-    mw_strategy_setup_params(L, hooks, call->options->params_from, call->options->params_ref);
+    mw_strategy_setup_params(L, hooks, call->options);
     int params = lua_gettop(L);
+    strategy->setup.params = mw_strategy_setup_describe(L, params);
     mw_strategy_setup_hooks(L, hooks, returned, strategy->name, &strategy->setup);
     mw_strategy_setup_interests(L, params, &strategy->setup);
     strategy->bindings->push_context(L, strategy, params);
@@ -88,6 +93,15 @@ static mw_status set_up(struct mw_strategy *strategy, const struct mw_strategy_o
     return status;
 }
 
+static struct mw_account *new_account(const struct mw_account_options *options)
+{
+    if (options != NULL)
+        return mw_account_new(options);
+    struct mw_account_options defaults = mw_account_defaults();
+    defaults.history = MW_ACCOUNT_HISTORY_DEFAULT;
+    return mw_account_new(&defaults);
+}
+
 mw_status mw_strategy_load(const struct mw_strategy_options *options, struct mw_strategy **out,
                            struct mw_error *err)
 {
@@ -97,7 +111,9 @@ mw_status mw_strategy_load(const struct mw_strategy_options *options, struct mw_
     strategy->market = options->market;
     strategy->on_event = options->on_event;
     strategy->user = options->user;
+    strategy->clock_ms = options->clock_ms;
     mw_strategy_setup_init(&strategy->setup);
+    strategy->account = new_account(options->account);
 
     char folder[MW_PATH_BYTES_MAX];
     const char *slash = strrchr(options->file, '/');
@@ -129,6 +145,7 @@ void mw_strategy_free(struct mw_strategy *strategy)
         return;
     mw_vm_free(strategy->vm);
     mw_strategy_setup_deinit(&strategy->setup);
+    mw_account_free(strategy->account);
     mw_free(strategy);
 }
 
@@ -141,6 +158,11 @@ const struct mw_interest *mw_strategy_interests(const struct mw_strategy *strate
 {
     *count = strategy->setup.interest_count;
     return strategy->setup.interests;
+}
+
+const char *mw_strategy_params(const struct mw_strategy *strategy)
+{
+    return strategy->setup.params;
 }
 
 bool mw_strategy_wants_ticks(const struct mw_strategy *strategy)
@@ -286,6 +308,37 @@ void mw_strategy_signal(struct mw_strategy *strategy, const char *text, const ch
     event.text = (char *)(uintptr_t)text; /* the queue copies */
     event.json = (char *)(uintptr_t)json;
     strategy->on_event(strategy->user, &event);
+}
+
+struct mw_account *mw_strategy_account(struct mw_strategy *strategy)
+{
+    return strategy->account;
+}
+
+static void tell_of_order(struct mw_strategy *strategy, const struct mw_order *order)
+{
+    struct mw_event event = event_of(strategy, MW_EVENT_ORDER);
+    uint32_t instrument = order->request.instrument;
+    event.time_ms = order->done_ms;
+    event.order = *order;
+    snprintf(event.feed, sizeof(event.feed), "%s", mw_account_feed(strategy->account, instrument));
+    memcpy(event.key.feed, event.feed, sizeof(event.key.feed));
+    snprintf(event.key.symbol, sizeof(event.key.symbol), "%s",
+             mw_account_symbol(strategy->account, instrument));
+    mw_strategy_handle_state(strategy, &event);
+    strategy->on_event(strategy->user, &event);
+}
+
+void mw_strategy_take_price(struct mw_strategy *strategy, uint32_t instrument,
+                            const struct mw_candle *candle, int64_t now_ms)
+{
+    if (!mw_account_take(strategy->account, instrument, candle, now_ms))
+        return;
+    /* What the hook itself cancels meanwhile is told with the next price: no loop without end. */
+    struct mw_order order;
+    for (uint32_t count = mw_account_done_count(strategy->account); count > 0; count--)
+        if (mw_account_next_done(strategy->account, &order))
+            tell_of_order(strategy, &order);
 }
 
 void mw_strategy_count_lost(struct mw_strategy *strategy, uint64_t lost)

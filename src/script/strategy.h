@@ -45,8 +45,9 @@ struct mw_strategy_options {
     lua_State *params_from; /* where the configured parameters are, or NULL for none */
     int params_ref;         /* in its registry */
     bool params_are_texts;  /* values are texts, read as what the script's defaults are */
-    bool seeded;            /* math.random starts from `seed` */
+    bool seeded;            /* nothing depends on the machine, see simulated.h */
     uint64_t seed;
+    int64_t clock_ms; /* engine time from the beginning; 0: the wall clock */
     const struct mw_account_options *account; /* of its paper account; NULL: the defaults */
     bool runs_free; /* nobody calls mw_strategy_interrupt: its hooks run a sixth faster */
     const struct mw_bindings *bindings;                         /* borrows */
@@ -68,6 +69,9 @@ const char *mw_strategy_name(const struct mw_strategy *strategy);
 /* What it asked for; NULL with count 0 when it takes every series. Borrowed. */
 const struct mw_interest *mw_strategy_interests(const struct mw_strategy *strategy,
                                                 uint32_t *count);
+
+/* Its parameters as text, by name: "fast=5 slow=20 symbol=BTCUSDT". Borrowed. */
+const char *mw_strategy_params(const struct mw_strategy *strategy);
 
 /* Whether it has the hook; what it has not is not read for it. */
 bool mw_strategy_wants_ticks(const struct mw_strategy *strategy);

@@ -1,4 +1,4 @@
-/* strategy_setup.c - checks of what a script says about itself. */
+/* strategy_setup.c - checks of what a script says about its hooks and what it wants to see. */
 #include "script/strategy_setup.h"
 
 #include <stdio.h>
@@ -10,7 +10,6 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "market/cache.h"
-#include "script/vm.h"
 
 static const char *const hook_names[] = {
 #define MW_HOOK_NAME(name, text) text,
@@ -28,49 +27,9 @@ void mw_strategy_setup_init(struct mw_strategy_setup *setup)
 void mw_strategy_setup_deinit(struct mw_strategy_setup *setup)
 {
     mw_free(setup->interests);
+    mw_free(setup->params);
     setup->interests = NULL;
-}
-
-/* Copies the configured parameters over those at the top of the stack; they are at the index
- * above. */
-static void overlay_params(lua_State *L, int params, int configured, bool has_defaults)
-{
-    lua_pushnil(L);
-    while (lua_next(L, configured) != 0) {
-        if (lua_type(L, -2) != LUA_TSTRING)
-            luaL_error(L, "params: want names as keys, got a %s", luaL_typename(L, -2));
-        const char *name = lua_tostring(L, -2);
-        int got = lua_type(L, -1), wanted = lua_getfield(L, params, name);
-        lua_pop(L, 1);
-        if (has_defaults && wanted == LUA_TNIL)
-            luaL_error(L, "params.%s: the script has no such parameter", name);
-        if (wanted != LUA_TNIL && wanted != got)
-            luaL_error(L, "params.%s: want a %s, got a %s", name, lua_typename(L, wanted),
-                       lua_typename(L, got));
-        lua_setfield(L, params, name);
-    }
-}
-
-void mw_strategy_setup_params(lua_State *L, int hooks, lua_State *from, int reference)
-{
-    int type = lua_getfield(L, hooks, "params");
-    if (type != LUA_TNIL && type != LUA_TTABLE)
-        luaL_error(L, "params: want a table, got a %s", lua_typename(L, type));
-    struct mw_error err;
-    if (type == LUA_TNIL)
-        lua_newtable(L);
-    else if (mw_vm_copy_value(L, -1, L, &err) != MW_OK) /* the script's own table stays as it is */
-        luaL_error(L, "params: %s", err.message);
-    lua_remove(L, -2);
-    if (from == NULL || reference == LUA_NOREF)
-        return;
-    lua_rawgeti(from, LUA_REGISTRYINDEX, reference);
-    mw_status status = mw_vm_copy_value(from, -1, L, &err);
-    lua_pop(from, 1);
-    if (status != MW_OK)
-        luaL_error(L, "params: %s", err.message);
-    overlay_params(L, lua_gettop(L) - 1, lua_gettop(L), type != LUA_TNIL);
-    lua_pop(L, 1);
+    setup->params = NULL;
 }
 
 /* A misspelt hook would simply never run. */

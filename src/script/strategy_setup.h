@@ -36,16 +36,21 @@ struct mw_strategy_setup {
     int context;                   /* the same, of the context object */
     struct mw_interest *interests; /* owns; NULL for every series */
     uint32_t interest_count;
+    char *params; /* owns; as text */
 };
 
 void mw_strategy_setup_init(struct mw_strategy_setup *setup);
 /* Frees what it owns; references go with their lua_State. */
 void mw_strategy_setup_deinit(struct mw_strategy_setup *setup);
 
-/* Pushes a table with the script's `params` and over them the table that `reference` names in
- * `from`'s registry (`from` may be NULL). A configured name that the script does not have, or of
- * another type than its default, is refused. Stack: [-0, +1, e] */
-void mw_strategy_setup_params(lua_State *L, int hooks, lua_State *from, int reference);
+/* Pushes a table with the script's `params` and over them those that the options name. A configured
+ * name that the script does not have, or of another type than its default, is refused; texts are
+ * read as that type. Stack: [-0, +1, e] */
+void mw_strategy_setup_params(lua_State *L, int hooks, const struct mw_strategy_options *options);
+
+/* Returns owned: "fast=5 slow=20 symbol=BTCUSDT", by name, of the table at `params`; cut at
+ * MW_PARAMS_TEXT_BYTES_MAX. Stack: [-0, +0, -] */
+char *mw_strategy_setup_describe(lua_State *L, int params);
 
 /* Takes references to the hooks. Warns in the log, with `name`, of a function that is nearly called
  * like a hook, when the script `returned` its table. Stack: [-0, +0, e] */

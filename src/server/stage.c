@@ -84,13 +84,7 @@ static mw_status find_step(const char *path, const struct mw_candle *rows, size_
         int64_t apart_ms = rows[i].open_ms - rows[i - 1].open_ms;
         least_ms = apart_ms < least_ms ? apart_ms : least_ms;
     }
-    const int64_t month_ms = 28 * (int64_t)MW_MS_PER_DAY;
-    char text[MW_TIMEFRAME_BYTES_MAX] = "1M";
-    if (least_ms == 7 * (int64_t)MW_MS_PER_DAY)
-        snprintf(text, sizeof(text), "1w");
-    else if (least_ms < month_ms || least_ms > month_ms + 3 * (int64_t)MW_MS_PER_DAY)
-        snprintf(text, sizeof(text), "%llds", (long long)(least_ms / MW_MS_PER_SECOND));
-    if (least_ms % MW_MS_PER_SECOND != 0 || mw_timeframe_parse(text, step, NULL) != MW_OK)
+    if (!mw_timeframe_from_distance(least_ms, step))
         return mw_fail(err, MW_EHISTORY, "%s: rows are %lld ms apart, which is no timeframe", path,
                        (long long)least_ms);
     return MW_OK;

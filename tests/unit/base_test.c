@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/crc32c.h"
 #include "base/decimal.h"
+#include "base/json_text.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/map.h"
@@ -212,6 +213,29 @@ static void strings_stop_at_their_maximum(void **state)
     mw_str_deinit(&str);
 }
 
+static void json_texts_are_escaped_and_numbers_are_the_shortest(void **state)
+{
+    (void)state;
+    struct mw_str str = MW_STR_INIT(64);
+    assert_true(mw_json_add_text(&str, "a\"b\\c\n\x7f\xc3\xa9"));
+    assert_string_equal(str.data, "\"a\\\"b\\\\c\\u000a\\u007f\xc3\xa9\"");
+    mw_str_clear(&str);
+    const double numbers[] = {0.1, -3, 1e22, (double)NAN, (double)INFINITY, -(double)INFINITY};
+    for (size_t i = 0; i < MW_COUNT(numbers); i++) {
+        assert_true(mw_json_add_number(&str, numbers[i]));
+        assert_true(mw_str_adds(&str, " "));
+    }
+    assert_string_equal(str.data, "0.1 -3 1e+22 null null null ");
+    mw_str_deinit(&str);
+    struct mw_str five = MW_STR_INIT(5);
+    assert_false(mw_json_add_text(&five, "abcd"));
+    assert_int_equal(five.length, 0);
+    assert_true(mw_json_add_text(&five, "abc"));
+    assert_false(mw_json_add_number(&five, 1));
+    assert_string_equal(five.data, "\"abc\"");
+    mw_str_deinit(&five);
+}
+
 static void reads_files_up_to_the_limit(void **state)
 {
     (void)state;
@@ -376,6 +400,7 @@ int main(void)
         cmocka_unit_test(formats_the_shortest_decimal),
         cmocka_unit_test(parses_integers_to_the_last),
         cmocka_unit_test(strings_stop_at_their_maximum),
+        cmocka_unit_test(json_texts_are_escaped_and_numbers_are_the_shortest),
         cmocka_unit_test(reads_files_up_to_the_limit),
         cmocka_unit_test(finds_the_nearest_name),
         cmocka_unit_test(maps_find_what_was_set_and_not_removed),

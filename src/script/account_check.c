@@ -1,0 +1,162 @@
+/* account_check.c - whether an account can pay for what an order would do. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "script/account_parts.h"
+
+/* Sums of money are compared to this many of their digits: an order for all of the cash is not
+ * refused for the last bit of a product. */
+#define TOLERANCE 1e-12
+
+/* Puts a comma after each group of three digits of what stands before the point. */
+static void group_digits(const char *plain, char text[MW_MONEY_BYTES])
+{
+    size_t sign = plain[0] == '-', digits = strcspn(plain + sign, ".") + sign, length = 0;
+    for (size_t i = 0; plain[i] != '\0' && length + 2 < MW_MONEY_BYTES; i++) {
+        if (i > sign && i < digits && (digits - i) % 3 == 0)
+            text[length++] = ',';
+        text[length++] = plain[i];
+    }
+    text[length] = '\0';
+}
+
+const char *mw_account_money(double value, int decimals, char text[MW_MONEY_BYTES])
+{
+    char plain[MW_MONEY_BYTES];
+    if (!(fabs(value) < 1e15)) {
+        snprintf(text, MW_MONEY_BYTES, "%.6g", value);
+        return text;
+    }
+    snprintf(plain, sizeof(plain), "%.*f", decimals, value);
+    group_digits(plain, text);
+    return text;
+}
+
+/* With as many decimals as show the difference. */
+static void explain(double needed, double has, bool some_is_bound,
+                    char reason[MW_ORDER_REASON_BYTES_MAX + 1])
+{
+    char needed_text[MW_MONEY_BYTES], has_text[MW_MONEY_BYTES];
+    for (int decimals = 2; decimals <= 10; decimals += 4) {
+        mw_account_money(needed, decimals, needed_text);
+        mw_account_money(has, decimals, has_text);
+        if (strcmp(needed_text, has_text) != 0)
+            break;
+    }
+    snprintf(reason, MW_ORDER_REASON_BYTES_MAX + 1, "needs %s, the account has %s%s", needed_text,
+             has_text, some_is_bound ? " free" : "");
+}
+
+double mw_account_amount(const struct mw_account *account, const struct mw_order_request *request,
+                         double price, double fee_rate)
+{
+    if (isnan(request->value))
+        return request->amount;
+    return (request->value - account->options.fixed_fee) / (price * (1.0 + fee_rate));
+}
+
+double mw_instrument_closable(const struct mw_instrument *instrument, mw_side side)
+{
+    double against = -mw_side_sign(side) * instrument->amount;
+    return against > 0 ? against : 0;
+}
+
+/* What a waiting market order will change, at the last price. */
+static double change_of(const struct mw_account *account, const struct mw_order *order)
+{
+    const struct mw_instrument *instrument = &account->instruments[order->request.instrument];
+    double sign = mw_side_sign(order->request.side);
+    double price = mw_account_slipped(account, order->request.side, instrument->last);
+    double amount = mw_account_amount(account, &order->request, price, account->options.fee);
+    if (order->request.reduce) {
+        double left = -sign * (instrument->amount + instrument->pending);
+        amount = fmin(amount, fmax(left, 0));
+    }
+    return amount > 0 ? sign * amount : 0; /* also when there is no price yet */
+}
+
+/* Sets `pending` of all instruments; returns the fees of what waits. */
+static double foresee(struct mw_account *account, uint64_t id)
+{
+    double fees = 0;
+    for (uint32_t i = 0; i < account->instrument_count; i++)
+        account->instruments[i].pending = 0;
+    for (uint32_t i = 0; i < account->order_count; i++) {
+        const struct mw_order *order = &account->orders[i];
+        if (order->id >= id)
+            break;
+        if (order->state != MW_ORDER_OPEN || order->request.type != MW_ORDER_MARKET)
+            continue;
+        struct mw_instrument *instrument = &account->instruments[order->request.instrument];
+        double change = isnan(instrument->last) ? 0 : change_of(account, order);
+        instrument->pending += change;
+        if (change != 0)
+            fees +=
+                fabs(change) * instrument->last * account->options.fee + account->options.fixed_fee;
+    }
+    return fees;
+}
+
+/* What there is besides one instrument. */
+struct rest {
+    double equity, exposure;
+};
+
+static void add_rest(struct rest *rest, const struct mw_instrument *instrument, double pending)
+{
+    if (isnan(instrument->last))
+        return;
+    rest->equity += instrument->amount * instrument->last;
+    rest->exposure += fabs(instrument->amount + pending) * instrument->last;
+}
+
+/* Cash and all other instruments. Sets `pending` of the instrument itself. */
+static struct rest rest_of(struct mw_account *account, uint32_t own, uint64_t id)
+{
+    struct rest rest = {.equity = account->cash};
+    account->instruments[own].pending = 0;
+    if (account->market_count == 0) {
+        for (uint32_t i = 0; i < account->held_count; i++)
+            if (account->held[i] != own)
+                add_rest(&rest, &account->instruments[account->held[i]], 0);
+        return rest;
+    }
+    rest.equity -= foresee(account, id);
+    for (uint32_t i = 0; i < account->instrument_count; i++)
+        if (i != own)
+            add_rest(&rest, &account->instruments[i], account->instruments[i].pending);
+    return rest;
+}
+
+bool mw_account_affords(struct mw_account *account, uint32_t instrument, double change,
+                        double price, double fee, uint64_t id,
+                        char reason[MW_ORDER_REASON_BYTES_MAX + 1])
+{
+    struct rest rest = rest_of(account, instrument, id);
+    double held = account->instruments[instrument].amount, leverage = account->options.leverage;
+    /* Of the instrument itself what waits counts for an order that is only placed: when one is
+     * filled those before it are. */
+    double before = id > account->last_id ? held + account->instruments[instrument].pending : held;
+    double after = before + change;
+    if (after == 0 || (after > 0) != (change > 0))
+        return true; /* it only closes */
+
+    double equity = rest.equity + held * price;
+    double bound = rest.exposure + fabs(before) * price;
+    if (equity - fee <= 0) {
+        char text[MW_MONEY_BYTES];
+        snprintf(reason, MW_ORDER_REASON_BYTES_MAX + 1,
+                 "an equity of %s after fees allows no new position",
+                 mw_account_money(equity - fee, 2, text));
+        return false;
+    }
+    double more = (fabs(after) - fabs(before)) * price;
+    if (more <= 0)
+        return true;
+    double needed = more / leverage + fee, has = equity - bound / leverage;
+    if (needed <= has + TOLERANCE * (fabs(equity) + bound + more))
+        return true;
+    explain(needed, has, bound > 0, reason);
+    return false;
+}
