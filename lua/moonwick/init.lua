@@ -8,7 +8,12 @@
 
 local core = require "moonwick.core"
 
-local moonwick = { version = core.version }
+local moonwick = {
+  version = core.version,
+  column = core.column,
+  frame = core.frame,
+  indicators = core.indicators,
+}
 
 if core.get_price then
   moonwick.get_price = core.get_price

@@ -71,11 +71,6 @@ function frame:slice(i, j) end
 ---@operator len: integer
 local column = {}
 
----Exponential moving average, alpha = 2 / (n + 1), seeded with the mean of the first n values.
----@param n integer 1 or more
----@return moonwick.column
-function column:ema(n) end
-
 ---@return number? # nil when empty
 function column:first() end
 
@@ -91,16 +86,16 @@ function column:mean() end
 ---@return number # NaN when empty
 function column:min() end
 
+---Each n values in a row, to be summed up.
+---@param n integer 1 to 1048576
+---@return moonwick.rolling
+function column:rolling(n) end
+
 ---The values from i to j, counted as string.sub does.
 ---@param i integer
 ---@param j? integer default -1
 ---@return moonwick.column
 function column:slice(i, j) end
-
----Simple moving average: the mean of each n values in a row.
----@param n integer 1 or more
----@return moonwick.column
-function column:sma(n) end
 
 ---Standard deviation of the population.
 ---@return number # NaN when empty
@@ -112,6 +107,438 @@ function column:sum() end
 ---A plain table of the values.
 ---@return number[]
 function column:table() end
+
+-- Indicators, of one column and, below, of a frame's closes or bars: docs/indicators.md.
+
+---Bollinger's bands: the mean of n values, and k standard deviations around it.
+---@param n? integer|table default 20
+---@param k? number default 2
+---@return moonwick.column middle
+---@return moonwick.column upper
+---@return moonwick.column lower
+---@return moonwick.column width upper - lower, as a part of middle
+---@return moonwick.column percent_b 0 at the lower band, 1 at the upper
+function column:bbands(n, k) end
+
+---1 where it is above the other after a row in which it was not, else 0.
+---@param other moonwick.column|number
+---@return moonwick.column cross_above
+function column:cross_above(other) end
+
+---1 where it is below the other after a row in which it was not, else 0.
+---@param other moonwick.column|number
+---@return moonwick.column cross_below
+function column:cross_below(other) end
+
+---The sum of all values so far.
+---@return moonwick.column cumsum
+function column:cumsum() end
+
+---Double exponential moving average.
+---@param n integer|table 1 to 1048576
+---@return moonwick.column dema
+function column:dema(n) end
+
+---The difference to n rows before.
+---@param n? integer|table default 1
+---@return moonwick.column diff
+function column:diff(n) end
+
+---Exponential moving average, alpha = 2 / (n + 1), seeded with the mean of the first n values.
+---@param n integer|table 1 to 1048576
+---@return moonwick.column ema
+function column:ema(n) end
+
+---The greatest of each n values in a row.
+---@param n integer|table 1 to 1048576
+---@return moonwick.column highest
+function column:highest(n) end
+
+---Hull's moving average.
+---@param n integer|table 2 to 1048576
+---@return moonwick.column hma
+function column:hma(n) end
+
+---Kaufman's adaptive moving average.
+---@param n? integer|table default 10
+---@param fast? integer for a straight way; default 2
+---@param slow? integer for a noisy one; default 30
+---@return moonwick.column kama
+function column:kama(n, fast, slow) end
+
+---The least of each n values in a row.
+---@param n integer|table 1 to 1048576
+---@return moonwick.column lowest
+function column:lowest(n) end
+
+---Moving average convergence divergence: ema(fast) - ema(slow), and ema(signal) of that.
+---@param fast? integer|table default 12
+---@param slow? integer default 26
+---@param signal? integer default 9
+---@return moonwick.column macd
+---@return moonwick.column signal
+---@return moonwick.column histogram macd - signal
+function column:macd(fast, slow, signal) end
+
+---Momentum: the difference to n rows before, in the units of the values.
+---@param n integer|table 1 to 1048576
+---@return moonwick.column mom
+function column:mom(n) end
+
+---Wilder's moving average, alpha = 1 / n, seeded with the mean of the first n values.
+---@param n integer|table 1 to 1048576
+---@return moonwick.column rma
+function column:rma(n) end
+
+---Rate of change over n rows, per cent.
+---@param n integer|table 1 to 1048576
+---@return moonwick.column roc
+function column:roc(n) end
+
+---The sum of each n values in a row.
+---@param n integer|table 1 to 1048576
+---@return moonwick.column rolling_sum
+function column:rolling_sum(n) end
+
+---Wilder's relative strength index, 0 to 100.
+---@param n? integer|table default 14
+---@return moonwick.column rsi
+function column:rsi(n) end
+
+---The value n rows before.
+---@param n? integer|table 0 or more; default 1
+---@return moonwick.column shift
+function column:shift(n) end
+
+---Simple moving average: the mean of each n values in a row.
+---@param n integer|table 1 to 1048576
+---@return moonwick.column sma
+function column:sma(n) end
+
+---Standard deviation of the population of each n values in a row.
+---@param n integer|table 1 to 1048576
+---@return moonwick.column stddev
+function column:stddev(n) end
+
+---Where the RSI stands in its own range, 0 to 100.
+---@param rsi? integer|table n of the RSI; default 14
+---@param stoch? integer rows of the range; default 14
+---@param smooth? integer rows that k is averaged over; default 1
+---@param d? integer rows of its average; default 3
+---@return moonwick.column k
+---@return moonwick.column d
+function column:stochrsi(rsi, stoch, smooth, d) end
+
+---Triple exponential moving average.
+---@param n integer|table 1 to 1048576
+---@return moonwick.column tema
+function column:tema(n) end
+
+---Weighted moving average: the newest of n values counts n times, the oldest once.
+---@param n integer|table 1 to 1048576
+---@return moonwick.column wma
+function column:wma(n) end
+
+---Accumulation/distribution line, in units of volume.
+---@return moonwick.column adl
+function frame:adl() end
+
+---Wilder's average directional index and directional indicators, 0 to 100.
+---@param n? integer|table default 14
+---@return moonwick.column adx
+---@return moonwick.column plus +DI
+---@return moonwick.column minus -DI
+function frame:adx(n) end
+
+---Aroon: how long ago the greatest high and the least low of n + 1 rows were, 100 for now.
+---@param n? integer|table default 25
+---@return moonwick.column up
+---@return moonwick.column down
+---@return moonwick.column oscillator up - down
+function frame:aroon(n) end
+
+---Wilder's average true range, in prices.
+---@param n? integer|table default 14
+---@return moonwick.column atr
+function frame:atr(n) end
+
+---Bollinger's bands: the mean of n values, and k standard deviations around it.
+---@param n? integer|table default 20
+---@param k? number default 2
+---@return moonwick.column middle
+---@return moonwick.column upper
+---@return moonwick.column lower
+---@return moonwick.column width upper - lower, as a part of middle
+---@return moonwick.column percent_b 0 at the lower band, 1 at the upper
+function frame:bbands(n, k) end
+
+---Lambert's commodity channel index.
+---@param n? integer|table default 20
+---@return moonwick.column cci
+function frame:cci(n) end
+
+---Chaikin's money flow, -1 to 1.
+---@param n? integer|table default 20
+---@return moonwick.column cmf
+function frame:cmf(n) end
+
+---1 where it is above the other after a row in which it was not, else 0.
+---@param other moonwick.column|number
+---@return moonwick.column cross_above
+function frame:cross_above(other) end
+
+---1 where it is below the other after a row in which it was not, else 0.
+---@param other moonwick.column|number
+---@return moonwick.column cross_below
+function frame:cross_below(other) end
+
+---The sum of all values so far.
+---@return moonwick.column cumsum
+function frame:cumsum() end
+
+---Double exponential moving average.
+---@param n integer|table 1 to 1048576
+---@return moonwick.column dema
+function frame:dema(n) end
+
+---The difference to n rows before.
+---@param n? integer|table default 1
+---@return moonwick.column diff
+function frame:diff(n) end
+
+---Donchian's channel: greatest high and least low of the last n rows, the last one included.
+---@param n? integer|table default 20
+---@return moonwick.column upper
+---@return moonwick.column lower
+---@return moonwick.column middle halfway
+function frame:donchian(n) end
+
+---Exponential moving average, alpha = 2 / (n + 1), seeded with the mean of the first n values.
+---@param n integer|table 1 to 1048576
+---@return moonwick.column ema
+function frame:ema(n) end
+
+---The greatest of each n values in a row.
+---@param n integer|table 1 to 1048576
+---@return moonwick.column highest
+function frame:highest(n) end
+
+---Hull's moving average.
+---@param n integer|table 2 to 1048576
+---@return moonwick.column hma
+function frame:hma(n) end
+
+---Ichimoku, the spans where they are plotted: nothing in a row is from later rows.
+---@param conversion? integer|table rows; default 9
+---@param base? integer rows; default 26
+---@param span? integer rows of span_b; default 52
+---@param displacement? integer rows that the spans are moved on; default 26
+---@return moonwick.column conversion tenkan
+---@return moonwick.column base kijun
+---@return moonwick.column span_a senkou A
+---@return moonwick.column span_b senkou B
+function frame:ichimoku(conversion, base, span, displacement) end
+
+---Kaufman's adaptive moving average.
+---@param n? integer|table default 10
+---@param fast? integer for a straight way; default 2
+---@param slow? integer for a noisy one; default 30
+---@return moonwick.column kama
+function frame:kama(n, fast, slow) end
+
+---Keltner's channel: ema(n) of the closes, and k times atr(atr_n) around it.
+---@param n? integer|table default 20
+---@param k? number default 2
+---@param atr_n? integer default 10
+---@return moonwick.column middle
+---@return moonwick.column upper
+---@return moonwick.column lower
+function frame:keltner(n, k, atr_n) end
+
+---The least of each n values in a row.
+---@param n integer|table 1 to 1048576
+---@return moonwick.column lowest
+function frame:lowest(n) end
+
+---Moving average convergence divergence: ema(fast) - ema(slow), and ema(signal) of that.
+---@param fast? integer|table default 12
+---@param slow? integer default 26
+---@param signal? integer default 9
+---@return moonwick.column macd
+---@return moonwick.column signal
+---@return moonwick.column histogram macd - signal
+function frame:macd(fast, slow, signal) end
+
+---Money flow index, 0 to 100.
+---@param n? integer|table default 14
+---@return moonwick.column mfi
+function frame:mfi(n) end
+
+---Momentum: the difference to n rows before, in the units of the values.
+---@param n integer|table 1 to 1048576
+---@return moonwick.column mom
+function frame:mom(n) end
+
+---On balance volume, in units of volume; 0 in the first row.
+---@return moonwick.column obv
+function frame:obv() end
+
+---Wilder's parabolic stop and reverse, a price.
+---@param step? number|table by which it gets faster; default 0.02
+---@param max? number how fast it gets; default 0.2
+---@return moonwick.column psar
+function frame:psar(step, max) end
+
+---Wilder's moving average, alpha = 1 / n, seeded with the mean of the first n values.
+---@param n integer|table 1 to 1048576
+---@return moonwick.column rma
+function frame:rma(n) end
+
+---Rate of change over n rows, per cent.
+---@param n integer|table 1 to 1048576
+---@return moonwick.column roc
+function frame:roc(n) end
+
+---The sum of each n values in a row.
+---@param n integer|table 1 to 1048576
+---@return moonwick.column rolling_sum
+function frame:rolling_sum(n) end
+
+---Wilder's relative strength index, 0 to 100.
+---@param n? integer|table default 14
+---@return moonwick.column rsi
+function frame:rsi(n) end
+
+---The value n rows before.
+---@param n? integer|table 0 or more; default 1
+---@return moonwick.column shift
+function frame:shift(n) end
+
+---Simple moving average: the mean of each n values in a row.
+---@param n integer|table 1 to 1048576
+---@return moonwick.column sma
+function frame:sma(n) end
+
+---Standard deviation of the population of each n values in a row.
+---@param n integer|table 1 to 1048576
+---@return moonwick.column stddev
+function frame:stddev(n) end
+
+---Stochastic oscillator, 0 to 100.
+---@param k? integer|table rows of the range; default 14
+---@param smooth? integer rows that %K is averaged over; default 3
+---@param d? integer rows of its average; default 3
+---@return moonwick.column k %K
+---@return moonwick.column d %D
+function frame:stoch(k, smooth, d) end
+
+---Where the RSI stands in its own range, 0 to 100.
+---@param rsi? integer|table n of the RSI; default 14
+---@param stoch? integer rows of the range; default 14
+---@param smooth? integer rows that k is averaged over; default 1
+---@param d? integer rows of its average; default 3
+---@return moonwick.column k
+---@return moonwick.column d
+function frame:stochrsi(rsi, stoch, smooth, d) end
+
+---Supertrend: a stop that follows at k times atr(n), and which way the trend goes.
+---@param n? integer|table default 10
+---@param k? number default 3
+---@return moonwick.column value a price
+---@return moonwick.column direction 1 up, -1 down
+function frame:supertrend(n, k) end
+
+---Triple exponential moving average.
+---@param n integer|table 1 to 1048576
+---@return moonwick.column tema
+function frame:tema(n) end
+
+---True range, in prices.
+---@return moonwick.column tr
+function frame:tr() end
+
+---Volume-weighted average price.
+---@param n? integer|table rows, 0 for all since the first; default 0
+---@return moonwick.column vwap
+function frame:vwap(n) end
+
+---Williams' %R, -100 to 0.
+---@param n? integer|table default 14
+---@return moonwick.column willr
+function frame:willr(n) end
+
+---Weighted moving average: the newest of n values counts n times, the oldest once.
+---@param n integer|table 1 to 1048576
+---@return moonwick.column wma
+function frame:wma(n) end
+
+-- The end of the indicators.
+
+---Each n values in a row of a column: what column:rolling(n) gives. Results are columns as long as
+---that one, NaN before place n.
+---@class moonwick.rolling
+local rolling = {}
+
+---@return moonwick.column
+function rolling:max() end
+
+---@return moonwick.column
+function rolling:mean() end
+
+---@return moonwick.column
+function rolling:min() end
+
+---Standard deviation of the population.
+---@return moonwick.column
+function rolling:std() end
+
+---@return moonwick.column
+function rolling:sum() end
+
+---An indicator that is given one row at a time: `indicators.ema(20)`. It gives the numbers that the
+---method of the same name gives for whole columns.
+---@class moonwick.indicator
+local indicator = {}
+
+---How many rows it was given since it was made, or since the last reset.
+---@return integer
+function indicator:count() end
+
+---For each output the number of the first row with a value, if the first row is known.
+---@return integer ...
+function indicator:firsts() end
+
+---Takes the next row: a bar, a table of a bar's fields, or numbers in the order of the inputs.
+---Of a bar an indicator of one column takes the close.
+---@param row moonwick.bar|table<string, number>|number
+---@param ... number
+---@return number ... # the outputs; NaN where there is none yet
+function indicator:push(row, ...) end
+
+---Forgets all rows.
+function indicator:reset() end
+
+---What the last push gave; NaN before the first.
+---@return number ...
+function indicator:value() end
+
+---What indicators.list() tells of one.
+---@class moonwick.indicator_entry
+---@field name string
+---@field takes "column"|"pair"|"bars" what it is computed from
+---@field params moonwick.indicator_param[] in order
+---@field inputs string[] what push takes: "value", "other", "high", ...
+---@field outputs string[] in order
+---@field firsts integer[]? first place of each output with a value; nil without a default
+local _indicator_entry = {}
+
+---@class moonwick.indicator_param
+---@field name string
+---@field default number? nil where it has to be given
+---@field least number
+---@field most number
+---@field whole boolean an integer
+local _indicator_param = {}
 
 ---What went wrong outside: the second result after nil, or part of an event. `tostring` makes a
 ---sentence of it.
@@ -394,10 +821,35 @@ local _strategy_status = {}
 ---@field stop? fun(context: moonwick.context)
 local _strategy = {}
 
----The module `moonwick`. In a strategy it has `version` and `get_price`.
+---The module `moonwick`. In a strategy it lacks `open` and `live_objects`.
 ---@class moonwick
 ---@field version string
 local moonwick = {}
+
+---The module `moonwick.indicators`: a function for each indicator, that takes its parameters and
+---makes a `moonwick.indicator` of it.
+---@class moonwick.indicators
+---@field [string] fun(...: number|table): moonwick.indicator
+local indicators = {}
+
+---All indicators, by name.
+---@return moonwick.indicator_entry[]
+function indicators.list() end
+
+---@type moonwick.indicators
+moonwick.indicators = indicators
+
+---A column of numbers of one's own.
+---@param values number[] at most 1048576
+---@return moonwick.column
+function moonwick.column(values) end
+
+---A frame of bars of one's own: bars, or tables with at least time, open, high, low and close.
+---Times rise, and are starts of buckets of the frequency.
+---@param bars (moonwick.bar|table<string, number>)[] at most 1048576
+---@param options? { symbol: string?, frequency: string?, feed: string? } default "", "1m", ""
+---@return moonwick.frame
+function moonwick.frame(bars, options) end
 
 ---Asks the engine that was opened last; in a strategy, the one that it runs in.
 ---@param symbol string

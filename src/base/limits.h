@@ -112,9 +112,13 @@ enum {
     MW_VALUE_ITEMS_MAX = 1 << 20,  /* and its keys, as often as they are met */
     MW_EVENTS_MAX = 4096,       /* events a slow reader may leave behind before the oldest drop */
     MW_SIGNAL_BYTES_MAX = 4096, /* one signal as JSON */
-    MW_PARAMS_TEXT_BYTES_MAX = 4096,       /* parameters as text, in a report */
-    MW_INTERESTS_MAX = 4096,               /* series that one strategy may ask for */
-    MW_BARS_COUNT_MAX = MW_PRICE_ROWS_MAX, /* `count` of one get_price */
+    MW_PARAMS_TEXT_BYTES_MAX = 4096,          /* parameters as text, in a report */
+    MW_INTERESTS_MAX = 4096,                  /* series that one strategy may ask for */
+    MW_BARS_COUNT_MAX = MW_PRICE_ROWS_MAX,    /* `count` of one get_price */
+    MW_COLUMN_VALUES_MAX = MW_PRICE_ROWS_MAX, /* of a column, or bars of a frame, made of a table */
+
+    /* Indicators. */
+    MW_INDICATOR_N_MAX = 1 << 20, /* rows of a window: two years of minutes, 8 MiB of a stream */
 
     /* Accounts. */
     MW_INSTRUMENTS_MAX = MW_INTERESTS_MAX, /* pairs of feed and symbol of one account */

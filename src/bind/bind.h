@@ -45,6 +45,10 @@ void mw_bind_push_context(lua_State *L, struct mw_strategy *strategy, int params
 /* Pushes the `log` table; `who` stands in front of every line. Stack: [-0, +1, m] */
 void mw_bind_push_log(lua_State *L, const char *who);
 
+/* moonwick.column(values) -> column; moonwick.frame(bars, options) -> frame */
+int mw_bind_make_column(lua_State *L);
+int mw_bind_make_frame(lua_State *L);
+
 /* core.open(source) -> engine | nil, err. `source` is a path or a table. */
 int mw_bind_engine_open(lua_State *L);
 

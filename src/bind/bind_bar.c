@@ -231,6 +231,11 @@ void mw_bar_push(lua_State *L, const struct mw_candle *candle, const struct mw_s
     mw_class_set(L, &bar_class);
 }
 
+const struct mw_bar *mw_bar_find(lua_State *L, int index)
+{
+    return mw_class_find_object(L, index, &bar_class);
+}
+
 void mw_bar_register(lua_State *L)
 {
     mw_class_register(L, &bar_class);

@@ -24,6 +24,9 @@ struct mw_bar {
 /* Pushes a new bar; copies both. Stack: [-0, +1, m] */
 void mw_bar_push(lua_State *L, const struct mw_candle *candle, const struct mw_series_key *key);
 
+/* The bar at `index`, or NULL when it is none. Stack: [-0, +0, -] */
+const struct mw_bar *mw_bar_find(lua_State *L, int index);
+
 /* Makes the metatable; once per lua_State. Stack: [-0, +0, m] */
 void mw_bar_register(lua_State *L);
 

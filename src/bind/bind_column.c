@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "base/decimal.h"
+#include "bind/bind_indicator.h"
+#include "bind/bind_rolling.h"
 #include "bind/class.h"
 #include "market/maths.h"
 
@@ -12,28 +14,6 @@ enum {
     SHOWN_IN_FULL_MAX = 5, /* values of a column that tostring shows without leaving some out */
     SHOWN_AT_FRONT = 2,
 };
-
-/* The period at `index`: an integer of 1 or more; one past UINT32_MAX is as good as that. */
-static uint32_t check_period(lua_State *L, int index)
-{
-    int exact;
-    lua_Integer n = lua_tointegerx(L, index, &exact);
-    if (lua_type(L, index) != LUA_TNUMBER || !exact || n < 1) {
-        const char *got = lua_isnone(L, index) ? "no value" : luaL_tolstring(L, index, NULL);
-        got = lua_pushfstring(L, "n must be an integer of 1 or more, got %s", got);
-        luaL_argerror(L, index, got);
-    }
-    return n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
-}
-
-/* column:ema(n) -> column */
-static int method_ema(lua_State *L)
-{
-    const struct mw_column *column = mw_class_check(L, 1);
-    uint32_t n = check_period(L, 2);
-    mw_maths_ema(column->values, column->count, n, mw_column_new(L, column->count));
-    return 1;
-}
 
 /* column:first() -> number | nil */
 static int method_first(lua_State *L)
@@ -83,15 +63,6 @@ static int method_slice(lua_State *L)
     mw_class_check_slice(L, column->count, &first, &length);
     double *out = mw_column_new(L, length);
     memcpy(out, column->values + first, length * sizeof(*out));
-    return 1;
-}
-
-/* column:sma(n) -> column */
-static int method_sma(lua_State *L)
-{
-    const struct mw_column *column = mw_class_check(L, 1);
-    uint32_t n = check_period(L, 2);
-    mw_maths_sma(column->values, column->count, n, mw_column_new(L, column->count));
     return 1;
 }
 
@@ -293,9 +264,10 @@ static int column_unm(lua_State *L)
 }
 
 static const luaL_Reg column_methods[] = {
-    {"ema", method_ema},   {"first", method_first}, {"last", method_last},   {"max", method_max},
-    {"mean", method_mean}, {"min", method_min},     {"slice", method_slice}, {"sma", method_sma},
-    {"std", method_std},   {"sum", method_sum},     {"table", method_table}, {NULL, NULL},
+    {"first", method_first}, {"last", method_last}, {"max", method_max},
+    {"mean", method_mean},   {"min", method_min},   {"rolling", mw_rolling_of},
+    {"slice", method_slice}, {"std", method_std},   {"sum", method_sum},
+    {"table", method_table}, {NULL, NULL},
 };
 
 static const luaL_Reg column_metamethods[] = {
@@ -326,7 +298,14 @@ double *mw_column_new(lua_State *L, uint32_t count)
     return column->values;
 }
 
+const struct mw_column *mw_column_find(lua_State *L, int index)
+{
+    return mw_class_find_object(L, index, &column_class);
+}
+
 void mw_column_register(lua_State *L)
 {
     mw_class_register(L, &column_class);
+    mw_indicator_add_column_methods(L, &column_class);
+    mw_rolling_register(L);
 }

@@ -1,8 +1,8 @@
 /* bind_column.h - class moonwick.column: a row of numbers that scripts compute on.
  *
  * One userdata, the numbers in it. C fills a column right after making it; from then on it never
- * changes: every operation makes a new one. Methods live in bind_column.c, one function each; what
- * they compute is in market/maths.h.
+ * changes: every operation makes a new one. Methods live in bind_column.c, one function each, and
+ * compute with market/maths.h; those of indicators come from bind_indicator.c.
  *
  * Threads: the thread that owns the lua_State.
  */
@@ -24,6 +24,9 @@ struct mw_column {
 /* Pushes a new column of `count` values, which the caller fills in before anything else sees it.
  * Returns them, borrowed for as long as the column is on the stack. Stack: [-0, +1, m] */
 double *mw_column_new(lua_State *L, uint32_t count);
+
+/* The column at `index`, or NULL when it is none. Stack: [-0, +0, -] */
+const struct mw_column *mw_column_find(lua_State *L, int index);
 
 /* Makes the metatable; once per lua_State. Stack: [-0, +0, m] */
 void mw_column_register(lua_State *L);

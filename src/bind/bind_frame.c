@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "bind/bind_bar.h"
 #include "bind/bind_column.h"
+#include "bind/bind_indicator.h"
 #include "bind/class.h"
 
 /* The columns come first: column number c is kept in user value c + 1. */
@@ -67,7 +68,7 @@ int mw_frame_column(const char *name)
     return -1;
 }
 
-static bool has_column(const struct mw_frame *frame, int column)
+bool mw_frame_has_column(const struct mw_frame *frame, int column)
 {
     return frame->fields == 0 || (frame->fields >> column & 1) != 0;
 }
@@ -92,18 +93,27 @@ static void fill_column(const struct mw_frame *frame, int column, double *values
     }
 }
 
-/* Pushes a column of the frame at index 1, made now or before. Stack: [-0, +1, e] */
-static void push_column(lua_State *L, const struct mw_frame *frame, int column)
+const double *mw_frame_push_column(lua_State *L, const struct mw_frame *frame, int column)
 {
-    if (!has_column(frame, column))
-        luaL_error(L, "the column \"%s\" is not among the fields that were asked for",
-                   frame_fields[column]);
-    if (lua_getiuservalue(L, 1, column + 1) != LUA_TNIL)
-        return;
+    if (lua_getiuservalue(L, 1, column + 1) != LUA_TNIL) {
+        const struct mw_column *made = lua_touserdata(L, -1);
+        return made->values;
+    }
     lua_pop(L, 1);
-    fill_column(frame, column, mw_column_new(L, frame->count));
+    double *values = mw_column_new(L, frame->count);
+    fill_column(frame, column, values);
     lua_pushvalue(L, -1);
     lua_setiuservalue(L, 1, column + 1);
+    return values;
+}
+
+/* The same, of a frame that may not have it. Stack: [-0, +1, e] */
+static void push_column(lua_State *L, const struct mw_frame *frame, int column)
+{
+    if (!mw_frame_has_column(frame, column))
+        luaL_error(L, "the column \"%s\" is not among the fields that were asked for",
+                   frame_fields[column]);
+    mw_frame_push_column(L, frame, column);
 }
 
 /* Stack: [-0, +1, m] */
@@ -284,7 +294,7 @@ static void add_line(luaL_Buffer *buffer, const struct mw_frame *frame, const st
     snprintf(cell, sizeof(cell), "\n%-*s", text->widths[FRAME_TIME], text->cells[line][FRAME_TIME]);
     luaL_addstring(buffer, cell);
     for (int column = FRAME_OPEN; column < TEXT_COLUMNS; column++) {
-        if (!has_column(frame, column))
+        if (!mw_frame_has_column(frame, column))
             continue;
         snprintf(cell, sizeof(cell), "  %*s", text->widths[column], text->cells[line][column]);
         luaL_addstring(buffer, cell);
@@ -362,4 +372,5 @@ struct mw_frame *mw_frame_new(lua_State *L, uint32_t capacity)
 void mw_frame_register(lua_State *L)
 {
     mw_class_register(L, &frame_class);
+    mw_indicator_add_frame_methods(L, &frame_class);
 }

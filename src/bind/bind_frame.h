@@ -43,6 +43,12 @@ struct mw_frame *mw_frame_new(lua_State *L, uint32_t capacity);
 /* The number of the column called `name`, its bit in `fields`; -1 when there is none. */
 int mw_frame_column(const char *name);
 
+/* Whether that column may be read. */
+bool mw_frame_has_column(const struct mw_frame *frame, int column);
+/* Pushes a column that the frame at index 1 has, made now or before. Returns its values, borrowed
+ * for as long as the frame or the column is on the stack. Stack: [-0, +1, m] */
+const double *mw_frame_push_column(lua_State *L, const struct mw_frame *frame, int column);
+
 /* Makes the metatable; once per lua_State, with those of bars and columns. Stack: [-0, +0, m] */
 void mw_frame_register(lua_State *L);
 

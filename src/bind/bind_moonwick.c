@@ -1,6 +1,7 @@
 /* bind_moonwick.c - the module moonwick.core, for hosts and for strategies.
  *
  * A host opens engines; a strategy lives in one, and its core module has get_price instead of open.
+ * Both have indicators, columns and frames.
  * lua/moonwick/init.lua makes the module `moonwick` out of either.
  */
 #include "bind/bind_moonwick.h"
@@ -14,6 +15,7 @@
 #include "bind/bind_bar.h"
 #include "bind/bind_column.h"
 #include "bind/bind_frame.h"
+#include "bind/bind_stream.h"
 #include "engine.h"
 #include "script/vm.h"
 
@@ -22,6 +24,7 @@ static void register_classes(lua_State *L)
     mw_bar_register(L);
     mw_column_register(L);
     mw_frame_register(L);
+    mw_stream_register(L);
     mw_bind_error_register(L);
     mw_bind_context_register(L);
     mw_bind_engine_register(L);
@@ -34,8 +37,22 @@ static int core_live_objects(lua_State *L)
     return 1;
 }
 
+/* What hosts and strategies have alike. */
+static const luaL_Reg common_functions[] = {
+    {"column", mw_bind_make_column}, {"frame", mw_bind_make_frame}, {NULL, NULL}};
+
 static const luaL_Reg core_functions[] = {
     {"live_objects", core_live_objects}, {"open", mw_bind_engine_open}, {NULL, NULL}};
+
+/* Adds it to the module on top of the stack. Stack: [-0, +0, m] */
+static void set_common(lua_State *L)
+{
+    luaL_setfuncs(L, common_functions, 0);
+    mw_indicators_push(L);
+    lua_setfield(L, -2, "indicators");
+    lua_pushliteral(L, MW_VERSION);
+    lua_setfield(L, -2, "version");
+}
 
 int luaopen_moonwick_core(lua_State *L)
 {
@@ -44,8 +61,7 @@ int luaopen_moonwick_core(lua_State *L)
     luaL_requiref(L, "cjson", luaopen_cjson, 0); /* signals' values come as JSON */
     lua_pop(L, 1);
     luaL_newlib(L, core_functions);
-    lua_pushliteral(L, MW_VERSION);
-    lua_setfield(L, -2, "version");
+    set_common(L);
     return 1;
 }
 
@@ -71,13 +87,12 @@ static int strategy_get_price(lua_State *L)
 /* moonwick.core for a strategy. Upvalue: strategy */
 static int open_strategy_core(lua_State *L)
 {
-    lua_createtable(L, 0, 2);
+    lua_createtable(L, 0, 5);
     lua_pushvalue(L, lua_upvalueindex(1));
     mw_bind_push_memo(L);
     lua_pushcclosure(L, strategy_get_price, 2);
     lua_setfield(L, -2, "get_price");
-    lua_pushliteral(L, MW_VERSION);
-    lua_setfield(L, -2, "version");
+    set_common(L);
     return 1;
 }
 

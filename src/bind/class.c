@@ -1,6 +1,9 @@
 /* class.c - metatables, members and places of the classes that scripts see. */
 #include "bind/class.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/check.h"
 #include "base/str.h"
 
@@ -38,6 +41,35 @@ void mw_class_register(lua_State *L, const struct mw_class *class)
     lua_pop(L, 1);
 }
 
+void mw_class_add_method(lua_State *L, const struct mw_class *class, const char *name,
+                         lua_CFunction function)
+{
+    luaL_checkstack(L, MW_CLASS_UPVALUES + 2, class->type);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, class); /* item, metatable */
+    if (lua_getfield(L, -1, name) == LUA_TNIL) {
+        lua_pop(L, 1);
+        lua_pushvalue(L, -1);
+        push_address(L, class);
+        lua_pushvalue(L, -4);
+        lua_pushcclosure(L, function, MW_CLASS_UPVALUES + 1);
+        lua_setfield(L, -2, name);
+        lua_pop(L, 2);
+    } else {
+        lua_pop(L, 3);
+    }
+}
+
+void *mw_class_find_object(lua_State *L, int index, const struct mw_class *class)
+{
+    void *object = lua_touserdata(L, index);
+    if (object == NULL || !lua_getmetatable(L, index))
+        return NULL;
+    lua_rawgetp(L, LUA_REGISTRYINDEX, class);
+    bool same = lua_rawequal(L, -1, -2);
+    lua_pop(L, 2);
+    return same ? object : NULL;
+}
+
 static const struct mw_class *own_class(lua_State *L)
 {
     return lua_touserdata(L, lua_upvalueindex(UPVALUE_CLASS));
@@ -72,18 +104,25 @@ void *mw_class_check(lua_State *L, int index)
     return object;
 }
 
-static const char *nearest_member(const struct mw_class *class, const char *name)
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Members are fields and methods: what the metatable has under names that are not Lua's own.
+ * Sorted, because of two that are equally near the first is taken. The names are those of the
+ * metatable. */
+static const char *nearest_member(lua_State *L, const char *name)
 {
     const char *names[MW_CLASS_MEMBERS_MAX];
     size_t count = 0;
-    for (const char *const *field = class->fields; *field != NULL; field++) {
+    for (lua_pushnil(L); lua_next(L, lua_upvalueindex(UPVALUE_METATABLE)) != 0; lua_pop(L, 1)) {
+        if (lua_type(L, -2) != LUA_TSTRING || *lua_tostring(L, -2) == '_')
+            continue;
         MW_CHECK(count < MW_COUNT(names));
-        names[count++] = *field;
+        names[count++] = lua_tostring(L, -2);
     }
-    for (const luaL_Reg *method = class->methods; method->name != NULL; method++) {
-        MW_CHECK(count < MW_COUNT(names));
-        names[count++] = method->name;
-    }
+    qsort(names, count, sizeof(*names), compare_names);
     return mw_nearest_name(name, names, count);
 }
 
@@ -93,7 +132,7 @@ static int raise_unknown(lua_State *L)
     const char *member = class->fields[0] == NULL ? "method" : "field";
     if (lua_type(L, 2) != LUA_TSTRING)
         return luaL_error(L, "%s has no %s %s", class->noun, member, luaL_tolstring(L, 2, NULL));
-    const char *name = lua_tostring(L, 2), *near = nearest_member(class, name);
+    const char *name = lua_tostring(L, 2), *near = nearest_member(L, name);
     if (near == NULL)
         return luaL_error(L, "%s has no %s \"%s\"", class->noun, member, name);
     return luaL_error(L, "%s has no %s \"%s\", did you mean \"%s\"?", class->noun, member, name,

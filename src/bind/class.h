@@ -13,6 +13,9 @@
  *
  * The functions below that say "own" read them, so only the class's own functions may call those.
  *
+ * Methods that are one function for many names, as those of the indicators, are added to a class
+ * that is registered; the third upvalue tells the function which of them it is.
+ *
  * Threads: the thread that owns the lua_State.
  */
 #ifndef MW_BIND_CLASS_H
@@ -25,7 +28,7 @@
 #include <lauxlib.h>
 #include <lua.h>
 
-enum { MW_CLASS_UPVALUES = 2, MW_CLASS_MEMBERS_MAX = 64 };
+enum { MW_CLASS_UPVALUES = 2, MW_CLASS_MEMBERS_MAX = 128 };
 
 /* One class; static and constant. */
 struct mw_class {
@@ -39,8 +42,17 @@ struct mw_class {
 /* Makes the metatable, unless the lua_State has it already. Stack: [-0, +0, m] */
 void mw_class_register(lua_State *L, const struct mw_class *class);
 
+/* Adds the method `name`, unless the class has it: `function` with the value on top of the stack as
+ * upvalue MW_CLASS_UPVALUES + 1. Stack: [-1, +0, m] */
+void mw_class_add_method(lua_State *L, const struct mw_class *class, const char *name,
+                         lua_CFunction function);
+
 /* Makes the userdata on top of the stack an object of `class`. Stack: [-0, +0, -] */
 void mw_class_set(lua_State *L, const struct mw_class *class);
+
+/* The object at `index` when it is of `class`, else NULL. For functions of other classes: a look-up
+ * more than mw_class_test. Stack: [-0, +0, -] */
+void *mw_class_find_object(lua_State *L, int index, const struct mw_class *class);
 
 /* Own: the object at `index`, or NULL when it is of another type. Stack: [-0, +0, -] */
 void *mw_class_test(lua_State *L, int index);

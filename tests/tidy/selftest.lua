@@ -16,7 +16,7 @@ end
 -- A tree that is as it should be, with what must not be mistaken for a violation.
 local clean = {
   ["src/CMakeLists.txt"] = "base/good.c\nengine.c\nmain.c\nfeed/json.cpp\nfeed/protocol.c\n" ..
-    "cli/run.c\nbind/bind_good.c\nmarket/series.c\nnet/http.c\n",
+    "cli/run.c\nbind/bind_good.c\nmarket/indicator_good.c\nmarket/series.c\nnet/http.c\n",
   ["src/base/good.h"] = header("good.h", "MW_BASE_GOOD_H"),
   ["src/engine.h"] = header("engine.h", "MW_ENGINE_H"),
   ["src/base/good.c"] = "/* good.c - has words in comments: strcpy(a), and text. */\n" ..
@@ -34,8 +34,14 @@ local clean = {
   ["src/bind/bind_good.c"] = "/* bind_good.c - all. */\nstatic const luaL_Reg good[] = {\n" ..
     '    {"__gc", good_gc},\n    {"poll", good_poll},\n    {"sum", good_sum},\n' ..
     "    {NULL, NULL},\n};\n",
+  ["src/market/indicator_good.c"] = "/* indicator_good.c - all. */\n" ..
+    'const struct mw_indicator mw_indicator_sma = {\n    .inputs = "v",\n};\n' ..
+    'const struct mw_indicator mw_indicator_atr = {.inputs = "Bhlc"};\n' ..
+    "extern const struct mw_indicator mw_indicator_other;\n",
   ["lua/types/moonwick.lua"] = "---@field sum fun()\nfunction engine:poll(n) end\n" ..
-    "function moonwick.castor() end\n",
+    "function moonwick.castor() end\nfunction column:sma(n) end\nfunction frame:sma(n) end\n" ..
+    "function frame:atr(n) end\nfunction frame:obv() end\nfunction frame:mom(n) end\n",
+  ["docs/indicators.md"] = "`sma(n)` is, `atr(n)` and `mom(n)` are.\n",
   ["docs/lua-api.md"] = "`engine:poll(seconds)`, `sum`, `pollux`" .. (", long"):rep(40) .. "\n",
   ["tests/unit/CMakeLists.txt"] = "mw_unit_test(longer_name)\n",
   ["README.md"] = "# Title\n",
@@ -77,6 +83,10 @@ local violations = {
     "bind_good.c:2: 'pollux' has no stub" },
   { "src/bind/bind_good.c", '/* bind_good.c - x. */\nconst luaL_Reg r[] = {{"castor", f}};\n',
     "bind_good.c:2: 'castor' is not in docs/lua-api.md" },
+  { "src/market/x.c", '/* x.c - x. */\nconst struct mw_indicator mw_indicator_mom = {\n' ..
+    '    .inputs = "v",\n};\n', "src/market/x.c:2: 'column:mom' has no stub" },
+  { "src/market/x.c", '/* x.c - x. */\nconst struct mw_indicator mw_indicator_obv = {\n' ..
+    '    .inputs = "Bcv",\n};\n', "src/market/x.c:2: 'obv' is not in docs/indicators.md" },
   { "src/base/x.c", "/* x.c - w. */\n// TO" .. "DO: later\n", "want TO" .. "DO(name): condition" },
   { "src/base/x.c", "/* x.c - w. */\n// FIX" .. "ME\n", "FIX" .. "ME: want" },
   { "tests/unit/name_test.c", "/* name_test.c - x. */\n", "not in tests/unit/CMakeLists.txt" },

@@ -278,6 +278,25 @@ local function check_bindings(file)
   end
 end
 
+-- Every indicator of the table has a stub for each class that it is a method of, and its paragraph
+-- in the manual of indicators.
+local function check_indicators(file)
+  local stubs, manual = read("lua/types/moonwick.lua"), read("docs/indicators.md")
+  for start, name, body in
+    file.text:gmatch("()const struct mw_indicator mw_indicator_([%w_]+) = (%b{})") do
+    local number = select(2, file.text:sub(1, start):gsub("\n", "")) + 1
+    local of_bars = body:find('inputs = "B', 1, true)
+    for _, class in ipairs(of_bars and { "frame" } or { "column", "frame" }) do
+      if stubs and not stubs:find(("function %s:%s("):format(class, name), 1, true) then
+        report(file.path, number, "'%s:%s' has no stub in lua/types/moonwick.lua", class, name)
+      end
+    end
+    if manual and not manual:find(("`%s("):format(name), 1, true) then
+      report(file.path, number, "'%s' is not in docs/indicators.md", name)
+    end
+  end
+end
+
 local function check_listed(path)
   for _, entry in ipairs(LISTS) do
     local name = path:match(entry[1])
@@ -313,6 +332,7 @@ local function check_c(file)
   check_functions(file)
   if file.path:find("^src/") then check_includes(file) end
   if file.path:find("^src/bind/") then check_bindings(file) end
+  if file.path:find("^src/market/") then check_indicators(file) end
 end
 
 local function check_file(path)

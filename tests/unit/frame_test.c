@@ -17,6 +17,7 @@
 #include "bind/bind_bar.h"
 #include "bind/bind_column.h"
 #include "bind/bind_frame.h"
+#include "bind/bind_stream.h"
 
 static const int64_t start = 1522800000000; /* 2018-04-04T00:00:00Z */
 
@@ -37,13 +38,15 @@ static struct mw_candle row(double open, double close, uint32_t i, bool forming)
                               .source = MW_SOURCE_BACKFILL};
 }
 
-/* frame(closes, reason, forming) -> frame; reason nil for a complete one */
+/* frame(closes, reason, forming, fields) -> frame; reason nil for a complete one, fields a bit for
+ * each column */
 static int test_frame(lua_State *L)
 {
     static const struct mw_series_key key = {"demo", "BTCUSDT", {1, 'm'}};
     uint32_t count = (uint32_t)luaL_len(L, 1);
-    lua_settop(L, 3);
+    lua_settop(L, 4);
     struct mw_frame *frame = mw_frame_new(L, count + 3); /* room that stays unused */
+    frame->fields = (uint32_t)luaL_optinteger(L, 4, 0);
     frame->key = key;
     frame->complete = lua_isnil(L, 2);
     frame->reason = frame->complete ? NULL : "warming";
@@ -111,7 +114,14 @@ static int open_all(lua_State *L)
         mw_bar_register(L);
         mw_column_register(L);
         mw_frame_register(L);
+        mw_stream_register(L);
     }
+    mw_indicators_push(L);
+    lua_setglobal(L, "indicators");
+    lua_pushinteger(L, mw_frame_column("low"));
+    lua_setglobal(L, "mw_low");
+    lua_pushinteger(L, mw_frame_column("close"));
+    lua_setglobal(L, "mw_close");
     lua_register(L, "frame", test_frame);
     lua_register(L, "column", test_column);
     lua_register(L, "bar", test_bar);
@@ -417,7 +427,7 @@ static void methods_answer_as_the_maths_says(void **state)
         "assert(#e == 8 and isnan(e[2]) and e[3] == s[3] and e[4] == e[3] + (4 - e[3]) / 2)\n"
         "assert(c:sma(1)[1] == 2 and c:ema(1)[8] == 9 and c:sma(8)[8] == 5)\n"
         "assert(isnan(c:sma(9)[8]) and isnan(c:ema(9)[8]))\n"
-        "assert(isnan(c:sma(math.maxinteger)[8]) and isnan(c:ema(math.maxinteger)[8]))\n"
+        "assert(isnan(c:sma(1 << 20)[8]) and isnan(c:ema(1 << 20)[8]))\n"
         "assert(c:sma(2.0)[2] == 3)\n"
         "local twice = column(range(10)):sma(3):ema(2)\n"
         "assert(isnan(twice[3]) and twice[4] == 2.5)");
@@ -427,11 +437,14 @@ static void misuse_of_a_column_is_named(void **state)
 {
     run(*state,
         "local c = column{1, 2, 3}\n"
-        "for _, bad in ipairs{0, -1, 1.5, '2', {}, nan, math.mininteger} do\n"
-        "  raises('n must be an integer of 1 or more, got ' .. tostring(bad), c.sma, c, bad)\n"
-        "  raises('n must be an integer of 1 or more, got ' .. tostring(bad), c.ema, c, bad)\n"
+        "local wanted = 'n must be an integer from 1 to 1048576, got '\n"
+        "for _, bad in ipairs{0, -1, 1.5, '2', true, nan, math.mininteger, 1 + (1 << 20)} do\n"
+        "  raises(wanted .. tostring(bad), c.sma, c, bad)\n"
+        "  raises(wanted .. tostring(bad), c.ema, c, bad)\n"
         "end\n"
-        "raises('n must be an integer of 1 or more, got no value', c.sma, c)\n"
+        "raises(wanted .. 'no value', c.sma, c)\n"
+        "raises(wanted .. 'nil', c.sma, c, nil)\n"
+        "raises(wanted .. 'moonwick.column', c.sma, c, c)\n"
         "raises('bad argument #1 to \\'sma\\'', function() return c:sma(0) end)\n"
         "raises('column has no method \"smaa\", did you mean \"sma\"?', get, c, 'smaa')\n"
         "raises('column has no method \"xyzzyx\"', get, c, 'xyzzyx')\n"
@@ -439,6 +452,17 @@ static void misuse_of_a_column_is_named(void **state)
         "raises('a column is read-only', set, c, 1)\n"
         "raises('moonwick.column expected, got moonwick.frame', c.sum, frame{1})\n"
         "assert(getmetatable(c) == 'protected')");
+}
+
+static void a_frame_without_a_column_refuses_what_needs_it(void **state)
+{
+    run(*state, "local bars = frame({1, 2, 3}, nil, false, 1 << mw_low | 1 << mw_close)\n"
+                "assert(bars:sma(2)[-1] == 2.5)\n"
+                "raises('atr needs the column \"high\", which is not among the fields that were '\n"
+                "  .. 'asked for', bars.atr, bars, 2)\n"
+                "raises('obv needs the column \"volume\"', bars.obv, bars)\n"
+                "bars = frame({1, 2, 3}, nil, false, 1 << mw_low)\n"
+                "raises('sma needs the column \"close\"', bars.sma, bars, 2)");
 }
 
 static void a_column_prints_its_ends(void **state)
@@ -495,6 +519,10 @@ static void every_lack_of_memory_is_an_error_until_there_is_enough(void **state)
     (void)state;
     static const char script[] = "local bars = frame({1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13})\n"
                                  "local c = bars.close:sma(3) + bars.open * 2\n"
+                                 "local roll, stream = c:rolling(2):sum(), indicators.atr(3)\n"
+                                 "stream:push(bars[1]) tostring(stream) indicators.list()\n"
+                                 "c:sma{n = 2} c:sma(3000) bars:macd() indicators.sma(3000)\n"
+                                 "bars:cross_above(2) bars:ichimoku()\n"
                                  "return tostring(bars) .. tostring(c) .. tostring(bars[-1])\n"
                                  "  .. bars:slice(2).close:ema(3)[-1] .. bars[1]:table().close";
     struct capped capped = {0, SIZE_MAX};
@@ -544,6 +572,7 @@ int main(void)
         TEST(arithmetic_goes_value_by_value),
         TEST(methods_answer_as_the_maths_says),
         TEST(misuse_of_a_column_is_named),
+        TEST(a_frame_without_a_column_refuses_what_needs_it),
         TEST(a_column_prints_its_ends),
         TEST(columns_outlive_their_frame_under_a_busy_collector),
         cmocka_unit_test(every_lack_of_memory_is_an_error_until_there_is_enough),
