@@ -19,6 +19,11 @@ static void sma_step(void *state, const double *in, double *out)
     out[0] = mw_mean_push(state, in[0]);
 }
 
+static void sma_run(const struct mw_indicator_call *call)
+{
+    mw_mean_run(call->in[0], call->count, (uint32_t)call->params[0], call->out[0]);
+}
+
 const struct mw_indicator mw_indicator_sma = {
     .name = "sma",
     .inputs = "v",
@@ -28,6 +33,7 @@ const struct mw_indicator mw_indicator_sma = {
     .bytes = mean_bytes,
     .init = sma_init,
     .step = sma_step,
+    .run = sma_run,
 };
 
 static size_t wma_bytes(const double *params)

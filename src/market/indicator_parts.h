@@ -29,6 +29,7 @@
 #include "base/limits.h"
 #include "market/indicator.h"
 #include "market/indicator_list.h"
+#include "market/mean.h"
 #include "market/window.h"
 
 /* A period, with a default or without one. */

@@ -29,25 +29,41 @@ static inline bool begin(struct mw_window *window, double value)
 /* Turns the values of a whole block into sums of tails: slot i has those behind value i. */
 static void sum_tails(struct mw_window *window)
 {
+    bool plain = window->n <= MW_WINDOW_PLAIN_MAX;
     struct mw_sum tail = {0, 0};
     for (size_t i = window->n; i-- > 0;) {
         double value = window->slots[i];
-        window->slots[i] = mw_sum_value(&tail);
-        mw_sum_add(&tail, value);
+        window->slots[i] = mw_window_total(&tail, plain);
+        mw_window_add(&tail, value, plain);
     }
     window->at = 0;
     window->head = (struct mw_sum){0, 0};
+}
+
+void mw_window_refill(struct mw_window *window, uint32_t count)
+{
+    MW_CHECK(count >= 1 && count <= window->n);
+    bool plain = window->n <= MW_WINDOW_PLAIN_MAX;
+    window->begun = true;
+    window->at = count;
+    window->head = (struct mw_sum){0, 0};
+    for (uint32_t i = 0; i < count; i++)
+        mw_window_add(&window->head, window->slots[i], plain);
+    fill_nan(window->slots + count, window->n - count);
+    if (count == window->n)
+        sum_tails(window);
 }
 
 double mw_window_sum(struct mw_window *window, double value)
 {
     if (!begin(window, value))
         return value;
+    bool plain = window->n <= MW_WINDOW_PLAIN_MAX;
     uint32_t at = window->at++;
     double tail = window->slots[at];
-    mw_sum_add(&window->head, value);
+    mw_window_add(&window->head, value, plain);
     window->slots[at] = value;
-    double sum = mw_sum_value(&window->head);
+    double sum = mw_window_total(&window->head, plain);
     if (window->at < window->n)
         return tail + sum;
     sum_tails(window);
@@ -126,16 +142,6 @@ double mw_window_max(struct mw_window *window, double value)
 double mw_window_min(struct mw_window *window, double value)
 {
     return extreme(window, value, smaller);
-}
-
-void mw_mean_init(struct mw_mean *mean, uint32_t n, double **memory)
-{
-    mw_window_init(&mean->window, n, memory);
-}
-
-double mw_mean_push(struct mw_mean *mean, double value)
-{
-    return mw_window_sum(&mean->window, value) / mean->window.n;
 }
 
 void mw_wma_init(struct mw_wma *wma, uint32_t n, double **memory)

@@ -25,6 +25,23 @@
 
 #include "market/sum.h"
 
+/* What so few additions round off stays below 1e-13 of the sum of the magnitudes; sums of larger
+ * windows are compensated. That takes twice the time. */
+enum { MW_WINDOW_PLAIN_MAX = 1024 };
+
+static inline void mw_window_add(struct mw_sum *sum, double value, bool plain)
+{
+    if (plain)
+        sum->total += value;
+    else
+        mw_sum_add(sum, value);
+}
+
+static inline double mw_window_total(const struct mw_sum *sum, bool plain)
+{
+    return plain ? sum->total : mw_sum_value(sum);
+}
+
 struct mw_window {
     double *slots; /* borrows n: values of this block, then tails of the previous one */
     uint32_t n;
@@ -44,15 +61,11 @@ double mw_window_ramp(struct mw_window *window, double value);
 double mw_window_max(struct mw_window *window, double value);
 double mw_window_min(struct mw_window *window, double value);
 
-/* The mean of the newest n values. */
-struct mw_mean {
-    struct mw_window window;
-};
+/* As if `count` values, 1..n, had been pushed into a new window of sums that has them, the oldest
+ * first, in its slots. */
+void mw_window_refill(struct mw_window *window, uint32_t count);
 
-void mw_mean_init(struct mw_mean *mean, uint32_t n, double **memory);
-double mw_mean_push(struct mw_mean *mean, double value);
-
-/* Their mean with the weights 1, 2, ..., n, the newest with n. */
+/* The mean of the newest n values with the weights 1, 2, ..., n, the newest with n. */
 struct mw_wma {
     struct mw_window window;
     double weights; /* the sum of them */
