@@ -6,7 +6,7 @@
  *     backtest_bare_lua         the second is made for each bar: a userdata that the candle is
  *                               copied into, with a metatable
  *     backtest_bare_lua_table   it is a table with seven fields
- *     backtest_empty            a strategy whose handle_bar is empty: the cache, the strategy
+ *     backtest_empty            a back-test of a strategy whose handle_bar is empty
  *     backtest_sma_cross        one that asks get_price for 21 bars and crosses two averages
  *
  * The bare loops have a lua_State with the standard libraries and its own allocator, and one
@@ -14,12 +14,14 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>
 
+#include "backtest/backtest.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/limits.h"
@@ -27,7 +29,6 @@
 #include "base/str.h"
 #include "bench.h"
 #include "bind/bind_moonwick.h"
-#include "script/strategy.h"
 
 enum { BARS = 1000000, QUICK_BARS = 2000, RUNS = 5, QUICK_RUNS = 1, CACHE_BARS = 1000 };
 
@@ -138,62 +139,44 @@ static double run_bare(const struct bars *bars,
 
 /* --- strategies ------------------------------------------------------------------------------- */
 
-static uint32_t find_series(void *user, const char *feed, const char *symbol,
-                            struct mw_timeframe timeframe, struct mw_series **series)
-{
-    return mw_cache_find(user, feed, symbol, timeframe, series);
-}
-
-static void on_event(void *user, const struct mw_event *event)
-{
-    (void)user;
-    fprintf(stderr, "bench: %s\n", event->error.message);
-    exit(EXIT_FAILURE);
-}
-
 static void write_script(char *path, const char *source)
 {
     int fd = mkstemps(path, 4);
     MW_CHECK(fd >= 0);
     FILE *file = fdopen(fd, "w");
     MW_CHECK(file != NULL);
-    fputs(source, file);
-    fclose(file);
+    MW_CHECK(fputs(source, file) >= 0 && fclose(file) == 0);
 }
 
-static double run_strategy(const struct bars *bars, const char *source)
+static struct mw_dataset *make_dataset(const struct bars *bars)
+{
+    struct mw_error err;
+    struct mw_candle *rows = mw_alloc_zero(bars->count * sizeof(*rows));
+    memcpy(rows, bars->rows, bars->count * sizeof(*rows));
+    struct mw_dataset *dataset = mw_dataset_new();
+    bench_require(mw_dataset_add(dataset, &key, rows, bars->count, false, &err), &err);
+    return dataset;
+}
+
+static double run_strategy(const struct bars *bars, struct mw_dataset *dataset, const char *source)
 {
     char path[] = "/tmp/mw-bench-XXXXXX.lua";
     write_script(path, source);
-    struct mw_cache *cache = mw_cache_new(CACHE_BARS);
-    const struct mw_market market = {mw_prices_new(cache), find_series, cache};
-    const struct mw_strategy_options options = {.name = "bench",
-                                                .file = path,
-                                                .runs_free = true,
-                                                .bindings = &mw_lua_bindings,
-                                                .market = &market,
-                                                .on_event = on_event};
-    struct mw_strategy *strategy;
-    struct mw_series *series;
+    const struct mw_backtest_options options = {.file = path,
+                                                .data = dataset,
+                                                .from_ms = INT64_MIN,
+                                                .to_ms = INT64_MAX,
+                                                .account = mw_account_defaults(),
+                                                .cache_bars = CACHE_BARS,
+                                                .bindings = &mw_lua_bindings};
+    struct mw_backtest_result *result;
     struct mw_error err;
-    bench_require(mw_strategy_load(&options, &strategy, &err), &err);
-    remove(path);
-    bench_require(mw_cache_add(cache, &key, &series, &err), &err);
-    mw_series_set_health(series, MW_SERIES_LIVE);
-    mw_strategy_init(strategy);
     int64_t start_ns = mw_clock_monotonic_ns();
-    for (uint32_t i = 0; i < bars->count; i++) {
-        const struct mw_candle *candle = &bars->rows[i];
-        int64_t now_ms = candle->open_ms + MW_MS_PER_MINUTE;
-        mw_strategy_set_clock(strategy, now_ms);
-        MW_CHECK(mw_cache_put(cache, series, candle, now_ms, NULL) == MW_PUT_APPENDED);
-        mw_strategy_handle_bar(strategy, candle, &key);
-    }
+    bench_require(mw_backtest_run(&options, &result, &err), &err);
     int64_t ns = mw_clock_monotonic_ns() - start_ns;
-    mw_strategy_stop(strategy);
-    mw_strategy_free(strategy);
-    mw_prices_free(market.prices);
-    mw_cache_free(cache);
+    MW_CHECK(result->bars == bars->count);
+    mw_backtest_result_free(result);
+    remove(path);
     return bars->count * 1e9 / (double)ns;
 }
 
@@ -211,14 +194,17 @@ int main(int argc, char **argv)
 {
     bench_begin(argc, argv);
     struct bars bars = make_bars();
+    struct mw_dataset *dataset = make_dataset(&bars);
     size_t runs = bench_is_quick() ? QUICK_RUNS : RUNS;
     double each[MW_COUNT(cases)][RUNS];
     for (size_t run = 0; run < runs; run++)
         for (size_t i = 0; i < MW_COUNT(cases); i++)
-            each[i][run] = cases[i].push_bar != NULL ? run_bare(&bars, cases[i].push_bar)
-                                                     : run_strategy(&bars, cases[i].source);
+            each[i][run] = cases[i].push_bar != NULL
+                               ? run_bare(&bars, cases[i].push_bar)
+                               : run_strategy(&bars, dataset, cases[i].source);
     for (size_t i = 0; i < MW_COUNT(cases); i++)
         bench_print(cases[i].name, bench_median(each[i], runs) / 1e6, "Mbars/s");
+    mw_dataset_unref(dataset);
     mw_free(bars.rows);
     return 0;
 }
