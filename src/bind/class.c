@@ -91,7 +91,7 @@ void *mw_class_test(lua_State *L, int index)
     void *object = lua_touserdata(L, index);
     if (object == NULL || !lua_getmetatable(L, index))
         return NULL;
-    bool same = lua_rawequal(L, -1, lua_upvalueindex(UPVALUE_METATABLE));
+    bool same = lua_topointer(L, -1) == lua_topointer(L, lua_upvalueindex(UPVALUE_METATABLE));
     lua_pop(L, 1);
     return same ? object : NULL;
 }
