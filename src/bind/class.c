@@ -75,8 +75,8 @@ static const struct mw_class *own_class(lua_State *L)
     return lua_touserdata(L, lua_upvalueindex(UPVALUE_CLASS));
 }
 
-/* What makes objects of a class is mostly one of its own functions, which have the metatable. Others
- * find it by address: no name to look up among the strings. */
+/* What makes objects of a class is mostly one of its own functions, which have the metatable.
+ * Others find it by address: no name to look up among the strings. */
 void mw_class_set(lua_State *L, const struct mw_class *class)
 {
     if (own_class(L) == class)

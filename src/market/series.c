@@ -108,8 +108,8 @@ static struct mw_slot *slot_of(const struct mw_series *series, uint64_t number)
     return &series->slots[number % series->slot_count];
 }
 
-/* Word by word to where it belongs: compilers make a copy by way of an array one of twice the width,
- * which waits for the halves that were just stored. */
+/* Word by word to where it belongs: compilers make a copy by way of an array one of twice the
+ * width, which waits for the halves that were just stored. */
 static inline void slot_load(const struct mw_slot *slot, struct mw_candle *candle)
 {
     unsigned char *to = (unsigned char *)candle;
