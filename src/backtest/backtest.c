@@ -98,6 +98,7 @@ static mw_status load(struct mw_play *play, struct mw_error *err)
                                                  .seed = options->seed,
                                                  .clock_ms = find_clock(options),
                                                  .account = &account,
+                                                 .runs_free = true,
                                                  .bindings = options->bindings,
                                                  .market = &play->market,
                                                  .on_event = on_event,

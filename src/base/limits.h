@@ -115,8 +115,8 @@ enum {
     MW_VALUE_ITEMS_MAX = 1 << 20,  /* and its keys, as often as they are met */
     MW_EVENTS_MAX = 4096,       /* events a slow reader may leave behind before the oldest drop */
     MW_SIGNAL_BYTES_MAX = 4096, /* one signal as JSON */
-    MW_PARAMS_TEXT_BYTES_MAX = 4096,       /* parameters as text, in a report */
-    MW_INTERESTS_MAX = 4096,    /* series that one strategy may ask for */
+    MW_PARAMS_TEXT_BYTES_MAX = 4096,          /* parameters as text, in a report */
+    MW_INTERESTS_MAX = 4096,                  /* series that one strategy may ask for */
     MW_BARS_COUNT_MAX = MW_PRICE_ROWS_MAX,    /* `count` of one get_price */
     MW_COLUMN_VALUES_MAX = MW_PRICE_ROWS_MAX, /* of a column, or bars of a frame, made of a table */
 
@@ -171,6 +171,14 @@ enum {
     MW_QUERY_NAME_BYTES_MAX = 16,
     MW_QUERY_VALUE_BYTES_MAX = MW_SYMBOL_BYTES_MAX, /* the longest value is a symbol */
 };
+
+/* Free blocks that a lua_State keeps for itself: what it drops between two cycles of its collector,
+ * for a script of some hundred KiB. AddressSanitizer is to see each of them freed. */
+#ifdef __SANITIZE_ADDRESS__
+enum { MW_HEAP_KEPT_BYTES_MAX = 0 };
+#else
+enum { MW_HEAP_KEPT_BYTES_MAX = 1 << 20 };
+#endif
 
 /* Amounts and prices of orders, and the money of accounts. A unit of the smallest coin is 1e-8, the
  * largest supply 1e15; products of two stay far from where doubles end. */

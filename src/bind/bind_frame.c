@@ -2,6 +2,7 @@
 #include "bind/bind_frame.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,6 +73,26 @@ bool mw_frame_has_column(const struct mw_frame *frame, int column)
     return frame->fields == 0 || (frame->fields >> column & 1) != 0;
 }
 
+/* Without a choice for each row where a column is a field of doubles. */
+static void fill_column(const struct mw_frame *frame, int column, double *values)
+{
+    static const size_t offsets[FRAME_COLUMN_COUNT] = {
+        [FRAME_OPEN] = offsetof(struct mw_candle, open),
+        [FRAME_HIGH] = offsetof(struct mw_candle, high),
+        [FRAME_LOW] = offsetof(struct mw_candle, low),
+        [FRAME_CLOSE] = offsetof(struct mw_candle, close),
+        [FRAME_VOLUME] = offsetof(struct mw_candle, volume),
+        [FRAME_TURNOVER] = offsetof(struct mw_candle, turnover),
+    };
+    const unsigned char *at = (const unsigned char *)frame->rows + offsets[column];
+    for (uint32_t i = 0; i < frame->count; i++, at += sizeof(frame->rows[0])) {
+        if (offsets[column] == 0)
+            values[i] = candle_value(&frame->rows[i], column);
+        else
+            memcpy(&values[i], at, sizeof(values[i]));
+    }
+}
+
 const double *mw_frame_push_column(lua_State *L, const struct mw_frame *frame, int column)
 {
     if (lua_getiuservalue(L, 1, column + 1) != LUA_TNIL) {
@@ -80,8 +101,7 @@ const double *mw_frame_push_column(lua_State *L, const struct mw_frame *frame, i
     }
     lua_pop(L, 1);
     double *values = mw_column_new(L, frame->count);
-    for (uint32_t i = 0; i < frame->count; i++)
-        values[i] = candle_value(&frame->rows[i], column);
+    fill_column(frame, column, values);
     lua_pushvalue(L, -1);
     lua_setiuservalue(L, 1, column + 1);
     return values;

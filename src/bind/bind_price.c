@@ -20,7 +20,6 @@
 struct query {
     struct mw_price_query price;
     uint32_t fields; /* columns asked for, a bit each; 0 for all */
-    bool has_frequency;
 };
 
 /* The answer, while it is made. */
@@ -87,8 +86,9 @@ static int unknown_option(lua_State *L, const char *name)
                       near != NULL ? "?" : "");
 }
 
-/* One option; its name is below its value, which is at the top. */
-static void read_option(lua_State *L, struct query *query)
+/* One option; its name is below its value, which is at the top. A frequency is copied to the index
+ * `frequency`. */
+static void read_option(lua_State *L, int frequency, struct query *query)
 {
     if (lua_type(L, -2) != LUA_TSTRING)
         luaL_error(L, "get_price: want named options, got a %s", luaL_typename(L, -2));
@@ -98,7 +98,7 @@ static void read_option(lua_State *L, struct query *query)
     } else if (strcmp(name, "frequency") == 0) {
         if (lua_type(L, -1) != LUA_TSTRING)
             option_error(L, "frequency", "text like \"1m\"");
-        query->has_frequency = true;
+        lua_copy(L, -1, frequency);
     } else if (strcmp(name, "forming") == 0) {
         if (!lua_isboolean(L, -1))
             option_error(L, "forming", "true or false");
@@ -120,20 +120,23 @@ static void read_option(lua_State *L, struct query *query)
 static struct query read_query(lua_State *L, int index)
 {
     struct query query = {.price = {.finish_ms = INT64_MAX, .start_ms = INT64_MIN}};
-    if (!lua_isnoneornil(L, index)) {
+    bool given = !lua_isnoneornil(L, index);
+    lua_pushnil(L);
+    int frequency = lua_gettop(L);
+    if (given) {
         luaL_checktype(L, index, LUA_TTABLE);
         lua_pushnil(L);
         while (lua_next(L, index) != 0) {
-            read_option(L, &query);
+            read_option(L, frequency, &query);
             lua_pop(L, 1);
         }
     }
     if (query.price.has_start && query.price.count > 0)
         luaL_error(L, "get_price: want count or start, not both");
-    if (query.has_frequency)
-        lua_getfield(L, index, "frequency");
-    else
+    if (lua_isnil(L, frequency)) {
         lua_pushliteral(L, "1m");
+        lua_replace(L, frequency);
+    }
     return query;
 }
 

@@ -59,13 +59,6 @@ void mw_class_add_method(lua_State *L, const struct mw_class *class, const char 
     }
 }
 
-/* By address: no name to look up among the strings. */
-void mw_class_set(lua_State *L, const struct mw_class *class)
-{
-    lua_rawgetp(L, LUA_REGISTRYINDEX, class);
-    lua_setmetatable(L, -2);
-}
-
 void *mw_class_find_object(lua_State *L, int index, const struct mw_class *class)
 {
     void *object = lua_touserdata(L, index);
@@ -80,6 +73,17 @@ void *mw_class_find_object(lua_State *L, int index, const struct mw_class *class
 static const struct mw_class *own_class(lua_State *L)
 {
     return lua_touserdata(L, lua_upvalueindex(UPVALUE_CLASS));
+}
+
+/* What makes objects of a class is mostly one of its own functions, which have the metatable.
+ * Others find it by address: no name to look up among the strings. */
+void mw_class_set(lua_State *L, const struct mw_class *class)
+{
+    if (own_class(L) == class)
+        lua_pushvalue(L, lua_upvalueindex(UPVALUE_METATABLE));
+    else
+        lua_rawgetp(L, LUA_REGISTRYINDEX, class);
+    lua_setmetatable(L, -2);
 }
 
 void *mw_class_test(lua_State *L, int index)

@@ -220,6 +220,7 @@ void mw_protocol_free(struct mw_protocol *protocol)
         pattern_deinit(&protocol->notices[i]);
     }
     lua_close(protocol->L);
+    mw_heap_deinit(&protocol->heap);
     mw_free(protocol->timeframes);
     mw_free(protocol->endpoints);
     mw_free(protocol->name);

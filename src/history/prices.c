@@ -67,12 +67,23 @@ static bool get_end(const struct attempt *attempt, int64_t *end_ms)
     return true;
 }
 
+/* Whether the newest row read is of the bucket that the window ends in, and has closed. */
+static bool has_last(const struct attempt *attempt)
+{
+    if (attempt->count == 0)
+        return false;
+    const struct mw_candle *last = &attempt->rows[attempt->count - 1];
+    return last->state == MW_CANDLE_CLOSED &&
+           mw_timeframe_next(attempt->timeframe, last->open_ms) > attempt->query.finish_ms;
+}
+
 /* Whether all of the window lies in buckets that have closed: what comes now does not change it. */
 static bool is_over(const struct attempt *attempt)
 {
     int64_t end_ms;
-    return attempt->query.finish_ms != INT64_MAX && get_end(attempt, &end_ms) &&
-           end_ms > attempt->query.finish_ms;
+    if (attempt->query.finish_ms == INT64_MAX)
+        return false;
+    return has_last(attempt) || (get_end(attempt, &end_ms) && end_ms > attempt->query.finish_ms);
 }
 
 /* Whether the series knows of everything from where the query begins. */

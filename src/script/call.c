@@ -48,6 +48,21 @@ static int handle_error(lua_State *L)
     return 1;
 }
 
+/* Calls what stands behind the message handler at `base`, and takes that away. */
+static mw_status call_handled(lua_State *L, int base, int argument_count, int result_count,
+                              mw_status status, struct mw_error *err)
+{
+    int result = lua_pcall(L, argument_count, result_count, base);
+    lua_remove(L, base);
+    if (result == LUA_OK)
+        return MW_OK;
+    /* Lua's own errors in handling an error are strings too. */
+    const char *message = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "unknown error";
+    mw_fail(err, status, "%s", message);
+    lua_pop(L, 1);
+    return status;
+}
+
 mw_status mw_call(lua_State *L, int argument_count, int result_count, mw_status status,
                   struct mw_error *err)
 {
@@ -59,15 +74,7 @@ mw_status mw_call(lua_State *L, int argument_count, int result_count, mw_status 
     }
     lua_pushcfunction(L, handle_error);
     lua_insert(L, base);
-    int result = lua_pcall(L, argument_count, result_count, base);
-    lua_remove(L, base);
-    if (result == LUA_OK)
-        return MW_OK;
-    /* Lua's own errors in handling an error are strings too. */
-    const char *message = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "unknown error";
-    mw_fail(err, status, "%s", message);
-    lua_pop(L, 1);
-    return status;
+    return call_handled(L, base, argument_count, result_count, status, err);
 }
 
 struct protected_call {
@@ -88,7 +95,8 @@ mw_status mw_call_protected(lua_State *L, int (*run)(lua_State *L, void *user), 
     struct protected_call call = {.run = run, .user = user};
     if (!lua_checkstack(L, 3))
         return mw_fail(err, status, "not enough memory");
-    lua_pushcfunction(L, run_protected); /* neither push allocates */
+    lua_pushcfunction(L, handle_error); /* none of these allocates */
+    lua_pushcfunction(L, run_protected);
     lua_pushlightuserdata(L, &call);
-    return mw_call(L, 1, LUA_MULTRET, status, err);
+    return call_handled(L, lua_gettop(L) - 2, 1, LUA_MULTRET, status, err);
 }

@@ -150,6 +150,8 @@ mw_status mw_strategy_load(const struct mw_strategy_options *options, struct mw_
         mw_strategy_free(strategy);
         return status;
     }
+    if (options->runs_free)
+        mw_vm_run_free(strategy->vm);
     atomic_store_explicit(&strategy->memory_bytes, mw_vm_bytes(strategy->vm), memory_order_relaxed);
     *out = strategy;
     return MW_OK;
@@ -187,9 +189,11 @@ bool mw_strategy_wants_ticks(const struct mw_strategy *strategy)
     return strategy->setup.hooks[MW_HOOK_TICK] != LUA_NOREF;
 }
 
+/* One thread at a time counts: no locked instruction is needed. */
 static void count(_Atomic uint64_t *counter, uint64_t more)
 {
-    atomic_fetch_add_explicit(counter, more, memory_order_relaxed);
+    uint64_t before = atomic_load_explicit(counter, memory_order_relaxed);
+    atomic_store_explicit(counter, before + more, memory_order_relaxed);
 }
 
 /* What is said happens in engine time. */
@@ -232,23 +236,30 @@ static int invoke_protected(lua_State *L, void *user)
     return 0;
 }
 
+static void tell_error(struct mw_strategy *strategy, const struct mw_error *err)
+{
+    struct mw_event event = event_of(strategy, MW_EVENT_ERROR);
+    event.has_error = true;
+    event.error = *err;
+    count(&strategy->errors, 1);
+    strategy->on_event(strategy->user, &event);
+}
+
 /* Calls a hook if the script has it. */
 static void invoke(const struct invocation *call)
 {
     struct mw_strategy *strategy = call->strategy;
     if (strategy->setup.hooks[call->hook] == LUA_NOREF)
         return;
-    struct mw_event event = event_of(strategy, MW_EVENT_ERROR);
+    struct mw_error err;
     atomic_store_explicit(&strategy->busy, true, memory_order_relaxed);
     mw_status status = mw_call_protected(strategy->L, invoke_protected, (void *)(uintptr_t)call,
-                                         MW_ESTRATEGY, &event.error);
+                                         MW_ESTRATEGY, &err);
     atomic_store_explicit(&strategy->busy, false, memory_order_relaxed);
     atomic_store_explicit(&strategy->memory_bytes, mw_vm_bytes(strategy->vm), memory_order_relaxed);
-    if (status == MW_OK)
-        return;
-    count(&strategy->errors, 1);
-    event.has_error = true;
-    strategy->on_event(strategy->user, &event);
+    mw_vm_pace(strategy->vm);
+    if (status != MW_OK)
+        tell_error(strategy, &err);
 }
 
 void mw_strategy_init(struct mw_strategy *strategy)

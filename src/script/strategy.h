@@ -50,8 +50,9 @@ struct mw_strategy_options {
     uint64_t seed;
     int64_t clock_ms; /* engine time from the beginning; 0: the wall clock */
     const struct mw_account_options *account; /* of its paper account; NULL: the defaults */
-    const struct mw_bindings *bindings;       /* borrows */
-    const struct mw_market *market;           /* borrows; where get_price asks */
+    bool runs_free; /* nobody calls mw_strategy_interrupt: its hooks run a sixth faster */
+    const struct mw_bindings *bindings;                         /* borrows */
+    const struct mw_market *market;                             /* borrows; where get_price asks */
     void (*on_event)(void *user, const struct mw_event *event); /* signals and errors */
     void *user;
 };

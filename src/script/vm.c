@@ -23,9 +23,17 @@ struct mw_vm {
     struct mw_heap heap;
     _Atomic bool interrupted;
     int64_t until_ms; /* monotonic time by which what runs must be done; 0 for no limit */
+    bool small_pace;  /* the collector has the pause of a small heap */
 };
 
-enum { HOOK_INSTRUCTIONS = 1000 }; /* some 10 us between looks at `interrupted` */
+enum {
+    HOOK_INSTRUCTIONS = 1000, /* some 10 us between looks at `interrupted` */
+    /* A cycle of the collector looks at all that lives, the libraries' some 150 KiB at least: after
+     * every 150 KiB of garbage that is a sixth of the time of a script with a get_price a bar. */
+    SMALL_HEAP_BYTES = 2 << 20,
+    SMALL_HEAP_PAUSE = 400, /* per cent of what lives, at which the next cycle begins */
+    LARGE_HEAP_PAUSE = 200, /* Lua's own */
+};
 
 /* The hook of every state of a vm: coroutines inherit it, since it is there before they are. */
 static void look_up(lua_State *L, lua_Debug *record)
@@ -200,6 +208,7 @@ void mw_vm_free(struct mw_vm *vm)
     if (vm->L != NULL)
         lua_close(vm->L);
     MW_CHECK(vm->heap.bytes == 0);
+    mw_heap_deinit(&vm->heap);
     mw_free(vm);
 }
 
@@ -211,6 +220,21 @@ lua_State *mw_vm_state(struct mw_vm *vm)
 size_t mw_vm_bytes(const struct mw_vm *vm)
 {
     return vm->heap.bytes;
+}
+
+void mw_vm_run_free(struct mw_vm *vm)
+{
+    vm->until_ms = 0;
+    lua_sethook(vm->L, NULL, 0, 0);
+}
+
+void mw_vm_pace(struct mw_vm *vm)
+{
+    bool small = vm->heap.bytes < SMALL_HEAP_BYTES;
+    if (small == vm->small_pace)
+        return;
+    vm->small_pace = small;
+    lua_gc(vm->L, LUA_GCSETPAUSE, small ? SMALL_HEAP_PAUSE : LARGE_HEAP_PAUSE);
 }
 
 /* The part of a script that Lua reads: behind a byte order mark and a "#!" line, whose newline

@@ -43,8 +43,16 @@ lua_State *mw_vm_state(struct mw_vm *vm);
  * a message handler of xpcall that is called for this very error. Any thread. */
 void mw_vm_interrupt(struct mw_vm *vm);
 
+/* From now on nobody calls mw_vm_interrupt: what runs no longer stops after each instruction to
+ * count it, which takes a sixth of a script's time. There is no limit of time either. */
+void mw_vm_run_free(struct mw_vm *vm);
+
 /* Bytes in use now. */
 size_t mw_vm_bytes(const struct mw_vm *vm);
+
+/* Sets the collector's pace by what is in use now: a small heap may grow to four times its size
+ * before it is looked through again, a large one to twice. Called now and then, after a hook. */
+void mw_vm_pace(struct mw_vm *vm);
 
 /* Makes shipped Lua files available to `require` in any lua_State, after what package.path
  * finds. */
