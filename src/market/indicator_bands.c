@@ -3,12 +3,12 @@
  * stddev     sqrt(sum((x - mean)^2) / n) over the last n rows: the population's deviation, as
  *            TA-Lib, Tulip, Skender, Lean and backtrader have it. pandas divides by n - 1, which is
  *            greater by sqrt(n / (n - 1)). First row n - 1.
- * bbands     middle = mean of the last n rows, upper and lower = middle +- k * stddev(n),
+ * bbands     middle = sma(n), to the last bit (mean.h); upper and lower = middle +- k * stddev(n),
  *            width = (upper - lower) / middle, percent_b = (x - lower) / (upper - lower): J.
  *            Bollinger, "Bollinger on Bollinger Bands", 2001. percent_b is NaN while the bands have
  *            no width. First row n - 1.
  *
- * Mean and deviation come from the sums of d and d * d, where d is the distance to a reference: the
+ * The deviation comes from the sums of d and d * d, where d is the distance to a reference: the
  * last row of the block before. Blocks, heads and tails are those of window.h, and every window
  * that reaches into a block contains that row, so distances are of the size of the deviation
  * itself: prices of 50,000 that move by 0.01 lose no digit, rows that are all the same have a
@@ -45,28 +45,44 @@ struct moments {
     uint32_t n, at;               /* rows in this block */
     bool begun;
     struct spread head;
-    double k; /* bbands: how many deviations the bands are away */
 };
 
-static size_t moments_bytes(const double *params)
+struct bbands {
+    struct moments moments;
+    struct mw_mean middle;
+    double k;
+};
+
+static void moments_init(struct moments *moments, uint32_t n, double **memory)
+{
+    *moments = (struct moments){.tails = *memory, .tail_squares = *memory + n, .n = n};
+    *memory += 2 * (size_t)n;
+    mw_indicator_fill_nan(moments->tails, 2 * (size_t)n);
+}
+
+static size_t stddev_bytes(const double *params)
 {
     return sizeof(struct moments) + 2 * (size_t)params[0] * sizeof(double);
 }
 
-static void moments_init(void *state, const double *params)
+static void stddev_init(void *state, const double *params)
 {
-    struct moments *moments = state;
-    *moments = (struct moments){.n = (uint32_t)params[0]};
-    moments->tails = (double *)(moments + 1);
-    moments->tail_squares = moments->tails + moments->n;
-    mw_indicator_fill_nan(moments->tails, 2 * (size_t)moments->n);
+    double *memory = (double *)((struct moments *)state + 1);
+    moments_init(state, (uint32_t)params[0], &memory);
+}
+
+static size_t bbands_bytes(const double *params)
+{
+    return sizeof(struct bbands) + 3 * (size_t)params[0] * sizeof(double);
 }
 
 static void bbands_init(void *state, const double *params)
 {
-    struct moments *moments = state;
-    moments_init(state, params);
-    moments->k = params[1];
+    struct bbands *bbands = state;
+    double *memory = (double *)(bbands + 1);
+    moments_init(&bbands->moments, (uint32_t)params[0], &memory);
+    mw_mean_init(&bbands->middle, (uint32_t)params[0], &memory);
+    bbands->k = params[1];
 }
 
 /* `wide` is a constant where it matters, so that loops are made for either. */
@@ -93,7 +109,7 @@ static inline struct window end_block(const struct moments *moments, const doubl
                                       bool wide)
 {
     double last = values[moments->n - 1];
-    /* Windows that have it know no deviation when it is infinite, and their mean is infinite. */
+    /* Windows that have it know no deviation when it is infinite. */
     struct spread spread = {.reference = isfinite(last) ? last : 0};
     for (size_t i = moments->n; i-- > 0;) {
         double value = values[i];
@@ -134,100 +150,88 @@ static inline bool push(struct moments *moments, double value, struct window *wi
     return true;
 }
 
-static inline double deviation(const struct window *window, double n)
+/* `share` is 1 / n. */
+static inline double deviation(const struct window *window, double share)
 {
-    double share = 1 / n, mean = window->sum * share;
+    double mean = window->sum * share;
     double variance = (window->squares - window->sum * mean) * share;
     return variance < 0 ? 0 : sqrt(variance);
 }
 
-/* Writes one row of the columns `out`. */
-typedef void put_fn(const struct moments *moments, const struct window *window, double value,
-                    double *const *out, size_t row);
-
-static inline void put_stddev(const struct moments *moments, const struct window *window,
-                              double value, double *const *out, size_t row)
+/* Writes one row of bands around `middle`. */
+static inline void put_bands(double middle, double reach, double value, double *const *out,
+                             size_t row)
 {
-    (void)value;
-    out[0][row] = deviation(window, moments->n);
-}
-
-static inline void put_bands(const struct moments *moments, const struct window *window,
-                             double value, double *const *out, size_t row)
-{
-    double n = moments->n, mean = window->reference + window->sum / n;
-    double reach = moments->k * deviation(window, n);
-    double upper = mean + reach, lower = mean - reach;
-    out[0][row] = mean;
+    double upper = middle + reach, lower = middle - reach;
+    out[0][row] = middle;
     out[1][row] = upper;
     out[2][row] = lower;
-    out[3][row] = (upper - lower) / mean;
+    out[3][row] = (upper - lower) / middle;
     out[4][row] = (value - lower) / (upper - lower);
 }
 
-/* Whole columns, block by block: the same numbers as step by step, without the rows' detour through
- * the state. */
-static inline void run_blocks(const struct mw_indicator_call *call, put_fn *put, bool wide)
+/* What a run does with the deviation of the window that ends in `row`. */
+typedef void put_fn(const struct mw_indicator_call *call, double k, double deviation, size_t row);
+
+static inline void put_deviation(const struct mw_indicator_call *call, double k, double deviation,
+                                 size_t row)
 {
-    const struct moments *moments = call->state;
+    (void)k;
+    call->out[0][row] = deviation;
+}
+
+/* The middle is there already. */
+static inline void put_around(const struct mw_indicator_call *call, double k, double deviation,
+                              size_t row)
+{
+    put_bands(call->out[0][row], k * deviation, call->in[0][row], call->out, row);
+}
+
+/* Whole columns, block by block: the same numbers as step by step, without the rows' detour through
+ * the state. Inlined with known functions, so that the loop has no call in it. */
+static inline void run_blocks(const struct mw_indicator_call *call, const struct moments *moments,
+                              put_fn *put, double k, bool wide)
+{
     const double *values = call->in[0];
     uint32_t n = moments->n;
+    double share = 1 / (double)n;
     struct spread head = {0};
     for (size_t begin = 0; begin < call->count; begin += n) {
         size_t left = call->count - begin;
         uint32_t grown = left < n ? (uint32_t)left : n - 1;
         for (uint32_t at = 0; at < grown; at++) {
-            double value = values[begin + at];
-            struct window window = grow_block(moments, &head, at, value, wide);
-            put(moments, &window, value, call->out, begin + at);
+            struct window window = grow_block(moments, &head, at, values[begin + at], wide);
+            put(call, k, deviation(&window, share), begin + at);
         }
         if (left < n)
             break;
         struct window window = end_block(moments, values + begin, wide);
-        put(moments, &window, values[begin + n - 1], call->out, begin + n - 1);
+        put(call, k, deviation(&window, share), begin + n - 1);
         head = (struct spread){.reference = window.reference};
     }
 }
 
-static inline void run(const struct mw_indicator_call *call, put_fn *put)
+static inline void run(const struct mw_indicator_call *call, const struct moments *moments,
+                       put_fn *put, double k)
 {
-    if (((struct moments *)call->state)->n > WIDE)
-        run_blocks(call, put, true);
+    if (moments->n > WIDE)
+        run_blocks(call, moments, put, k, true);
     else
-        run_blocks(call, put, false);
+        run_blocks(call, moments, put, k, false);
 }
 
 static void stddev_step(void *state, const double *in, double *out)
 {
     struct moments *moments = state;
     struct window window;
-    if (push(moments, in[0], &window))
-        put_stddev(moments, &window, in[0], &out, 0);
-    else
-        out[0] = (double)NAN;
+    out[0] =
+        push(moments, in[0], &window) ? deviation(&window, 1 / (double)moments->n) : (double)NAN;
 }
 
 static void stddev_run(const struct mw_indicator_call *call)
 {
-    moments_init(call->state, call->params);
-    run(call, put_stddev);
-}
-
-static void bbands_step(void *state, const double *in, double *out)
-{
-    struct moments *moments = state;
-    struct window window;
-    double *const columns[] = {out, out + 1, out + 2, out + 3, out + 4};
-    if (push(moments, in[0], &window))
-        put_bands(moments, &window, in[0], columns, 0);
-    else
-        mw_indicator_fill_nan(out, 5);
-}
-
-static void bbands_run(const struct mw_indicator_call *call)
-{
-    bbands_init(call->state, call->params);
-    run(call, put_bands);
+    stddev_init(call->state, call->params);
+    run(call, call->state, put_deviation, 0);
 }
 
 const struct mw_indicator mw_indicator_stddev = {
@@ -236,11 +240,32 @@ const struct mw_indicator mw_indicator_stddev = {
     .outputs = "stddev",
     .params = {MW_PERIOD_GIVEN("n")},
     .first = mw_indicator_first_window,
-    .bytes = moments_bytes,
-    .init = moments_init,
+    .bytes = stddev_bytes,
+    .init = stddev_init,
     .step = stddev_step,
     .run = stddev_run,
 };
+
+static void bbands_step(void *state, const double *in, double *out)
+{
+    struct bbands *bbands = state;
+    struct window window;
+    double *const columns[] = {out, out + 1, out + 2, out + 3, out + 4};
+    double middle = mw_mean_push(&bbands->middle, in[0]);
+    if (push(&bbands->moments, in[0], &window))
+        put_bands(middle, bbands->k * deviation(&window, 1 / (double)bbands->moments.n), in[0],
+                  columns, 0);
+    else
+        mw_indicator_fill_nan(out, 5);
+}
+
+static void bbands_run(const struct mw_indicator_call *call)
+{
+    struct bbands *bbands = call->state;
+    bbands_init(bbands, call->params);
+    mw_mean_run(call->in[0], call->count, bbands->moments.n, call->out[0]);
+    run(call, &bbands->moments, put_around, bbands->k);
+}
 
 const struct mw_indicator mw_indicator_bbands = {
     .name = "bbands",
@@ -248,7 +273,7 @@ const struct mw_indicator mw_indicator_bbands = {
     .outputs = "middle upper lower width percent_b",
     .params = {MW_PERIOD("n", 20), MW_FACTOR("k", 2)},
     .first = mw_indicator_first_window,
-    .bytes = moments_bytes,
+    .bytes = bbands_bytes,
     .init = bbands_init,
     .step = bbands_step,
     .run = bbands_run,

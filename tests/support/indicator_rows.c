@@ -72,7 +72,9 @@ static void put_bar(struct indicator_rows *rows, uint32_t row, const struct bar 
     bool bars = rows->indicator->inputs[0] == 'B';
     for (uint32_t i = 0; i < rows->input_count; i++) {
         char letter = rows->indicator->inputs[bars ? i + 1 : i];
-        rows->in[i][row] = of_bar(bar, bars && letter == 'v' ? 'V' : letter);
+        if (bars && letter == 'v')
+            letter = 'V';
+        rows->in[i][row] = of_bar(bar, letter);
     }
 }
 

@@ -65,11 +65,13 @@ static double weighted(const double *values, size_t first, size_t row, size_t n)
 /* alpha * x + (1 - alpha) * previous, from the mean of n values. */
 static void exponential(const double *values, size_t first, size_t n, double alpha, double *out)
 {
+    double previous = (double)NAN;
     for (size_t row = 0; row < ROWS; row++) {
         if (row < first + n)
             out[row] = mean(values, first, row, n);
         else
-            out[row] = alpha * values[row] + (1 - alpha) * out[row - 1];
+            out[row] = alpha * values[row] + (1 - alpha) * previous;
+        previous = out[row];
     }
 }
 
@@ -356,12 +358,12 @@ static void a_flat_market_has_the_values_that_are_told(void **state)
                  {"kama", 0.1}, {"mom", 0},      {"roc", 0},      {"rsi", 100},  {"macd", 0},
                  {"stoch", 0},  {"stochrsi", 0}, {"willr", -100}, {"cci", 0},    {"mfi", 100}};
     for (size_t i = 0; i < MW_COUNT(cases); i++) {
-        double out[MW_INDICATOR_COLUMNS_MAX];
+        double out[MW_INDICATOR_COLUMNS_MAX] = {0};
         run_constant(cases[i].name, out);
         if (out[0] != cases[i].want)
             fail_msg("%s of a flat market is %.17g, not %g", cases[i].name, out[0], cases[i].want);
     }
-    double macd[MW_INDICATOR_COLUMNS_MAX];
+    double macd[MW_INDICATOR_COLUMNS_MAX] = {0};
     run_constant("macd", macd);
     assert_true(macd[1] == 0 && macd[2] == 0);
 }

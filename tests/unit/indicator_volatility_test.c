@@ -117,6 +117,33 @@ static void random_rows_agree_with_plain_formulas(void **state)
     }
 }
 
+/* To the last bit, so that a close is on the same side of both. Prices are in cents, and in half of
+ * the rounds the later ones are any numbers. */
+static void the_middle_of_bands_is_the_moving_average(void **state)
+{
+    (void)state;
+    struct mw_random random = {3};
+    for (int round = 0; round < 20; round++) {
+        const double params[MW_INDICATOR_PARAMS_MAX] = {1 + round * 7, 2};
+        struct indicator_rows bands, sma;
+        indicator_rows_init(&bands, mw_indicator_find("bbands"), params, 400);
+        indicator_rows_init(&sma, mw_indicator_find("sma"), params, 400);
+        for (uint32_t row = 0; row < 400; row++) {
+            double cents = floor(1e6 * mw_random_unit(&random));
+            bool any = round % 2 == 1 && row > 200;
+            bands.in[0][row] = sma.in[0][row] = any ? sqrt(cents) : cents / 100;
+        }
+        const struct indicator_span all = {0, 0, 400, 0};
+        indicator_rows_run(&sma);
+        indicator_rows_run(&bands);
+        indicator_rows_compare(&sma, &bands, all);
+        indicator_rows_step(&bands);
+        indicator_rows_compare(&sma, &bands, all);
+        indicator_rows_deinit(&sma);
+        indicator_rows_deinit(&bands);
+    }
+}
+
 static void spy_has_the_published_values(void **state)
 {
     (void)state;
@@ -258,6 +285,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_rows_agree_with_plain_formulas),
+        cmocka_unit_test(the_middle_of_bands_is_the_moving_average),
         cmocka_unit_test(spy_has_the_published_values),
         cmocka_unit_test(jesse_has_the_same_last_values),
         cmocka_unit_test(a_million_narrow_prices_keep_their_deviation),

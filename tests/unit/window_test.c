@@ -31,8 +31,9 @@ static struct plain plain_sum(const double *values, size_t row, size_t n)
 
 static struct plain plain_ramp(const double *values, size_t row, size_t n)
 {
-    long double sum = 0, size = 0, weight = 1;
-    for (size_t i = row + 1 - n; i <= row; i++, weight++) {
+    long double sum = 0, size = 0;
+    for (size_t i = row + 1 - n; i <= row; i++) {
+        long double weight = (long double)(i + n - row);
         sum += weight * (long double)values[i];
         size += weight * fabsl((long double)values[i]);
     }
