@@ -27,8 +27,8 @@ double formula_range(const struct indicator_rows *rows, uint32_t begin, uint32_t
 void formula_check(const char *name, const double *params, formula_fn *formula);
 
 /* Holds an output against a column of oracle/skender/FILE, where a row's value stands `later` rows
- * later, to 1e-9 of the value from row `begin` on. All rows must have a value where the file has
- * one, but `except` of them are another one. Skips the test when there is no file. */
+ * later, to 1e-9 of the value. There has to be a value wherever the file has one, and exactly
+ * `except` rows have another one. Skips the test when there is no file. */
 struct formula_oracle {
     const char *name, *file, *column;
     double params[MW_INDICATOR_PARAMS_MAX];

@@ -198,7 +198,7 @@ static void exact_add(struct exact *exact, double value, double scale, int sign)
 {
     int64_t whole = (int64_t)(value * scale);
     assert_true((double)whole == value * scale);
-    exact->sum += sign * whole;
+    exact->sum += (whole_number)sign * whole;
     exact->squares += sign * ((whole_number)whole * whole);
 }
 
