@@ -73,12 +73,13 @@ double mw_window_sum(struct mw_window *window, double value)
 /* Weights of a tail are 1, 2, ...: going one value back adds the sum of all behind it once more. */
 static void ramp_tails(struct mw_window *window)
 {
+    bool plain = window->n <= MW_WINDOW_PLAIN_MAX;
     struct mw_sum tail = {0, 0}, ramp = {0, 0};
     for (size_t i = window->n; i-- > 0;) {
         double value = window->slots[i];
-        window->slots[i] = mw_sum_value(&ramp);
-        mw_sum_add(&tail, value);
-        mw_sum_add(&ramp, mw_sum_value(&tail));
+        window->slots[i] = mw_window_total(&ramp, plain);
+        mw_window_add(&tail, value, plain);
+        mw_window_add(&ramp, mw_window_total(&tail, plain), plain);
     }
     window->at = 0;
     window->head = window->ramp = (struct mw_sum){0, 0};
@@ -88,27 +89,31 @@ double mw_window_ramp(struct mw_window *window, double value)
 {
     if (!begin(window, value))
         return value;
+    bool plain = window->n <= MW_WINDOW_PLAIN_MAX;
     uint32_t at = window->at++;
     double tail = window->slots[at], behind = window->n - window->at;
-    mw_sum_add(&window->head, value);
-    mw_sum_add(&window->ramp, value * window->at);
+    mw_window_add(&window->head, value, plain);
+    mw_window_add(&window->ramp, value * window->at, plain);
     window->slots[at] = value;
-    double ramp = mw_sum_value(&window->ramp);
+    double ramp = mw_window_total(&window->ramp, plain);
     if (window->at < window->n) /* the tail has the weights up to `behind` */
-        return tail + ramp + behind * mw_sum_value(&window->head);
+        return tail + ramp + behind * mw_window_total(&window->head, plain);
     ramp_tails(window);
     return ramp;
 }
 
-/* Both take a NaN. */
+/* Both take a NaN. The comparison, false for one, is a single instruction; prices make a jump there
+ * go wrong every other time. */
 static inline double larger(double a, double b)
 {
-    return a >= b || isnan(a) ? a : b;
+    double more = a > b ? a : b;
+    return isnan(a) ? a : more;
 }
 
 static inline double smaller(double a, double b)
 {
-    return a <= b || isnan(a) ? a : b;
+    double less = a < b ? a : b;
+    return isnan(a) ? a : less;
 }
 
 /* Inlined with a known function, so that the loop has no call in it. */

@@ -50,14 +50,14 @@ static void push_values(void *user, uint64_t count)
     }
 }
 
-/* Prices have two decimals, as a venue gives them. */
-static double *make_values(void)
+/* Prices have two decimals, as a venue gives them; what was made of them has many. */
+static double *make_values(double divisor)
 {
     struct mw_random random = {BENCH_SEED};
     double *values = mw_alloc(VALUES_MANY * sizeof(*values)), cents = 6400000;
     for (size_t i = 0; i < VALUES_MANY; i++) {
         cents += (double)(mw_random_next(&random) % 2001) - 1000;
-        values[i] = cents / 100;
+        values[i] = cents / divisor;
     }
     return values;
 }
@@ -88,9 +88,11 @@ static void bench_subject(const struct subject *subject, const double *values)
 int main(int argc, char **argv)
 {
     bench_begin(argc, argv);
-    double *values = make_values();
+    double *prices = make_values(100), *made = make_values(99.7);
     for (size_t i = 0; i < MW_COUNT(subjects); i++)
-        bench_subject(&subjects[i], values);
-    mw_free(values);
+        bench_subject(&subjects[i], prices);
+    bench_subject(&(struct subject){"sma30_of_made", "sma", {30}}, made);
+    mw_free(made);
+    mw_free(prices);
     return 0;
 }
