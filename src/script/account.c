@@ -209,15 +209,13 @@ uint32_t mw_account_position_count(const struct mw_account *account)
     return account->held_count;
 }
 
-struct mw_position mw_account_position(const struct mw_account *account, uint32_t index)
+struct mw_position mw_account_position(const struct mw_account *account, uint32_t instrument)
 {
-    const struct mw_instrument *instrument = get(account, index);
-    struct mw_position position = {.amount = instrument->amount,
-                                   .price = instrument->price,
-                                   .last = instrument->last,
-                                   .entry_ms = instrument->entry_ms};
-    if (instrument->amount != 0)
-        position.profit = instrument->amount * (instrument->last - instrument->price);
+    const struct mw_instrument *of = get(account, instrument);
+    struct mw_position position = {
+        .amount = of->amount, .price = of->price, .last = of->last, .entry_ms = of->entry_ms};
+    if (of->amount != 0)
+        position.profit = of->amount * (of->last - of->price);
     return position;
 }
 

@@ -129,33 +129,38 @@ static struct rest rest_of(struct mw_account *account, uint32_t own, uint64_t id
     return rest;
 }
 
-bool mw_account_affords(struct mw_account *account, uint32_t instrument, double change,
-                        double price, double fee, uint64_t id,
+static bool has_no_equity(double equity, char reason[MW_ORDER_REASON_BYTES_MAX + 1])
+{
+    char text[MW_MONEY_BYTES];
+    snprintf(reason, MW_ORDER_REASON_BYTES_MAX + 1,
+             "an equity of %s after fees allows no new position",
+             mw_account_money(equity, 2, text));
+    return false;
+}
+
+bool mw_account_affords(struct mw_account *account, const struct mw_fill_plan *plan,
                         char reason[MW_ORDER_REASON_BYTES_MAX + 1])
 {
-    struct rest rest = rest_of(account, instrument, id);
-    double held = account->instruments[instrument].amount, leverage = account->options.leverage;
+    struct rest rest = rest_of(account, plan->instrument, plan->order);
+    const struct mw_instrument *own = &account->instruments[plan->instrument];
     /* Of the instrument itself what waits counts for an order that is only placed: when one is
      * filled those before it are. */
-    double before = id > account->last_id ? held + account->instruments[instrument].pending : held;
-    double after = before + change;
-    if (after == 0 || (after > 0) != (change > 0))
+    bool is_placed = plan->order <= account->last_id;
+    double before = is_placed ? own->amount : own->amount + own->pending;
+    double after = before + plan->change;
+    if (after == 0 || (after > 0) != (plan->change > 0))
         return true; /* it only closes */
 
-    double equity = rest.equity + held * price;
-    double bound = rest.exposure + fabs(before) * price;
-    double more = (fabs(after) - fabs(before)) * price;
-    if (equity <= 0 || (more <= 0 && equity - fee <= 0)) {
-        char text[MW_MONEY_BYTES];
-        snprintf(reason, MW_ORDER_REASON_BYTES_MAX + 1,
-                 "an equity of %s after fees allows no new position",
-                 mw_account_money(equity - fee, 2, text));
-        return false;
-    }
+    double equity = rest.equity + own->amount * plan->price;
+    double bound = rest.exposure + fabs(before) * plan->price;
+    double more = (fabs(after) - fabs(before)) * plan->price;
+    if (equity <= 0 || (more <= 0 && equity - plan->fee <= 0))
+        return has_no_equity(equity - plan->fee, reason);
     if (more <= 0)
         return true;
-    double needed = more / leverage + fee, has = equity - bound / leverage;
-    if (needed <= has + TOLERANCE * (fabs(equity) + bound + more))
+    double needed = more / account->options.leverage + plan->fee;
+    double has = equity - bound / account->options.leverage;
+    if (needed <= has + TOLERANCE * (equity + bound + more))
         return true;
     explain(needed, has, bound > 0, reason);
     return false;

@@ -170,9 +170,12 @@ double mw_account_fill(struct mw_account *account, struct mw_order *order,
         return 0;
     }
     double fee = amount * price * rate + account->options.fixed_fee;
-    double change = mw_side_sign(request->side) * amount;
-    if (!mw_account_affords(account, request->instrument, change, price, fee, order->id,
-                            order->reason)) {
+    const struct mw_fill_plan plan = {.instrument = request->instrument,
+                                      .change = mw_side_sign(request->side) * amount,
+                                      .price = price,
+                                      .fee = fee,
+                                      .order = order->id};
+    if (!mw_account_affords(account, &plan, order->reason)) {
         reject(account, order, terms->time_ms);
         return 0;
     }

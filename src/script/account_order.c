@@ -104,10 +104,13 @@ static mw_status check_money(struct mw_account *account, const struct mw_order_r
     double amount = mw_account_amount(account, request, price, rate);
     if (!(amount >= MW_ORDER_NUMBER_MIN))
         return mw_fail(err, MW_EORDER, "a value of %g buys nothing after fees", request->value);
-    double fee = amount * price * rate + account->options.fixed_fee;
+    const struct mw_fill_plan plan = {.instrument = request->instrument,
+                                      .change = mw_side_sign(request->side) * amount,
+                                      .price = price,
+                                      .fee = amount * price * rate + account->options.fixed_fee,
+                                      .order = account->last_id + 1};
     char reason[MW_ORDER_REASON_BYTES_MAX + 1];
-    if (mw_account_affords(account, request->instrument, mw_side_sign(request->side) * amount,
-                           price, fee, account->last_id + 1, reason))
+    if (mw_account_affords(account, &plan, reason))
         return MW_OK;
     return mw_fail(err, MW_EORDER, "%s", reason);
 }

@@ -90,11 +90,18 @@ double mw_account_amount(const struct mw_account *account, const struct mw_order
 /* How much of the position a fill on this side would close: 0 when it would add. */
 double mw_instrument_closable(const struct mw_instrument *instrument, mw_side side);
 
-/* Whether a fill is allowed: `change` is signed. Market orders that were placed before `id` and
- * wait count as filled at the last price, so that it does not matter whose instrument is told of
- * first. Fills `reason` when it is not. */
-bool mw_account_affords(struct mw_account *account, uint32_t instrument, double change,
-                        double price, double fee, uint64_t id,
+/* A fill that may be. */
+struct mw_fill_plan {
+    uint32_t instrument;
+    double change; /* signed amount */
+    double price, fee;
+    uint64_t order; /* its id, or the one that it will get */
+};
+
+/* Whether a fill is allowed. Market orders that were placed before and wait count as filled at the
+ * last price, so that it does not matter whose instrument is told of first. Fills `reason` when it
+ * is not. */
+bool mw_account_affords(struct mw_account *account, const struct mw_fill_plan *plan,
                         char reason[MW_ORDER_REASON_BYTES_MAX + 1]);
 
 /* How an order is filled. */

@@ -36,7 +36,7 @@ uint64_t account_bench_place(struct account_bench *bench, const struct mw_order_
 struct mw_order_request account_bench_request(mw_side side, mw_order_type type, double amount);
 
 /* Fails unless both are equal but for the last digits: 1e-11 of the greater, or 1e-9. */
-#define assert_near(got, want) account_bench_near(got, want, #got, __FILE__, __LINE__)
+#define ASSERT_NEAR(got, want) account_bench_near(got, want, #got, __FILE__, __LINE__)
 void account_bench_near(double got, double want, const char *what, const char *file, int line);
 
 /* The newest fill. */

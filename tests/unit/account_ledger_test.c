@@ -31,13 +31,13 @@ struct line {
 static void expect_line(const struct account_bench *bench, struct line line)
 {
     struct mw_position position = mw_account_position(bench->account, 0);
-    assert_near(position.amount, line.amount);
+    ASSERT_NEAR(position.amount, line.amount);
     if (line.amount != 0)
-        assert_near(position.price, line.price);
+        ASSERT_NEAR(position.price, line.price);
     else
         assert_true(position.amount == 0 && isnan(position.price));
-    assert_near(mw_account_cash(bench->account), line.cash);
-    assert_near(mw_account_equity(bench->account), line.equity);
+    ASSERT_NEAR(mw_account_cash(bench->account), line.cash);
+    ASSERT_NEAR(mw_account_equity(bench->account), line.equity);
     uint32_t trades;
     mw_account_trades(bench->account, &trades);
     assert_int_equal(trades, line.trades);
@@ -52,11 +52,11 @@ static void expect_trade(const struct account_bench *bench, struct mw_trade want
     assert_int_equal(trade->side, want.side);
     assert_int_equal(trade->entry_ms, want.entry_ms);
     assert_int_equal(trade->exit_ms, want.exit_ms);
-    assert_near(trade->amount, want.amount);
-    assert_near(trade->entry, want.entry);
-    assert_near(trade->exit, want.exit);
-    assert_near(trade->fees, want.fees);
-    assert_near(trade->profit, want.profit);
+    ASSERT_NEAR(trade->amount, want.amount);
+    ASSERT_NEAR(trade->entry, want.entry);
+    ASSERT_NEAR(trade->exit, want.exit);
+    ASSERT_NEAR(trade->fees, want.fees);
+    ASSERT_NEAR(trade->profit, want.profit);
 }
 
 static void open_and_take_part_of_the_profit(struct account_bench *bench)
@@ -188,7 +188,7 @@ static void spend_a_value_and_close(struct account_bench *bench)
                            .cash = 10121.693149382124, .equity = 10121.693149382124, .trades = 5});
     uint32_t count;
     const struct mw_trade *trades = mw_account_trades(bench->account, &count);
-    assert_near(trades[count - 1].profit, 6.775564382124);
+    ASSERT_NEAR(trades[count - 1].profit, 6.775564382124);
 }
 
 static void agrees_with_the_ledger_line_by_line(void **state)

@@ -150,7 +150,7 @@ static void spends_all_of_the_cash_by_value(void **state)
         struct mw_order order;
         assert_true(mw_account_next_done(bench.account, &order));
         assert_int_equal(order.state, MW_ORDER_FILLED);
-        assert_near(mw_account_cash(bench.account), 0);
+        ASSERT_NEAR(mw_account_cash(bench.account), 0);
         account_bench_end(&bench);
     }
 }

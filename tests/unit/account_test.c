@@ -64,16 +64,16 @@ static void fills_a_market_order_at_the_next_open(void **state)
     assert_true(position.amount == 10 && position.price == 102 && position.last == 103);
     assert_true(position.profit == 10 && position.entry_ms == 60000);
     /* 10,000 - 10 x 102 - 1.02 of fees */
-    assert_near(mw_account_cash(bench.account), 8978.98);
-    assert_near(mw_account_equity(bench.account), 8978.98 + 1030);
-    assert_near(mw_account_exposure(bench.account), 1030);
+    ASSERT_NEAR(mw_account_cash(bench.account), 8978.98);
+    ASSERT_NEAR(mw_account_equity(bench.account), 8978.98 + 1030);
+    ASSERT_NEAR(mw_account_exposure(bench.account), 1030);
     assert_int_equal(mw_account_done_count(bench.account), 1);
     struct mw_order order = next_done(&bench);
     assert_int_equal(order.state, MW_ORDER_FILLED);
     assert_int_equal(order.placed_ms, 60000);
     assert_int_equal(order.done_ms, 60000);
     assert_true(order.amount == 10 && order.price == 102);
-    assert_near(order.fee, 1.02);
+    ASSERT_NEAR(order.fee, 1.02);
     assert_false(mw_account_next_done(bench.account, &order));
     account_bench_end(&bench);
 }
@@ -132,17 +132,17 @@ static void gives_a_gap_to_new_limits_and_to_stops_but_not_to_limits_that_rested
     account_bench_limit(&bench, MW_SIDE_BUY, 1, 95); /* new: matched on arrival, as taker */
     account_bench_close(&bench, 94, 94, 94, 94);
     assert_true(account_bench_fill(&bench).price == 94);
-    assert_near(account_bench_fill(&bench).fee, 0.94);
+    ASSERT_NEAR(account_bench_fill(&bench).fee, 0.94);
     account_bench_limit(&bench, MW_SIDE_BUY, 1, 90);
     account_bench_close(&bench, 94, 94, 94, 94);
     account_bench_close(&bench, 89, 89, 89, 89); /* rested: at its own, as maker */
     assert_true(account_bench_fill(&bench).price == 90);
-    assert_near(account_bench_fill(&bench).fee, 0.09);
+    ASSERT_NEAR(account_bench_fill(&bench).fee, 0.09);
     account_bench_stop(&bench, MW_SIDE_SELL, 2, 85);
     account_bench_close(&bench, 88, 88, 88, 88);
     account_bench_close(&bench, 80, 86, 79, 86);
     assert_true(account_bench_fill(&bench).price == 80);
-    assert_near(account_bench_fill(&bench).fee, 1.6);
+    ASSERT_NEAR(account_bench_fill(&bench).fee, 1.6);
     assert_int_equal(account_bench_fill(&bench).time_ms, 300000); /* the bar's open */
     account_bench_end(&bench);
 }
@@ -465,7 +465,7 @@ static void closes_to_exactly_nothing_whatever_decimals_add_up_to(void **state)
     account_bench_market(&bench, MW_SIDE_BUY, 700);
     account_bench_close(&bench, 10, 10, 10, 10);
     assert_true(amount_of(&bench) == 0);
-    assert_near(mw_account_cash(bench.account), 10000);
+    ASSERT_NEAR(mw_account_cash(bench.account), 10000);
     account_bench_end(&bench);
 }
 
