@@ -486,6 +486,115 @@ local _strategy_status = {}
 ---@field stop? fun(context: moonwick.context)
 local _strategy = {}
 
+---Candles for back-tests: a file or a store. What it does not say is found in the rows.
+---@class moonwick.data_source
+---@field file? string CSV
+---@field store? string instead of a file
+---@field feed? string
+---@field symbol? string
+---@field timeframe? string
+---@field from? integer|string of what is taken of a store
+---@field to? integer|string
+---@field holes? boolean absent bars are holes instead of times without a trade
+
+---@alias moonwick.dataset_source string|moonwick.data_source|(string|moonwick.data_source)[]
+
+---@class moonwick.dataset
+local dataset = {}
+
+---Lets go of the candles. Idempotent.
+function dataset:close() end
+
+---@return { feed: string, symbol: string, frequency: string, bars: integer, first: integer, last: integer, absent: integer, holes: integer }[]
+function dataset:series() end
+
+---@class moonwick.backtest_options
+---@field strategy string path of the script
+---@field name? string
+---@field data? moonwick.dataset_source|moonwick.dataset
+---@field store? string
+---@field feed? string
+---@field symbol? string
+---@field timeframe? string
+---@field holes? boolean
+---@field from? integer|string
+---@field to? integer|string
+---@field params? table
+---@field cash? number
+---@field fee? number
+---@field maker_fee? number
+---@field fixed_fee? number
+---@field slippage? number
+---@field leverage? number
+---@field seed? integer
+---@field bars? integer that a ring of the cache holds
+
+---Fractions, not per cents; NaN where it cannot be told.
+---@class moonwick.curve_figures
+---@field total_return number
+---@field cagr number
+---@field max_drawdown number
+---@field max_drawdown_ms integer
+---@field volatility number
+---@field sharpe number
+---@field sortino number
+
+---What a back-test has shown.
+---@class moonwick.backtest_result: moonwick.curve_figures
+---@field strategy string
+---@field params string "fast=5 slow=20 symbol=BTCUSDT"
+---@field seed integer
+---@field from integer
+---@field to integer
+---@field bars integer
+---@field cash number
+---@field equity number
+---@field exposure number
+---@field hold moonwick.curve_figures
+---@field trade_count integer
+---@field won integer
+---@field lost integer
+---@field win_rate number
+---@field profit_factor number
+---@field profit number
+---@field average number
+---@field best number
+---@field worst number
+---@field average_ms integer
+---@field fees number
+---@field orders { placed: integer, filled: integer, cancelled: integer, rejected: integer, turnover: number }
+---@field series { feed: string, symbol: string, frequency: string, bars: integer, absent: integer, holes: boolean }[]
+---@field trades { symbol: string, side: string, entry_time: integer, exit_time: integer, amount: number, entry: number, exit: number, fees: number, profit: number, tag: string? }[]
+---@field positions { symbol: string, amount: number, price: number, profit: number }[]
+---@field signal_count integer
+---@field signals { time: integer, text: string, json: string }[]
+---@field curve { time: moonwick.column, equity: moonwick.column, exposure: moonwick.column, hold: moonwick.column }
+---@field report moonwick.report
+
+---A result as people and machines read it.
+---@class moonwick.report
+local report = {}
+
+---Frees what it is made of. Idempotent.
+function report:close() end
+
+---@return string? csv, moonwick.error? err
+function report:equity_csv() end
+
+---@return string? page, moonwick.error? err
+function report:html() end
+
+---@param options? { full: boolean? }
+---@return string? json, moonwick.error? err
+function report:json(options) end
+
+---@param options? { width: integer?, plain: boolean? }
+---@return string? text, moonwick.error? err
+function report:text(options) end
+
+---@return string? csv, moonwick.error? err
+function report:trades_csv() end
+
 ---The module `moonwick`. In a strategy it has `version` and `get_price`.
 ---@class moonwick
 ---@field version string
@@ -496,6 +605,16 @@ local moonwick = {}
 ---@param options? moonwick.price_options
 ---@return moonwick.frame
 function moonwick.get_price(symbol, options) end
+
+---Runs a strategy over candles of the past.
+---@param options moonwick.backtest_options
+---@return moonwick.backtest_result? result, moonwick.error? err
+function moonwick.backtest(options) end
+
+---Reads candles for any number of back-tests.
+---@param source moonwick.dataset_source
+---@return moonwick.dataset? dataset, moonwick.error? err
+function moonwick.dataset(source) end
 
 ---@return integer engines how many are open in this process
 function moonwick.live_objects() end
