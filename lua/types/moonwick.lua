@@ -499,13 +499,24 @@ local _strategy = {}
 
 ---@alias moonwick.dataset_source string|moonwick.data_source|(string|moonwick.data_source)[]
 
+---A series of a dataset.
+---@class moonwick.dataset_series
+---@field feed string
+---@field symbol string
+---@field frequency string
+---@field bars integer
+---@field first integer
+---@field last integer
+---@field absent integer
+---@field holes integer
+
 ---@class moonwick.dataset
 local dataset = {}
 
 ---Lets go of the candles. Idempotent.
 function dataset:close() end
 
----@return { feed: string, symbol: string, frequency: string, bars: integer, first: integer, last: integer, absent: integer, holes: integer }[]
+---@return moonwick.dataset_series[]
 function dataset:series() end
 
 ---@class moonwick.backtest_options
@@ -539,6 +550,41 @@ function dataset:series() end
 ---@field sharpe number
 ---@field sortino number
 
+---@class moonwick.order_totals
+---@field placed integer
+---@field filled integer
+---@field cancelled integer
+---@field rejected integer
+---@field turnover number
+
+---A series that was told in a back-test.
+---@class moonwick.tested_series
+---@field feed string
+---@field symbol string
+---@field frequency string
+---@field bars integer
+---@field absent integer
+---@field holes boolean
+
+---@class moonwick.tested_trade
+---@field symbol string
+---@field side string
+---@field entry_time integer
+---@field exit_time integer
+---@field amount number
+---@field entry number
+---@field exit number
+---@field fees number
+---@field profit number
+---@field tag? string
+
+---A value for each moment at which bars closed.
+---@class moonwick.equity_curve
+---@field time moonwick.column
+---@field equity moonwick.column
+---@field exposure moonwick.column
+---@field hold moonwick.column
+
 ---What a back-test has shown.
 ---@class moonwick.backtest_result: moonwick.curve_figures
 ---@field strategy string
@@ -562,13 +608,13 @@ function dataset:series() end
 ---@field worst number
 ---@field average_ms integer
 ---@field fees number
----@field orders { placed: integer, filled: integer, cancelled: integer, rejected: integer, turnover: number }
----@field series { feed: string, symbol: string, frequency: string, bars: integer, absent: integer, holes: boolean }[]
----@field trades { symbol: string, side: string, entry_time: integer, exit_time: integer, amount: number, entry: number, exit: number, fees: number, profit: number, tag: string? }[]
+---@field orders moonwick.order_totals
+---@field series moonwick.tested_series[]
+---@field trades moonwick.tested_trade[]
 ---@field positions { symbol: string, amount: number, price: number, profit: number }[]
 ---@field signal_count integer
 ---@field signals { time: integer, text: string, json: string }[]
----@field curve { time: moonwick.column, equity: moonwick.column, exposure: moonwick.column, hold: moonwick.column }
+---@field curve moonwick.equity_curve
 ---@field report moonwick.report
 
 ---A result as people and machines read it.
