@@ -1,4 +1,4 @@
-/* backtest_cut_test.c - a run over the first part of the data says what the whole run says of it. */
+/* backtest_cut_test.c - a run over the first part of the data says what the whole one says. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
