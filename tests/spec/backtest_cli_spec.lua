@@ -32,8 +32,8 @@ end
 return s
 ]]
 
--- A file of a series that opens at 100, 101, ... and closes half above. It is written row by row: at
--- full tilt the collector would go through a large table of rows with each new one.
+-- A file of a series that opens at 100, 101, ... and closes half above. It is written row by row:
+-- at full tilt the collector would go through a large table of rows with each new one.
 local function csv(count, name, first, step_ms)
   local path = spec.file(name or "aaa.csv", HEADER)
   local file <close> = assert(io.open(path, "ab"))
