@@ -486,6 +486,161 @@ local _strategy_status = {}
 ---@field stop? fun(context: moonwick.context)
 local _strategy = {}
 
+---Candles for back-tests: a file or a store. What it does not say is found in the rows.
+---@class moonwick.data_source
+---@field file? string CSV
+---@field store? string instead of a file
+---@field feed? string
+---@field symbol? string
+---@field timeframe? string
+---@field from? integer|string of what is taken of a store
+---@field to? integer|string
+---@field holes? boolean absent bars are holes instead of times without a trade
+
+---@alias moonwick.dataset_source string|moonwick.data_source|(string|moonwick.data_source)[]
+
+---A series of a dataset.
+---@class moonwick.dataset_series
+---@field feed string
+---@field symbol string
+---@field frequency string
+---@field bars integer
+---@field first integer
+---@field last integer
+---@field absent integer
+---@field holes integer
+
+---@class moonwick.dataset
+local dataset = {}
+
+---Lets go of the candles. Idempotent.
+function dataset:close() end
+
+---@return moonwick.dataset_series[]
+function dataset:series() end
+
+---@class moonwick.backtest_options
+---@field strategy string path of the script
+---@field name? string
+---@field data? moonwick.dataset_source|moonwick.dataset
+---@field store? string
+---@field feed? string
+---@field symbol? string
+---@field timeframe? string
+---@field holes? boolean
+---@field from? integer|string
+---@field to? integer|string
+---@field params? table
+---@field cash? number
+---@field fee? number
+---@field maker_fee? number
+---@field fixed_fee? number
+---@field slippage? number
+---@field leverage? number
+---@field seed? integer
+---@field bars? integer that a ring of the cache holds
+
+---Fractions, not per cents; NaN where it cannot be told.
+---@class moonwick.curve_figures
+---@field total_return number
+---@field cagr number
+---@field max_drawdown number
+---@field max_drawdown_ms integer
+---@field volatility number
+---@field sharpe number
+---@field sortino number
+
+---@class moonwick.order_totals
+---@field placed integer
+---@field filled integer
+---@field cancelled integer
+---@field rejected integer
+---@field turnover number
+
+---A series that was told in a back-test.
+---@class moonwick.tested_series
+---@field feed string
+---@field symbol string
+---@field frequency string
+---@field bars integer
+---@field absent integer
+---@field holes boolean
+
+---@class moonwick.tested_trade
+---@field symbol string
+---@field side string
+---@field entry_time integer
+---@field exit_time integer
+---@field amount number
+---@field entry number
+---@field exit number
+---@field fees number
+---@field profit number
+---@field tag? string
+
+---A value for each moment at which bars closed.
+---@class moonwick.equity_curve
+---@field time moonwick.column
+---@field equity moonwick.column
+---@field exposure moonwick.column
+---@field hold moonwick.column
+
+---What a back-test has shown.
+---@class moonwick.backtest_result: moonwick.curve_figures
+---@field strategy string
+---@field params string "fast=5 slow=20 symbol=BTCUSDT"
+---@field seed integer
+---@field from integer
+---@field to integer
+---@field bars integer
+---@field cash number
+---@field equity number
+---@field exposure number
+---@field hold moonwick.curve_figures
+---@field trade_count integer
+---@field won integer
+---@field lost integer
+---@field win_rate number
+---@field profit_factor number
+---@field profit number
+---@field average number
+---@field best number
+---@field worst number
+---@field average_ms integer
+---@field fees number
+---@field orders moonwick.order_totals
+---@field series moonwick.tested_series[]
+---@field trades moonwick.tested_trade[]
+---@field positions { symbol: string, amount: number, price: number, profit: number }[]
+---@field signal_count integer
+---@field signals { time: integer, text: string, json: string }[]
+---@field curve moonwick.equity_curve
+---@field report moonwick.report
+
+---A result as people and machines read it.
+---@class moonwick.report
+local report = {}
+
+---Frees what it is made of. Idempotent.
+function report:close() end
+
+---@return string? csv, moonwick.error? err
+function report:equity_csv() end
+
+---@return string? page, moonwick.error? err
+function report:html() end
+
+---@param options? { full: boolean? }
+---@return string? json, moonwick.error? err
+function report:json(options) end
+
+---@param options? { width: integer?, plain: boolean? }
+---@return string? text, moonwick.error? err
+function report:text(options) end
+
+---@return string? csv, moonwick.error? err
+function report:trades_csv() end
+
 ---The module `moonwick`. In a strategy it has `version` and `get_price`.
 ---@class moonwick
 ---@field version string
@@ -496,6 +651,16 @@ local moonwick = {}
 ---@param options? moonwick.price_options
 ---@return moonwick.frame
 function moonwick.get_price(symbol, options) end
+
+---Runs a strategy over candles of the past.
+---@param options moonwick.backtest_options
+---@return moonwick.backtest_result? result, moonwick.error? err
+function moonwick.backtest(options) end
+
+---Reads candles for any number of back-tests.
+---@param source moonwick.dataset_source
+---@return moonwick.dataset? dataset, moonwick.error? err
+function moonwick.dataset(source) end
 
 ---@return integer engines how many are open in this process
 function moonwick.live_objects() end

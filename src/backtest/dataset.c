@@ -18,6 +18,15 @@ struct mw_dataset *mw_dataset_new(void)
     return dataset;
 }
 
+void mw_dataset_cut(struct mw_dataset *dataset, uint32_t count)
+{
+    while (dataset->count > count) {
+        struct mw_dataset_series *series = &dataset->series[--dataset->count];
+        mw_free(series->rows);
+        mw_free(series->holes);
+    }
+}
+
 struct mw_dataset *mw_dataset_ref(struct mw_dataset *dataset)
 {
     atomic_fetch_add_explicit(&dataset->users, 1, memory_order_relaxed);
@@ -28,10 +37,7 @@ void mw_dataset_unref(struct mw_dataset *dataset)
 {
     if (dataset == NULL || atomic_fetch_sub_explicit(&dataset->users, 1, memory_order_acq_rel) > 1)
         return;
-    for (uint32_t i = 0; i < dataset->count; i++) {
-        mw_free(dataset->series[i].rows);
-        mw_free(dataset->series[i].holes);
-    }
+    mw_dataset_cut(dataset, 0);
     mw_free(dataset->series);
     mw_free(dataset);
 }

@@ -18,6 +18,9 @@ struct mw_dataset {
     uint32_t count;
 };
 
+/* Takes out all series but the first `count`. */
+void mw_dataset_cut(struct mw_dataset *dataset, uint32_t count);
+
 /* mw_dataset_add with the holes that are known, within the rows; takes what is in `holes`, also on
  * failure. */
 MW_MUST_USE mw_status mw_dataset_add_known(struct mw_dataset *dataset,

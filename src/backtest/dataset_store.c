@@ -105,11 +105,14 @@ static mw_status add_found(struct mw_dataset *dataset, struct mw_store *store,
                            const struct search *search, struct mw_error *err)
 {
     bool any = false, added;
+    uint32_t before = dataset->count;
     for (uint32_t i = 0; i < search->count; i++) {
         mw_status status =
             add_series(dataset, store, &search->found[i], search->choice, &added, err);
-        if (status != MW_OK)
+        if (status != MW_OK) {
+            mw_dataset_cut(dataset, before);
             return status;
+        }
         any = any || added;
     }
     return any ? MW_OK : mw_fail(err, MW_EINVAL, "%s: no rows in that time", mw_store_path(store));
