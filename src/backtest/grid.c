@@ -131,12 +131,14 @@ static void run_hand(void *user)
     mw_wake_raise(&job->wake);
 }
 
-/* Waits until all threads are done, and tells how far they are. */
+/* Waits until all threads are done, and tells how far they are; also when that is the end. */
 static void watch(struct job *job)
 {
     const struct mw_grid *grid = job->grid;
-    while (atomic_load_explicit(&job->alive, memory_order_acquire) > 0) {
-        mw_wake_wait(&job->wake, LOOK_MS);
+    for (bool busy = true; busy;) {
+        busy = atomic_load_explicit(&job->alive, memory_order_acquire) > 0;
+        if (busy)
+            mw_wake_wait(&job->wake, LOOK_MS);
         uint32_t done = atomic_load_explicit(&job->done, memory_order_acquire);
         uint64_t bars = atomic_load_explicit(&job->bars, memory_order_relaxed);
         if (grid->on_progress != NULL && !atomic_load(&job->cancelled) &&
