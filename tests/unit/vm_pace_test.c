@@ -1,4 +1,4 @@
-/* vm_pace_test.c - what runs without looking up, and how far a heap grows between two collections. */
+/* vm_pace_test.c - running free of interrupts, and how far a heap grows between collections. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
