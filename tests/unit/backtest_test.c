@@ -430,7 +430,7 @@ static void tells_how_far_it_is_and_can_be_cancelled(void **state)
     bench.options.on_progress = on_progress;
     bench.options.user = &watcher;
     assert_true(backtest_run(&bench));
-    assert_int_equal(watcher.calls, 3);
+    assert_in_range(watcher.calls, 3, 20000 / 100); /* now and then, not with every bar */
     assert_int_equal(watcher.done, 20000);
     assert_int_equal(watcher.total, 20000);
     watcher = (struct watcher){.until = 1};
