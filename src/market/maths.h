@@ -1,7 +1,7 @@
 /* maths.h - what one number says of a row of doubles: sums, extremes, deviation.
  *
  * Sums are compensated: what rounding takes off is kept in a second double and added at the end
- * (A. Neumaier, 1974), so a mean of a million prices is as good as one of ten. NaN means "not
+ * (sum.h), so a mean of a million prices is as good as one of ten. NaN means "not
  * known" and reaches every result that depends on it. What moves along a row is in indicator.h.
  *
  * Threads: pure functions.

@@ -1,8 +1,6 @@
 /* resample.c - which timeframes are made of which, and the making of one bar. */
 #include "market/resample.h"
 
-#include <math.h>
-
 #include "base/check.h"
 #include "base/clock.h"
 
@@ -48,22 +46,6 @@ bool mw_timeframe_divides(struct mw_timeframe fine, struct mw_timeframe coarse)
     return within_day == ms_per_day || within_day % fine_ms == 0;
 }
 
-/* The error of an addition without a branch, exact: D. E. Knuth, TAOCP 2, section 4.2.2. */
-static void sum_add(struct mw_sum *sum, double value)
-{
-    double total = sum->sum + value;
-    double taken = total - sum->sum;
-    sum->lost += (sum->sum - (total - taken)) + (value - taken);
-    sum->sum = total;
-}
-
-/* The error of an infinite total is NaN and means nothing. */
-static double sum_value(const struct mw_sum *sum)
-{
-    double value = sum->sum + sum->lost;
-    return isnan(value) ? sum->sum : value;
-}
-
 void mw_resampler_init(struct mw_resampler *resampler, struct mw_timeframe coarse,
                        struct mw_timeframe fine)
 {
@@ -90,8 +72,8 @@ static void begin(struct mw_resampler *resampler, const struct mw_candle *candle
     resampler->bar.open_ms = open_ms;
     resampler->bar.source = MW_SOURCE_RESAMPLED;
     resampler->bar.flags = candle->flags & MW_CANDLE_UNPROVEN;
-    resampler->volume = (struct mw_sum){.sum = candle->volume};
-    resampler->turnover = (struct mw_sum){.sum = candle->turnover};
+    resampler->volume = (struct mw_sum){.total = candle->volume};
+    resampler->turnover = (struct mw_sum){.total = candle->turnover};
     resampler->next_ms = mw_timeframe_next(resampler->coarse, open_ms);
     resampler->last_ms = candle->open_ms;
     resampler->counted = is_counted(candle);
@@ -111,8 +93,8 @@ static void extend(struct mw_resampler *resampler, const struct mw_candle *candl
     bar->state = candle->state;
     bar->closed_by = candle->closed_by;
     bar->flags |= candle->flags & MW_CANDLE_UNPROVEN;
-    sum_add(&resampler->volume, candle->volume);
-    sum_add(&resampler->turnover, candle->turnover);
+    mw_sum_add(&resampler->volume, candle->volume);
+    mw_sum_add(&resampler->turnover, candle->turnover);
     resampler->last_ms = candle->open_ms;
     resampler->counted &= is_counted(candle);
 }
@@ -121,8 +103,8 @@ static void extend(struct mw_resampler *resampler, const struct mw_candle *candl
 static void sum_up(const struct mw_resampler *resampler, struct mw_candle *bar)
 {
     *bar = resampler->bar;
-    bar->volume = sum_value(&resampler->volume);
-    bar->turnover = sum_value(&resampler->turnover);
+    bar->volume = mw_sum_value(&resampler->volume);
+    bar->turnover = mw_sum_value(&resampler->turnover);
     if (!resampler->counted)
         bar->trades = 0;
     if (mw_timeframe_next(resampler->fine, resampler->last_ms) < resampler->next_ms) {

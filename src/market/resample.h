@@ -5,8 +5,8 @@
  *
  * open is the first's, high the highest, low the lowest, close the last's; volume, turnover and
  * trades are sums (turnover NaN if one of them is, trades 0 if one with a volume does not tell).
- * Sums are compensated (Neumaier 1974), so that a day of minutes is right to the last bit but one,
- * and taken in order of time, so that the same bars give the same sum whenever they come.
+ * Sums are compensated (sum.h), so that a day of minutes is right to the last bit but one, and
+ * taken in order of time, so that the same bars give the same sum whenever they come.
  *
  * Both timeframes cut time where mw_timeframe_floor says: every end of a coarse bucket has to be
  * the end of a fine one (mw_timeframe_divides). Below a day that is so when the one step is a
@@ -29,12 +29,8 @@
 #include <stdint.h>
 
 #include "market/candle.h"
+#include "market/sum.h"
 #include "market/timeframe.h"
-
-/* A sum with what was lost of it in rounding. */
-struct mw_sum {
-    double sum, lost;
-};
 
 struct mw_resampler {
     struct mw_timeframe coarse, fine;
