@@ -53,26 +53,6 @@ static bool take_progress(void *user, uint64_t done, uint64_t total)
     return !atomic_load_explicit(&hand->job->cancelled, memory_order_relaxed);
 }
 
-/* Lets go of what the figures were made of. */
-static void strip(struct mw_backtest_result *result)
-{
-    for (uint32_t i = 0; i < result->signal_count; i++) {
-        mw_free(result->signals[i].text);
-        mw_free(result->signals[i].json);
-    }
-    mw_free(result->signals);
-    mw_free(result->fills);
-    mw_free(result->trades);
-    mw_free(result->points);
-    result->signals = NULL;
-    result->fills = NULL;
-    result->trades = NULL;
-    result->points = NULL;
-    result->signal_count = result->fill_count = result->trade_count = result->point_count = 0;
-    mw_dataset_unref(result->data);
-    result->data = NULL;
-}
-
 /* The values of run `index`: the last axis varies fastest. */
 static void choose_values(const struct mw_grid *grid, uint32_t index, const char **values)
 {
@@ -102,7 +82,7 @@ static void run_one(struct hand *hand, lua_State *L, uint32_t index)
     hand->told = 0;
     if (mw_backtest_run(&options, &run->result, &err) == MW_OK) {
         count_bars(hand, run->result->bars);
-        strip(run->result);
+        mw_backtest_result_strip(run->result);
     } else {
         run->error = mw_alloc(sizeof(*run->error));
         *run->error = err;

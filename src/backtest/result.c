@@ -14,10 +14,8 @@
  * which is good to 1.1e-16. */
 #define NO_DEVIATION 1e-14
 
-void mw_backtest_result_free(struct mw_backtest_result *result)
+void mw_backtest_result_strip(struct mw_backtest_result *result)
 {
-    if (result == NULL)
-        return;
     for (uint32_t i = 0; i < result->signal_count; i++) {
         mw_free(result->signals[i].text);
         mw_free(result->signals[i].json);
@@ -25,14 +23,27 @@ void mw_backtest_result_free(struct mw_backtest_result *result)
     mw_free(result->signals);
     mw_free(result->fills);
     mw_free(result->trades);
+    mw_free(result->points);
+    result->signals = NULL;
+    result->fills = NULL;
+    result->trades = NULL;
+    result->points = NULL;
+    result->signal_count = result->fill_count = result->trade_count = result->point_count = 0;
+    mw_dataset_unref(result->data);
+    result->data = NULL;
+}
+
+void mw_backtest_result_free(struct mw_backtest_result *result)
+{
+    if (result == NULL)
+        return;
+    mw_backtest_result_strip(result);
     mw_free(result->positions);
     mw_free(result->symbols);
-    mw_free(result->points);
     mw_free(result->series);
     mw_free(result->params);
     mw_free(result->file);
     mw_free(result->name);
-    mw_dataset_unref(result->data);
     mw_free(result);
 }
 

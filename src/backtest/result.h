@@ -64,8 +64,8 @@ struct mw_backtest_result {
     int64_t from_ms, to_ms;            /* opening of the first bar delivered, close of the last */
     struct mw_backtest_series *series; /* owns; what was delivered */
     uint32_t series_count;
-    uint64_t bars, signals_total, errors; /* signals_total: also those that were not kept */
-    struct mw_equity_point *points;       /* owns; one for each moment at which bars closed */
+    uint64_t bars, signals_total;   /* signals_total: also those that were not kept */
+    struct mw_equity_point *points; /* owns; one for each moment at which bars closed */
     uint32_t point_count;
     double cash, equity, exposed; /* at the end; exposed: fraction of time with a position */
     struct mw_curve_figures curve, hold;
@@ -84,6 +84,9 @@ struct mw_backtest_result {
 };
 
 void mw_backtest_result_free(struct mw_backtest_result *result);
+
+/* Lets go of points, trades, fills, signals and the data, which the figures were made of. */
+void mw_backtest_result_strip(struct mw_backtest_result *result);
 
 /* Computes curve, hold, trade_figures and exposed from from_ms, to_ms, the account's options,
  * points, trades, positions and totals. */
