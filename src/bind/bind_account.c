@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "bind/bind.h"
 #include "bind/bind_context.h"
+#include "bind/bind_table.h"
 #include "bind/class.h"
 #include "script/account.h"
 
@@ -251,32 +252,10 @@ int mw_context_position(lua_State *L)
     return 2;
 }
 
-static void set_text(lua_State *L, const char *key, const char *text)
-{
-    if (text[0] == '\0')
-        return;
-    lua_pushstring(L, text);
-    lua_setfield(L, -2, key);
-}
-
-static void set_number(lua_State *L, const char *key, double value)
-{
-    if (isnan(value))
-        return;
-    lua_pushnumber(L, value);
-    lua_setfield(L, -2, key);
-}
-
-static void set_integer(lua_State *L, const char *key, int64_t value)
-{
-    lua_pushinteger(L, value);
-    lua_setfield(L, -2, key);
-}
-
 static void set_instrument(lua_State *L, const struct mw_account *account, uint32_t instrument)
 {
-    set_text(L, "symbol", mw_account_symbol(account, instrument));
-    set_text(L, "feed", mw_account_feed(account, instrument));
+    mw_table_set_given(L, "symbol", mw_account_symbol(account, instrument));
+    mw_table_set_given(L, "feed", mw_account_feed(account, instrument));
 }
 
 /* context:orders() -> list of the open ones, oldest first */
@@ -289,17 +268,17 @@ int mw_context_orders(lua_State *L)
     for (uint32_t i = 0; i < count; i++) {
         const struct mw_order_request *request = &orders[i].request;
         lua_createtable(L, 0, 10);
-        set_integer(L, "id", (int64_t)orders[i].id);
+        mw_table_set_integer(L, "id", (int64_t)orders[i].id);
         set_instrument(L, account, request->instrument);
-        set_text(L, "side", mw_side_text(request->side));
-        set_text(L, "type", mw_order_type_text(request->type));
-        set_number(L, "amount", request->amount);
-        set_number(L, "value", request->value);
-        set_number(L, "price", request->price);
+        mw_table_set_given(L, "side", mw_side_text(request->side));
+        mw_table_set_given(L, "type", mw_order_type_text(request->type));
+        mw_table_set_known(L, "amount", request->amount);
+        mw_table_set_known(L, "value", request->value);
+        mw_table_set_known(L, "price", request->price);
         lua_pushboolean(L, request->reduce);
         lua_setfield(L, -2, "reduce");
-        set_text(L, "tag", request->tag);
-        set_integer(L, "time", orders[i].placed_ms);
+        mw_table_set_given(L, "tag", request->tag);
+        mw_table_set_integer(L, "time", orders[i].placed_ms);
         lua_rawseti(L, -2, (lua_Integer)i + 1);
     }
     return 1;
@@ -309,15 +288,7 @@ static void push_trade(lua_State *L, const struct mw_account *account, const str
 {
     lua_createtable(L, 0, 11);
     set_instrument(L, account, trade->instrument);
-    set_text(L, "side", mw_side_text(trade->side));
-    set_integer(L, "entry_time", trade->entry_ms);
-    set_integer(L, "exit_time", trade->exit_ms);
-    set_number(L, "amount", trade->amount);
-    set_number(L, "entry", trade->entry);
-    set_number(L, "exit", trade->exit);
-    set_number(L, "fees", trade->fees);
-    set_number(L, "profit", trade->profit);
-    set_text(L, "tag", trade->tag);
+    mw_table_set_trade(L, trade);
 }
 
 /* context:trades(count = all) -> list of the newest ones, oldest first */

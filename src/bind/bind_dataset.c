@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "bind/bind.h"
 #include "bind/bind_options.h"
+#include "bind/bind_table.h"
 #include "bind/class.h"
 
 #define DATASET_TYPE "moonwick.dataset"
@@ -36,18 +37,6 @@ static int dataset_close(lua_State *L)
     return 0;
 }
 
-static void set_integer(lua_State *L, const char *key, int64_t value)
-{
-    lua_pushinteger(L, value);
-    lua_setfield(L, -2, key);
-}
-
-static void set_text(lua_State *L, const char *key, const char *text)
-{
-    lua_pushstring(L, text);
-    lua_setfield(L, -2, key);
-}
-
 /* dataset:series() -> list of { feed, symbol, frequency, bars, first, last, absent, holes } */
 static int dataset_series(lua_State *L)
 {
@@ -58,14 +47,14 @@ static int dataset_series(lua_State *L)
         const struct mw_dataset_series *series = mw_dataset_series(dataset, i);
         char timeframe[MW_TIMEFRAME_BYTES_MAX];
         lua_createtable(L, 0, 8);
-        set_text(L, "feed", series->key.feed);
-        set_text(L, "symbol", series->key.symbol);
-        set_text(L, "frequency", mw_timeframe_format(series->key.timeframe, timeframe));
-        set_integer(L, "bars", series->count);
-        set_integer(L, "first", series->rows[0].open_ms);
-        set_integer(L, "last", series->rows[series->count - 1].open_ms);
-        set_integer(L, "absent", (int64_t)series->absent);
-        set_integer(L, "holes", series->hole_count);
+        mw_table_set_text(L, "feed", series->key.feed);
+        mw_table_set_text(L, "symbol", series->key.symbol);
+        mw_table_set_text(L, "frequency", mw_timeframe_format(series->key.timeframe, timeframe));
+        mw_table_set_integer(L, "bars", series->count);
+        mw_table_set_integer(L, "first", series->rows[0].open_ms);
+        mw_table_set_integer(L, "last", series->rows[series->count - 1].open_ms);
+        mw_table_set_integer(L, "absent", (int64_t)series->absent);
+        mw_table_set_integer(L, "holes", series->hole_count);
         lua_seti(L, -2, (lua_Integer)i + 1);
     }
     return 1;

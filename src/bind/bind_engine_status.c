@@ -7,13 +7,8 @@
 
 #include "bind/bind.h"
 #include "bind/bind_bar.h"
+#include "bind/bind_table.h"
 #include "market/derive.h"
-
-static void set_text(lua_State *L, const char *key, const char *text)
-{
-    lua_pushstring(L, text);
-    lua_setfield(L, -2, key);
-}
 
 static void set_count(lua_State *L, const char *key, uint64_t count)
 {
@@ -65,8 +60,8 @@ static void push_feed(lua_State *L, struct mw_engine *engine, struct mw_feed *fe
     struct mw_connection_status status;
     mw_feed_get_status(feed, &status);
     lua_createtable(L, 0, 19);
-    set_text(L, "state", mw_connection_state_text(status.state));
-    set_text(L, "endpoint", status.endpoint);
+    mw_table_set_text(L, "state", mw_connection_state_text(status.state));
+    mw_table_set_text(L, "endpoint", status.endpoint);
     set_count(L, "connections", mw_feed_connection_count(feed));
     set_count(L, "subscriptions", status.subscription_count);
     set_count(L, "frames", status.frames);
@@ -94,9 +89,9 @@ static void push_feed(lua_State *L, struct mw_engine *engine, struct mw_feed *fe
 static void set_key(lua_State *L, const struct mw_series_key *key)
 {
     char frequency[MW_TIMEFRAME_BYTES_MAX];
-    set_text(L, "feed", key->feed);
-    set_text(L, "symbol", key->symbol);
-    set_text(L, "frequency", mw_timeframe_format(key->timeframe, frequency));
+    mw_table_set_text(L, "feed", key->feed);
+    mw_table_set_text(L, "symbol", key->symbol);
+    mw_table_set_text(L, "frequency", mw_timeframe_format(key->timeframe, frequency));
 }
 
 static void push_series(lua_State *L, const struct mw_series *series)
@@ -108,7 +103,7 @@ static void push_series(lua_State *L, const struct mw_series *series)
     const struct mw_series *source = mw_derive_source(series);
     char from[MW_TIMEFRAME_BYTES_MAX];
     if (source != NULL)
-        set_text(L, "from", mw_timeframe_format(mw_series_key(source)->timeframe, from));
+        mw_table_set_text(L, "from", mw_timeframe_format(mw_series_key(source)->timeframe, from));
     set_count(L, "bars", mw_series_count(series));
     set_count(L, "bytes", mw_series_bytes(series));
     if (mw_series_read_last(series, INT64_MAX, 1, true, &newest) == 1) {
@@ -117,18 +112,12 @@ static void push_series(lua_State *L, const struct mw_series *series)
     }
 }
 
-static void set_number(lua_State *L, const char *key, double value)
-{
-    lua_pushnumber(L, value);
-    lua_setfield(L, -2, key);
-}
-
 static void push_account(lua_State *L, const struct mw_account_status *status)
 {
     lua_createtable(L, 0, 9);
-    set_number(L, "cash", status->cash);
-    set_number(L, "equity", status->equity);
-    set_number(L, "fees", status->totals.fees);
+    mw_table_set_number(L, "cash", status->cash);
+    mw_table_set_number(L, "equity", status->equity);
+    mw_table_set_number(L, "fees", status->totals.fees);
     set_count(L, "positions", status->positions);
     set_count(L, "orders", status->orders);
     set_count(L, "fills", status->totals.fills);
@@ -167,7 +156,7 @@ static void push_store(lua_State *L, const struct mw_engine_store_status *status
 {
     const struct mw_writer_status *writer = &status->writer;
     lua_createtable(L, 0, 9);
-    set_text(L, "path", status->path);
+    mw_table_set_text(L, "path", status->path);
     set_count(L, "bytes", status->bytes);
     set_count(L, "rows", writer->rows);
     set_count(L, "writes", writer->writes);

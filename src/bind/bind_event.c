@@ -5,14 +5,7 @@
 
 #include "bind/bind.h"
 #include "bind/bind_bar.h"
-
-static void set_text(lua_State *L, const char *key, const char *text)
-{
-    if (text == NULL || text[0] == '\0')
-        return;
-    lua_pushstring(L, text);
-    lua_setfield(L, -2, key);
-}
+#include "bind/bind_table.h"
 
 /* A signal's values went from one lua_State to another as JSON. */
 static void set_values(lua_State *L, const char *json)
@@ -29,36 +22,22 @@ static void set_values(lua_State *L, const char *json)
     lua_pop(L, 1);
 }
 
-static void set_integer(lua_State *L, const char *key, int64_t value)
-{
-    lua_pushinteger(L, value);
-    lua_setfield(L, -2, key);
-}
-
 /* What is told of a series. */
 static void set_series(lua_State *L, const struct mw_event *event)
 {
     char text[MW_TIMEFRAME_BYTES_MAX];
-    set_text(L, "symbol", event->key.symbol);
-    set_text(L, "frequency", mw_timeframe_format(event->key.timeframe, text));
+    mw_table_set_given(L, "symbol", event->key.symbol);
+    mw_table_set_given(L, "frequency", mw_timeframe_format(event->key.timeframe, text));
     if (event->kind == MW_EVENT_REVISED || event->kind == MW_EVENT_BAR) {
         mw_bar_push(L, &event->candle, &event->key);
         lua_setfield(L, -2, "bar");
         return;
     }
-    set_integer(L, "count", (int64_t)event->count);
+    mw_table_set_integer(L, "count", (int64_t)event->count);
     if (event->kind != MW_EVENT_LAGGED) {
-        set_integer(L, "from", event->from_ms);
-        set_integer(L, "to", event->to_ms);
+        mw_table_set_integer(L, "from", event->from_ms);
+        mw_table_set_integer(L, "to", event->to_ms);
     }
-}
-
-static void set_number(lua_State *L, const char *key, double value)
-{
-    if (isnan(value))
-        return;
-    lua_pushnumber(L, value);
-    lua_setfield(L, -2, key);
 }
 
 /* What was filled, or what was asked for. */
@@ -67,29 +46,29 @@ static void set_order(lua_State *L, const struct mw_event *event)
     const struct mw_order *order = &event->order;
     const struct mw_order_request *request = &order->request;
     bool filled = order->state == MW_ORDER_FILLED;
-    set_integer(L, "id", (int64_t)order->id);
-    set_text(L, "symbol", event->key.symbol);
-    set_text(L, "side", mw_side_text(request->side));
-    set_text(L, "type", mw_order_type_text(request->type));
-    set_text(L, "state", mw_order_state_text(order->state));
-    set_number(L, "amount", filled ? order->amount : request->amount);
-    set_number(L, "price", filled ? order->price : request->price);
+    mw_table_set_integer(L, "id", (int64_t)order->id);
+    mw_table_set_given(L, "symbol", event->key.symbol);
+    mw_table_set_given(L, "side", mw_side_text(request->side));
+    mw_table_set_given(L, "type", mw_order_type_text(request->type));
+    mw_table_set_given(L, "state", mw_order_state_text(order->state));
+    mw_table_set_known(L, "amount", filled ? order->amount : request->amount);
+    mw_table_set_known(L, "price", filled ? order->price : request->price);
     if (filled)
-        set_number(L, "fee", order->fee);
-    set_text(L, "reason", order->reason);
-    set_text(L, "tag", request->tag);
+        mw_table_set_known(L, "fee", order->fee);
+    mw_table_set_given(L, "reason", order->reason);
+    mw_table_set_given(L, "tag", request->tag);
 }
 
 void mw_bind_push_event(lua_State *L, const struct mw_event *event)
 {
     lua_createtable(L, 0, 8);
-    set_text(L, "kind", mw_event_kind_text(event->kind));
+    mw_table_set_given(L, "kind", mw_event_kind_text(event->kind));
     lua_pushinteger(L, event->time_ms);
     lua_setfield(L, -2, "time");
-    set_text(L, "feed", event->feed);
-    set_text(L, "strategy", event->strategy);
+    mw_table_set_given(L, "feed", event->feed);
+    mw_table_set_given(L, "strategy", event->strategy);
     if (event->kind == MW_EVENT_STATE || event->kind == MW_EVENT_REFUSED)
-        set_text(L, "state", mw_connection_state_text(event->state));
+        mw_table_set_given(L, "state", mw_connection_state_text(event->state));
     if (event->has_error) {
         mw_bind_push_error(L, &event->error);
         lua_setfield(L, -2, "error");
@@ -98,7 +77,7 @@ void mw_bind_push_event(lua_State *L, const struct mw_event *event)
         set_series(L, event);
     if (event->kind == MW_EVENT_ORDER)
         set_order(L, event);
-    set_text(L, "text", event->text);
+    mw_table_set_given(L, "text", event->text);
     if (event->json != NULL)
         set_values(L, event->json);
 }

@@ -10,6 +10,7 @@
 #include "bind/bind_backtest.h"
 #include "bind/bind_column.h"
 #include "bind/bind_options.h"
+#include "bind/bind_table.h"
 #include "bind/class.h"
 
 #define REPORT_TYPE "moonwick.report"
@@ -179,59 +180,41 @@ void mw_bind_report_register(lua_State *L)
 
 /* --- the result ------------------------------------------------------------------------------- */
 
-static void set_number(lua_State *L, const char *key, double value)
-{
-    lua_pushnumber(L, value);
-    lua_setfield(L, -2, key);
-}
-
-static void set_integer(lua_State *L, const char *key, int64_t value)
-{
-    lua_pushinteger(L, value);
-    lua_setfield(L, -2, key);
-}
-
-static void set_text(lua_State *L, const char *key, const char *text)
-{
-    lua_pushstring(L, text);
-    lua_setfield(L, -2, key);
-}
-
 static void set_curve_figures(lua_State *L, const struct mw_curve_figures *figures)
 {
-    set_number(L, "total_return", figures->total);
-    set_number(L, "cagr", figures->cagr);
-    set_number(L, "max_drawdown", figures->drawdown);
-    set_integer(L, "max_drawdown_ms", figures->drawdown_ms);
-    set_number(L, "volatility", figures->volatility);
-    set_number(L, "sharpe", figures->sharpe);
-    set_number(L, "sortino", figures->sortino);
+    mw_table_set_number(L, "total_return", figures->total);
+    mw_table_set_number(L, "cagr", figures->cagr);
+    mw_table_set_number(L, "max_drawdown", figures->drawdown);
+    mw_table_set_integer(L, "max_drawdown_ms", figures->drawdown_ms);
+    mw_table_set_number(L, "volatility", figures->volatility);
+    mw_table_set_number(L, "sharpe", figures->sharpe);
+    mw_table_set_number(L, "sortino", figures->sortino);
 }
 
 static void set_trade_figures(lua_State *L, const struct mw_backtest_result *result)
 {
     const struct mw_trade_figures *figures = &result->trade_figures;
-    set_integer(L, "trade_count", (int64_t)figures->count);
-    set_integer(L, "won", (int64_t)figures->won);
-    set_integer(L, "lost", (int64_t)figures->lost);
-    set_number(L, "win_rate", figures->win_rate);
-    set_number(L, "profit_factor", figures->profit_factor);
-    set_number(L, "profit", figures->profit);
-    set_number(L, "average", figures->average);
-    set_number(L, "best", figures->best);
-    set_number(L, "worst", figures->worst);
-    set_integer(L, "average_ms", figures->average_ms);
-    set_number(L, "fees", figures->fees);
+    mw_table_set_integer(L, "trade_count", (int64_t)figures->count);
+    mw_table_set_integer(L, "won", (int64_t)figures->won);
+    mw_table_set_integer(L, "lost", (int64_t)figures->lost);
+    mw_table_set_number(L, "win_rate", figures->win_rate);
+    mw_table_set_number(L, "profit_factor", figures->profit_factor);
+    mw_table_set_number(L, "profit", figures->profit);
+    mw_table_set_number(L, "average", figures->average);
+    mw_table_set_number(L, "best", figures->best);
+    mw_table_set_number(L, "worst", figures->worst);
+    mw_table_set_integer(L, "average_ms", figures->average_ms);
+    mw_table_set_number(L, "fees", figures->fees);
 }
 
 static void set_orders(lua_State *L, const struct mw_account_totals *totals)
 {
     lua_createtable(L, 0, 5);
-    set_integer(L, "placed", (int64_t)totals->orders);
-    set_integer(L, "filled", (int64_t)totals->fills);
-    set_integer(L, "cancelled", (int64_t)totals->cancelled);
-    set_integer(L, "rejected", (int64_t)totals->rejected);
-    set_number(L, "turnover", totals->turnover);
+    mw_table_set_integer(L, "placed", (int64_t)totals->orders);
+    mw_table_set_integer(L, "filled", (int64_t)totals->fills);
+    mw_table_set_integer(L, "cancelled", (int64_t)totals->cancelled);
+    mw_table_set_integer(L, "rejected", (int64_t)totals->rejected);
+    mw_table_set_number(L, "turnover", totals->turnover);
     lua_setfield(L, -2, "orders");
 }
 
@@ -242,11 +225,11 @@ static void set_series(lua_State *L, const struct mw_backtest_result *result)
         const struct mw_backtest_series *series = &result->series[i];
         char timeframe[MW_TIMEFRAME_BYTES_MAX];
         lua_createtable(L, 0, 6);
-        set_text(L, "feed", series->key.feed);
-        set_text(L, "symbol", series->key.symbol);
-        set_text(L, "frequency", mw_timeframe_format(series->key.timeframe, timeframe));
-        set_integer(L, "bars", (int64_t)series->bars);
-        set_integer(L, "absent", (int64_t)series->absent);
+        mw_table_set_text(L, "feed", series->key.feed);
+        mw_table_set_text(L, "symbol", series->key.symbol);
+        mw_table_set_text(L, "frequency", mw_timeframe_format(series->key.timeframe, timeframe));
+        mw_table_set_integer(L, "bars", (int64_t)series->bars);
+        mw_table_set_integer(L, "absent", (int64_t)series->absent);
         lua_pushboolean(L, series->with_holes);
         lua_setfield(L, -2, "holes");
         lua_seti(L, -2, (lua_Integer)i + 1);
@@ -260,17 +243,8 @@ static void set_trades(lua_State *L, const struct mw_backtest_result *result)
     for (uint32_t i = 0; i < result->trade_count; i++) {
         const struct mw_trade *trade = &result->trades[i];
         lua_createtable(L, 0, 10);
-        set_text(L, "symbol", result->symbols[trade->instrument]);
-        set_text(L, "side", mw_side_text(trade->side));
-        set_integer(L, "entry_time", trade->entry_ms);
-        set_integer(L, "exit_time", trade->exit_ms);
-        set_number(L, "amount", trade->amount);
-        set_number(L, "entry", trade->entry);
-        set_number(L, "exit", trade->exit);
-        set_number(L, "fees", trade->fees);
-        set_number(L, "profit", trade->profit);
-        if (trade->tag[0] != '\0')
-            set_text(L, "tag", trade->tag);
+        mw_table_set_text(L, "symbol", result->symbols[trade->instrument]);
+        mw_table_set_trade(L, trade);
         lua_seti(L, -2, (lua_Integer)i + 1);
     }
     lua_setfield(L, -2, "trades");
@@ -283,10 +257,10 @@ static void set_positions(lua_State *L, const struct mw_backtest_result *result)
         if (result->positions[i].amount == 0)
             continue;
         lua_createtable(L, 0, 4);
-        set_text(L, "symbol", result->symbols[i]);
-        set_number(L, "amount", result->positions[i].amount);
-        set_number(L, "price", result->positions[i].price);
-        set_number(L, "profit", result->positions[i].profit);
+        mw_table_set_text(L, "symbol", result->symbols[i]);
+        mw_table_set_number(L, "amount", result->positions[i].amount);
+        mw_table_set_number(L, "price", result->positions[i].price);
+        mw_table_set_number(L, "profit", result->positions[i].profit);
         lua_seti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
     }
     lua_setfield(L, -2, "positions");
@@ -298,9 +272,9 @@ static void set_signals(lua_State *L, const struct mw_backtest_result *result)
     for (uint32_t i = 0; i < result->signal_count; i++) {
         const struct mw_backtest_signal *signal = &result->signals[i];
         lua_createtable(L, 0, 3);
-        set_integer(L, "time", signal->time_ms);
-        set_text(L, "text", signal->text);
-        set_text(L, "json", signal->json);
+        mw_table_set_integer(L, "time", signal->time_ms);
+        mw_table_set_text(L, "text", signal->text);
+        mw_table_set_text(L, "json", signal->json);
         lua_seti(L, -2, (lua_Integer)i + 1);
     }
     lua_setfield(L, -2, "signals");
@@ -334,15 +308,15 @@ void mw_bind_push_result(lua_State *L, int report)
     const struct mw_report_box *box = lua_touserdata(L, report);
     const struct mw_backtest_result *result = box->native;
     lua_createtable(L, 0, 40);
-    set_text(L, "strategy", result->name);
-    set_text(L, "params", result->params);
-    set_integer(L, "seed", (int64_t)result->seed);
-    set_integer(L, "from", result->from_ms);
-    set_integer(L, "to", result->to_ms);
-    set_integer(L, "bars", (int64_t)result->bars);
-    set_number(L, "cash", result->cash);
-    set_number(L, "equity", result->equity);
-    set_number(L, "exposure", result->exposed);
+    mw_table_set_text(L, "strategy", result->name);
+    mw_table_set_text(L, "params", result->params);
+    mw_table_set_integer(L, "seed", (int64_t)result->seed);
+    mw_table_set_integer(L, "from", result->from_ms);
+    mw_table_set_integer(L, "to", result->to_ms);
+    mw_table_set_integer(L, "bars", (int64_t)result->bars);
+    mw_table_set_number(L, "cash", result->cash);
+    mw_table_set_number(L, "equity", result->equity);
+    mw_table_set_number(L, "exposure", result->exposed);
     set_curve_figures(L, &result->curve);
     lua_createtable(L, 0, 7);
     set_curve_figures(L, &result->hold);
@@ -352,7 +326,7 @@ void mw_bind_push_result(lua_State *L, int report)
     set_series(L, result);
     set_trades(L, result);
     set_positions(L, result);
-    set_integer(L, "signal_count", (int64_t)result->signals_total);
+    mw_table_set_integer(L, "signal_count", (int64_t)result->signals_total);
     set_signals(L, result);
     set_curve(L, result);
     lua_pushvalue(L, report);
