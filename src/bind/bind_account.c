@@ -1,14 +1,14 @@
 /* bind_account.c - the context's methods for trading on the strategy's paper account. */
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <lauxlib.h>
 
+#include "base/check.h"
 #include "base/clock.h"
-#include "base/str.h"
 #include "bind/bind.h"
 #include "bind/bind_context.h"
+#include "bind/bind_options.h"
 #include "bind/bind_table.h"
 #include "bind/class.h"
 #include "script/account.h"
@@ -105,47 +105,30 @@ int mw_context_close(lua_State *L)
     return submit(L, &request, NULL);
 }
 
+#define ORDER "order" /* in messages */
+
 static const char *const option_names[] = {"symbol", "side",  "type",   "amount",
                                            "value",  "price", "reduce", "tag"};
-enum { OPTION_COUNT = sizeof(option_names) / sizeof(option_names[0]) };
 
-/* Raises for a key of the table at index 2 that is no option. */
-static void check_options(lua_State *L)
+static uint32_t read_instrument(lua_State *L, const struct mw_account *account)
 {
-    lua_pushnil(L);
-    while (lua_next(L, 2) != 0) {
-        lua_pop(L, 1);
-        const char *name = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
-        bool known = false;
-        for (int i = 0; name != NULL && i < OPTION_COUNT; i++)
-            known |= strcmp(name, option_names[i]) == 0;
-        if (known)
-            continue;
-        const char *near = name != NULL ? mw_nearest_name(name, option_names, OPTION_COUNT) : NULL;
-        luaL_error(L, "order: no such option '%s'%s%s%s", luaL_tolstring(L, -1, NULL),
-                   near != NULL ? ", did you mean " : "", near != NULL ? near : "",
-                   near != NULL ? "?" : "");
-    }
-}
-
-static int option_error(lua_State *L, const char *name, const char *wanted)
-{
-    return luaL_error(L, "order: %s: want %s, got %s", name, wanted, luaL_tolstring(L, -1, NULL));
+    struct mw_error err;
+    uint32_t instrument = 0;
+    if (lua_getfield(L, 2, "symbol") != LUA_TSTRING)
+        mw_options_fail(L, ORDER, "symbol", "a text");
+    if (mw_account_find(account, lua_tostring(L, -1), &instrument, &err) != MW_OK)
+        luaL_error(L, ORDER ": symbol: %s", err.message);
+    lua_pop(L, 1);
+    return instrument;
 }
 
 /* NaN where it is not given; `bad` becomes the name of one that is NaN itself. */
 static double read_number(lua_State *L, const char *name, const char **bad)
 {
-    double value = (double)NAN;
-    int type = lua_getfield(L, 2, name);
-    if (type == LUA_TNUMBER) {
-        value = lua_tonumber(L, -1);
-        if (isnan(value))
-            *bad = name;
-    } else if (type != LUA_TNIL) {
-        option_error(L, name, "a number");
-    }
-    lua_pop(L, 1);
+    double value = mw_options_number(L, 2, ORDER, name, (double)NAN);
+    if (isnan(value) && lua_getfield(L, 2, name) != LUA_TNIL)
+        *bad = name;
+    lua_settop(L, 2);
     return value;
 }
 
@@ -157,7 +140,7 @@ static mw_side read_side(lua_State *L)
     if (strcmp(text, mw_side_text(MW_SIDE_SELL)) == 0)
         side = MW_SIDE_SELL;
     else if (strcmp(text, mw_side_text(MW_SIDE_BUY)) != 0)
-        option_error(L, "side", "\"buy\" or \"sell\"");
+        mw_options_fail(L, ORDER, "side", "\"buy\" or \"sell\"");
     lua_pop(L, 1);
     return side;
 }
@@ -169,7 +152,7 @@ static mw_order_type read_type(lua_State *L)
     mw_order_type type = MW_ORDER_MARKET;
     while (kind != LUA_TNIL && strcmp(text, mw_order_type_text(type)) != 0)
         if (type++ == MW_ORDER_STOP)
-            option_error(L, "type", "\"market\", \"limit\" or \"stop\"");
+            mw_options_fail(L, ORDER, "type", "\"market\", \"limit\" or \"stop\"");
     lua_pop(L, 1);
     return type;
 }
@@ -180,8 +163,12 @@ static void read_tag(lua_State *L, struct mw_order_request *request)
     size_t length = 0;
     const char *text = type == LUA_TSTRING ? lua_tolstring(L, -1, &length) : "";
     if ((type != LUA_TNIL && type != LUA_TSTRING) || length > MW_ORDER_TAG_BYTES_MAX ||
-        strlen(text) != length)
-        option_error(L, "tag", "a text of at most 32 bytes");
+        strlen(text) != length) {
+        const char *wanted =
+            lua_pushfstring(L, "a text of at most %d bytes", MW_ORDER_TAG_BYTES_MAX);
+        lua_insert(L, -2);
+        mw_options_fail(L, ORDER, "tag", wanted);
+    }
     memcpy(request->tag, text, length + 1);
     lua_pop(L, 1);
 }
@@ -192,26 +179,15 @@ int mw_context_order(lua_State *L)
     const struct mw_account *account = check_account(L);
     luaL_checktype(L, 2, LUA_TTABLE);
     lua_settop(L, 2);
-    check_options(L);
-    struct mw_error err;
-    uint32_t instrument;
-    if (lua_getfield(L, 2, "symbol") != LUA_TSTRING)
-        return option_error(L, "symbol", "a text");
-    if (mw_account_find(account, lua_tostring(L, -1), &instrument, &err) != MW_OK)
-        return luaL_error(L, "order: symbol: %s", err.message);
-    lua_pop(L, 1);
-
+    mw_options_check(L, 2, ORDER, option_names, MW_COUNT(option_names));
     const char *bad = NULL;
+    uint32_t instrument = read_instrument(L, account);
     struct mw_order_request request = request_of(instrument, read_side(L));
     request.type = read_type(L);
     request.amount = read_number(L, "amount", &bad);
     request.value = read_number(L, "value", &bad);
     request.price = read_number(L, "price", &bad);
-    int reduce = lua_getfield(L, 2, "reduce");
-    if (reduce != LUA_TNIL && reduce != LUA_TBOOLEAN)
-        return option_error(L, "reduce", "a boolean");
-    request.reduce = lua_toboolean(L, -1);
-    lua_pop(L, 1);
+    request.reduce = mw_options_boolean(L, 2, ORDER, "reduce");
     read_tag(L, &request);
     return submit(L, &request, bad);
 }

@@ -8,8 +8,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 
-/* Raises; the value is at the top. */
-static int option_error(lua_State *L, const char *what, const char *name, const char *wanted)
+int mw_options_fail(lua_State *L, const char *what, const char *name, const char *wanted)
 {
     return luaL_error(L, "%s: %s: want %s, got %s", what, name, wanted,
                       luaL_tolstring(L, -1, NULL));
@@ -42,7 +41,7 @@ const char *mw_options_text(lua_State *L, int index, const char *what, const cha
     const char *text = NULL;
     if (lua_getfield(L, index, name) != LUA_TNIL) {
         if (lua_type(L, -1) != LUA_TSTRING)
-            option_error(L, what, name, "a text");
+            mw_options_fail(L, what, name, "a text");
         text = lua_tolstring(L, -1, &length);
         if (length == 0 || length > bytes_max || strlen(text) != length)
             luaL_error(L, "%s: %s: want 1 to %d characters", what, name, (int)bytes_max);
@@ -59,7 +58,7 @@ double mw_options_number(lua_State *L, int index, const char *what, const char *
     if (type == LUA_TNUMBER)
         number = lua_tonumber(L, -1);
     else if (type != LUA_TNIL)
-        option_error(L, what, name, "a number");
+        mw_options_fail(L, what, name, "a number");
     lua_pop(L, 1);
     return number;
 }
@@ -73,7 +72,7 @@ int64_t mw_options_integer(lua_State *L, int index, const char *what, const char
     if (type != LUA_TNIL) {
         number = lua_tointegerx(L, -1, &whole);
         if (type != LUA_TNUMBER || !whole)
-            option_error(L, what, name, "a whole number");
+            mw_options_fail(L, what, name, "a whole number");
     }
     lua_pop(L, 1);
     return number;
@@ -83,7 +82,7 @@ bool mw_options_boolean(lua_State *L, int index, const char *what, const char *n
 {
     int type = lua_getfield(L, index, name);
     if (type != LUA_TNIL && type != LUA_TBOOLEAN)
-        option_error(L, what, name, "true or false");
+        mw_options_fail(L, what, name, "true or false");
     bool yes = lua_toboolean(L, -1);
     lua_pop(L, 1);
     return yes;
@@ -99,7 +98,7 @@ int64_t mw_options_time(lua_State *L, int index, const char *what, const char *n
         time_ms = lua_tointegerx(L, -1, &whole);
     if ((type == LUA_TSTRING && mw_time_parse(lua_tostring(L, -1), &time_ms, NULL) != MW_OK) ||
         !whole || (type != LUA_TNIL && type != LUA_TNUMBER && type != LUA_TSTRING))
-        option_error(L, what, name, "milliseconds or an ISO 8601 time in UTC");
+        mw_options_fail(L, what, name, "milliseconds or an ISO 8601 time in UTC");
     lua_pop(L, 1);
     return time_ms;
 }

@@ -20,6 +20,10 @@
 void mw_options_check(lua_State *L, int index, const char *what, const char *const *names,
                       size_t count);
 
+/* Raises for an option that is not what is `wanted`; its value is at the top. Returns nothing.
+ * Stack: [-0, +0, e] */
+int mw_options_fail(lua_State *L, const char *what, const char *name, const char *wanted);
+
 /* The option of the table at `index`; NULL or `otherwise` where it is nil. A text is borrowed for
  * as long as the table has it. Stack: [-0, +0, e] */
 const char *mw_options_text(lua_State *L, int index, const char *what, const char *name,
