@@ -4,7 +4,6 @@
  * the series, given up, and everything else is proven to have been quiet. A hole that lasts until
  * now makes the series stale as soon as its first bucket is over, not before.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "backtest/backtest_parts.h"

@@ -1,7 +1,6 @@
 /* report_text.c - a result for a terminal. */
 #include <inttypes.h>
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "backtest/report.h"

@@ -1,7 +1,6 @@
 /* bind_backtest.c - moonwick.backtest: options of a run, and the run. */
 #include "bind/bind_backtest.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -1,6 +1,4 @@
 /* bind_event.c - events as scripts see them. */
-#include <math.h>
-
 #include <lauxlib.h>
 
 #include "bind/bind.h"

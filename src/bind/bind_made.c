@@ -1,6 +1,5 @@
 /* bind_made.c - columns and frames that a script makes of numbers of its own. */
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <lauxlib.h>

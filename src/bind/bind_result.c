@@ -1,5 +1,4 @@
 /* bind_result.c - what a back-test has shown, as a table, and its report as text of all kinds. */
-#include <string.h>
 
 #include <lauxlib.h>
 

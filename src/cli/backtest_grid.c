@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include "backtest/report_grid.h"
-#include "base/check.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "cli/backtest.h"

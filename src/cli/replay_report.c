@@ -2,7 +2,6 @@
 #include "cli/replay_report.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 
 #include "base/check.h"
 #include "base/clock.h"

@@ -5,7 +5,6 @@
  */
 #include <string.h>
 
-#include "base/check.h"
 #include "base/clock.h"
 #include "history/prices_parts.h"
 #include "market/derive.h"

@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/clock.h"
 #include "history/prices_parts.h"
 
 enum { ROOM_MIN = 64, LOOKS_MAX = 3 };

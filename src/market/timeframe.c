@@ -2,7 +2,6 @@
 #include "market/timeframe.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "base/check.h"
 #include "base/clock.h"

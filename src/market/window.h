@@ -20,7 +20,6 @@
 #define MW_MARKET_WINDOW_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "market/sum.h"

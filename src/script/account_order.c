@@ -1,7 +1,6 @@
 /* account_order.c - placing and cancelling orders, and handing out those that are done. */
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/check.h"
 #include "script/account_parts.h"

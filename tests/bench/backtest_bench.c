@@ -24,9 +24,7 @@
 #include "backtest/backtest.h"
 #include "base/check.h"
 #include "base/clock.h"
-#include "base/limits.h"
 #include "base/random.h"
-#include "base/str.h"
 #include "bench.h"
 #include "bind/bind_moonwick.h"
 

@@ -10,7 +10,6 @@
 
 #include <cmocka.h>
 
-#include "base/check.h"
 #include "indicator_formula.h"
 
 enum { ROUNDS = 40, COUNT_MAX = 70, LINE_BYTES = 512 };

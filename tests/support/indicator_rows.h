@@ -2,8 +2,6 @@
 #ifndef MW_SUPPORT_INDICATOR_ROWS_H
 #define MW_SUPPORT_INDICATOR_ROWS_H
 
-#include <stdbool.h>
-
 #include "base/random.h"
 #include "market/indicator.h"
 

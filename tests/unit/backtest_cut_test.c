@@ -3,14 +3,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <string.h>
 
 #include <cmocka.h>
 
 #include "backtest_bench.h"
-#include "base/check.h"
-#include "base/clock.h"
 
 enum { MINUTES = 120 };
 

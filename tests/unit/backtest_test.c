@@ -9,7 +9,6 @@
 #include <cmocka.h>
 
 #include "backtest_bench.h"
-#include "base/clock.h"
 
 /* Tells of every bar: symbol, frequency, minute of its opening. */
 #define TELL                                                                                       \

@@ -4,11 +4,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <string.h>
 
 #include <cmocka.h>
 
-#include "base/check.h"
 #include "base/clock.h"
 #include "script/cursor.h"
 

@@ -9,7 +9,6 @@
 
 #include <cmocka.h>
 
-#include "base/check.h"
 #include "cli/event_line.h"
 
 static const int64_t time_ms_shown = 1792692900123; /* 2026-10-22T18:15:00.123Z */

@@ -13,7 +13,6 @@
 #include <lauxlib.h>
 #include <lualib.h>
 
-#include "base/check.h"
 #include "bind/bind_bar.h"
 #include "bind/bind_column.h"
 #include "bind/bind_frame.h"

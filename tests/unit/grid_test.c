@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <lauxlib.h>
 
 #include "backtest/grid.h"
 #include "base/check.h"

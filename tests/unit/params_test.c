@@ -11,7 +11,6 @@
 #include <lualib.h>
 
 #include "backtest_bench.h"
-#include "base/check.h"
 
 static const char script[] =
     "return { params = { count = 5, part = 0.5, on = true, name = 'x', list = { 1, 'b' },\n"

@@ -2,7 +2,6 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -11,7 +10,6 @@
 #include <cmocka.h>
 
 #include "backtest/report_grid.h"
-#include "base/check.h"
 
 enum { RUNS = 6, OUT_BYTES_MAX = 1 << 20 };
 

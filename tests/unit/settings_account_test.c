@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-#include <lauxlib.h>
 
 #include "base/check.h"
 #include "base/clock.h"

@@ -7,12 +7,10 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-#include "base/check.h"
 #include "base/clock.h"
 #include "bind/bind_moonwick.h"
 #include "script/account.h"
