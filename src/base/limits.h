@@ -173,8 +173,16 @@ enum {
 };
 
 /* Free blocks that a lua_State keeps for itself: what it drops between two cycles of its collector,
- * for a script of some hundred KiB. AddressSanitizer is to see each of them freed. */
-#ifdef __SANITIZE_ADDRESS__
+ * for a script of some hundred KiB. AddressSanitizer is to see each of them freed: gcc tells of it
+ * by a macro, clang by a feature. */
+#ifdef __has_feature
+#if __has_feature(address_sanitizer)
+#define MW_HEAP_KEEPS_NOTHING
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define MW_HEAP_KEEPS_NOTHING
+#endif
+#ifdef MW_HEAP_KEEPS_NOTHING
 enum { MW_HEAP_KEPT_BYTES_MAX = 0 };
 #else
 enum { MW_HEAP_KEPT_BYTES_MAX = 1 << 20 };
