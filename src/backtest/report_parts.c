@@ -8,34 +8,16 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/decimal.h"
 
 enum {
     SIGNIFICANT = 8,       /* digits of a price */
     PRICE_DIGITS_MAX = 16, /* after its point */
     MONEY_SIGNIFICANT = 7, /* digits of an account's cash */
     MONEY_DIGITS_MAX = 8,
-    GROUP = 3,
 };
 
 #define LARGE 1e15 /* larger numbers are written with an exponent */
-
-/* Copies "-1234567.5" with a comma after each three digits before the point. */
-static char *group_digits(const char *plain, bool sign, char *text)
-{
-    size_t at = 0, length = strcspn(plain, ".");
-    size_t first = plain[0] == '-';
-    if (first)
-        text[at++] = '-';
-    else if (sign && strspn(plain, "0.") != strlen(plain))
-        text[at++] = '+';
-    for (size_t i = first; i < length; i++) {
-        text[at++] = plain[i];
-        if (i + 1 < length && (length - i - 1) % GROUP == 0)
-            text[at++] = ',';
-    }
-    snprintf(text + at, MW_REPORT_TEXT_BYTES - at, "%s", plain + length);
-    return text;
-}
 
 /* NaN, what is infinite and what is too large to be written out. */
 static bool format_odd(double value, bool sign, char *text)
@@ -58,7 +40,11 @@ char *mw_report_amount(double value, int digits, bool sign, char *text)
         return text;
     snprintf(plain, sizeof(plain), "%.*f", digits, value);
     bool is_zero = strspn(plain, "-0.") == strlen(plain); /* "-0.00" */
-    return group_digits(is_zero && plain[0] == '-' ? plain + 1 : plain, sign, text);
+    size_t at = sign && !is_zero && value > 0;
+    text[0] = '+';
+    mw_decimal_group(is_zero && plain[0] == '-' ? plain + 1 : plain, text + at,
+                     MW_REPORT_TEXT_BYTES - at);
+    return text;
 }
 
 char *mw_report_percent(double fraction, bool sign, char *text)
@@ -84,7 +70,7 @@ char *mw_report_price(double price, char *text)
     if (digits > 0 && plain[length - 1] == '.')
         length--;
     plain[length] = '\0';
-    return group_digits(plain, false, text);
+    return mw_decimal_group(plain, text, MW_REPORT_TEXT_BYTES);
 }
 
 char *mw_report_span(int64_t span_ms, char *text)

@@ -173,3 +173,16 @@ char *mw_decimal_format(double value, char *text)
     }
     return text;
 }
+
+char *mw_decimal_group(const char *number, char *text, size_t size)
+{
+    size_t sign = number[0] == '-', end = sign + strcspn(number + sign, "."), length = 0;
+    for (size_t i = 0; number[i] != '\0' && length + 1 < size; i++) {
+        if (i > sign && i < end && (end - i) % 3 == 0)
+            text[length++] = ',';
+        if (length + 1 < size)
+            text[length++] = number[i];
+    }
+    text[length] = '\0';
+    return text;
+}

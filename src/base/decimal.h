@@ -28,4 +28,8 @@ bool mw_integer_parse(const char *text, size_t length, int64_t *value);
  * Returns `text`, which holds MW_DECIMAL_TEXT_BYTES. */
 char *mw_decimal_format(double value, char *text);
 
+/* Copies a number like "-1234567.5" with a comma after each three digits before its point:
+ * "-1,234,567.5". Returns `text`, which holds `size` bytes and is cut to them. */
+char *mw_decimal_group(const char *number, char *text, size_t size);
+
 #endif

@@ -3,23 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/decimal.h"
 #include "script/account_parts.h"
 
 /* Sums of money are compared to this many of their digits: an order for all of the cash is not
  * refused for the last bit of a product. */
 #define TOLERANCE 1e-12
-
-/* Puts a comma after each group of three digits of what stands before the point. */
-static void group_digits(const char *plain, char text[MW_MONEY_BYTES])
-{
-    size_t sign = plain[0] == '-', digits = strcspn(plain + sign, ".") + sign, length = 0;
-    for (size_t i = 0; plain[i] != '\0' && length + 2 < MW_MONEY_BYTES; i++) {
-        if (i > sign && i < digits && (digits - i) % 3 == 0)
-            text[length++] = ',';
-        text[length++] = plain[i];
-    }
-    text[length] = '\0';
-}
 
 const char *mw_account_money(double value, int decimals, char text[MW_MONEY_BYTES])
 {
@@ -29,8 +18,7 @@ const char *mw_account_money(double value, int decimals, char text[MW_MONEY_BYTE
         return text;
     }
     snprintf(plain, sizeof(plain), "%.*f", decimals, value);
-    group_digits(plain, text);
-    return text;
+    return mw_decimal_group(plain, text, MW_MONEY_BYTES);
 }
 
 /* With as many decimals as show the difference. */

@@ -184,6 +184,26 @@ static void formats_the_shortest_decimal(void **state)
                         "-2.2250738585072014e-308");
 }
 
+static void groups_the_digits_of_a_number(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"", ""},
+        {"-", "-"},
+        {"0", "0"},
+        {"-999.1234", "-999.1234"},
+        {"1000", "1,000"},
+        {"-123456", "-123,456"},
+        {"1234567.8901", "1,234,567.8901"},
+    };
+    char text[16];
+    for (size_t i = 0; i < MW_COUNT(cases); i++)
+        assert_string_equal(mw_decimal_group(cases[i][0], text, sizeof(text)), cases[i][1]);
+    assert_string_equal(mw_decimal_group("1234567", text, 9), "1,234,56");
+    assert_string_equal(mw_decimal_group("1234", text, 3), "1,");
+    assert_string_equal(mw_decimal_group("1234", text, 1), "");
+}
+
 static void parses_integers_to_the_last(void **state)
 {
     (void)state;
@@ -402,6 +422,7 @@ int main(void)
         cmocka_unit_test(refuses_what_is_no_decimal),
         cmocka_unit_test(holds_decimals_to_their_limit),
         cmocka_unit_test(formats_the_shortest_decimal),
+        cmocka_unit_test(groups_the_digits_of_a_number),
         cmocka_unit_test(parses_integers_to_the_last),
         cmocka_unit_test(strings_stop_at_their_maximum),
         cmocka_unit_test(json_texts_are_escaped_and_numbers_are_the_shortest),
