@@ -408,26 +408,34 @@ static void names_the_option_that_is_wrong(void **state)
         {{.cash = 1, .maker_fee = -0.51, .leverage = 1}, "maker_fee"},
         {{.cash = 1, .maker_fee = 0.51, .leverage = 1}, "maker_fee"},
         {{.cash = 1, .maker_fee = nan, .fixed_fee = -1, .leverage = 1}, "fixed_fee"},
+        {{.cash = 1, .maker_fee = nan, .fixed_fee = nextafter(MW_ORDER_NUMBER_MAX, 1e16)},
+         "fixed_fee"},
         {{.cash = 1, .maker_fee = nan, .slippage = 0.51, .leverage = 1}, "slippage"},
         {{.cash = 1, .maker_fee = nan, .slippage = nan, .leverage = 1}, "slippage"},
         {{.cash = 1, .maker_fee = nan, .leverage = 0}, "leverage"},
-        {{.cash = 1, .maker_fee = nan, .leverage = 1001}, "leverage"},
+        {{.cash = 1, .maker_fee = nan, .leverage = nextafter(MW_LEVERAGE_MIN, 0)}, "leverage"},
+        {{.cash = 1, .maker_fee = nan, .leverage = nextafter(MW_LEVERAGE_MAX, 1e4)}, "leverage"},
         {{.cash = 1, .maker_fee = nan, .leverage = 1, .history = MW_ACCOUNT_HISTORY_MAX + 1},
          "history"},
+        {{.cash = nextafter(MW_ORDER_NUMBER_MIN, 0), .maker_fee = nan, .leverage = 1}, "cash"},
+        {{.cash = nextafter(MW_ORDER_NUMBER_MAX, 1e16), .maker_fee = nan, .leverage = 1}, "cash"},
     };
     struct mw_error err;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         assert_int_equal(mw_account_check_options(&cases[i].options, &err), MW_EINVAL);
         assert_memory_equal(err.message, cases[i].name, strlen(cases[i].name));
     }
-    const struct mw_account_options right = {.cash = 1e15,
-                                             .fee = 0.5,
-                                             .maker_fee = -0.5,
-                                             .fixed_fee = 1e15,
-                                             .slippage = 0.5,
-                                             .leverage = 1000,
-                                             .history = MW_ACCOUNT_HISTORY_MAX};
-    assert_int_equal(mw_account_check_options(&right, &err), MW_OK);
+    const struct mw_account_options most = {.cash = MW_ORDER_NUMBER_MAX,
+                                            .fee = MW_FEE_MAX,
+                                            .maker_fee = -MW_FEE_MAX,
+                                            .fixed_fee = MW_ORDER_NUMBER_MAX,
+                                            .slippage = MW_FEE_MAX,
+                                            .leverage = MW_LEVERAGE_MAX,
+                                            .history = MW_ACCOUNT_HISTORY_MAX};
+    assert_int_equal(mw_account_check_options(&most, &err), MW_OK);
+    const struct mw_account_options least = {.cash = MW_ORDER_NUMBER_MIN,
+                                             .leverage = MW_LEVERAGE_MIN};
+    assert_int_equal(mw_account_check_options(&least, &err), MW_OK);
     const struct mw_account_options defaults = mw_account_defaults();
     assert_int_equal(mw_account_check_options(&defaults, &err), MW_OK);
 }
