@@ -292,7 +292,8 @@ static void a_sparkline_has_all_eight_heights(void **state)
     static struct mw_equity_point points[620];
     make(&made);
     for (int i = 0; i < 620; i++)
-        points[i] = (struct mw_equity_point){.time_ms = start_ms + i + 1, .equity = i / 10};
+        points[i] =
+            (struct mw_equity_point){.time_ms = start_ms + i + 1, .equity = floor(i / 10.0)};
     made.result.points = points;
     made.result.point_count = 8;
     for (int i = 0; i < 8; i++)
@@ -389,7 +390,8 @@ static void numbers_are_written_for_people(void **state)
     static const struct {
         double cash;
         int digits;
-    } digits[] = {{10000, 2}, {1e9, 2}, {9999, 3}, {100, 4}, {1, 6}, {0.01, 6}, {INFINITY, 6}};
+    } digits[] = {{10000, 2},           {1e9, 2}, {9999, 3}, {100, 4}, {1, 6}, {0.01, 6},
+                  {(double)INFINITY, 6}};
     for (size_t i = 0; i < MW_COUNT(digits); i++)
         assert_int_equal(mw_report_money_digits(digits[i].cash), digits[i].digits);
 }
