@@ -58,9 +58,16 @@ end
 
 describe("the strategies that are shipped", function()
   it("trade live, and nothing of it fails", function()
+    -- So that they do it within few bars.
+    local params = {
+      rsi_reversion = { n = 5, low = 40, high = 50 },
+      donchian_breakout = { enter = 5, leave = 3 },
+      macd_atr = { fast = 3, slow = 6, signal = 3, atr = 5 },
+    }
     local strategies = {}
     for i, name in ipairs(SHIPPED) do
-      strategies[i] = ("%s/strategies/%s.lua"):format(spec.source_dir, name)
+      strategies[i] = { file = ("%s/strategies/%s.lua"):format(spec.source_dir, name),
+                        params = params[name] }
     end
     local simulator = { speed = "max", seed = 7, start = "2024-01-05" }
     local engine <close> = live.start {
@@ -72,7 +79,7 @@ describe("the strategies that are shipped", function()
         if engine:status().strategies[name].account.trades < 2 then return false end
       end
       return true
-    end))
+    end, 60))
     engine:stop()
     for _, name in ipairs(SHIPPED) do
       local status = engine:status().strategies[name]
