@@ -38,5 +38,11 @@ return {
 
   strategies = {
     { file = "strategies/sma_cross.lua", params = { fast = 3, slow = 9 } },
+
+    -- The others that are there; the values are those of the files, if nothing else is said.
+    -- { file = "strategies/rsi_reversion.lua", params = { n = 14, low = 30, high = 55 } },
+    -- { file = "strategies/donchian_breakout.lua", params = { enter = 20, leave = 10 } },
+    -- { file = "strategies/macd_atr.lua", params = { symbol = "ETHUSDT", distance = 3 } },
+    -- "strategies/print_bars.lua", -- every bar into the log
   },
 }

@@ -15,7 +15,9 @@ function donchian_breakout.handle_bar(context, bar)
   local held = context:position(p.symbol)
   if held == 0 and bar.close > top then
     context:signal { side = "buy", symbol = p.symbol, price = bar.close }
-    context:order { symbol = p.symbol, side = "buy", value = p.share * context.cash }
+    local value = p.share * context.cash
+    local id, err = context:order { symbol = p.symbol, side = "buy", value = value }
+    if not id then log.warn(err) end
   elseif held > 0 and bar.close < bottom then
     context:signal { side = "sell", symbol = p.symbol, price = bar.close }
     context:close(p.symbol)

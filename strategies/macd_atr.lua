@@ -8,33 +8,48 @@ local macd_atr = {
   },
 }
 
--- Puts the stop where it belongs now, unless it is nearer already.
-local function move_stop(context, price)
+-- The stop before this one goes only when this one stands: a position is never without.
+local function set_stop(context, amount, price)
   local p, state = context.params, context.state
-  if state.stop and price <= state.stop then return end
-  context:cancel(p.symbol)
-  context:order { symbol = p.symbol, side = "sell", type = "stop", price = price, reduce = true,
-    amount = context:position(p.symbol), tag = "stop" }
-  state.stop = price
+  local id, err = context:order { symbol = p.symbol, side = "sell", type = "stop", price = price,
+    amount = amount, reduce = true, tag = "stop" }
+  if not id then return log.warn(err) end
+  if state.stop then context:cancel(state.stop.id) end
+  state.stop = { id = id, price = price }
+end
+
+local function enter(context, price, stop)
+  local p = context.params
+  context:signal { side = "buy", symbol = p.symbol, price = price }
+  local amount = p.share * context.cash / price
+  local id, err = context:buy(p.symbol, amount)
+  if not id then return log.warn(err) end
+  context.state.stop = nil -- that of the last position is done
+  set_stop(context, amount, stop) -- waits for what was just bought, and goes if that is refused
 end
 
 function macd_atr.handle_bar(context, bar)
-  local p = context.params
+  local p, state = context.params, context.state
   local bars = get_price(p.symbol, { count = 10 * p.slow, frequency = p.frequency })
   if not bars.complete then return end
 
   local macd, signal = bars.close:macd(p.fast, p.slow, p.signal)
-  if context:position(p.symbol) > 0 then
-    if macd:cross_below(signal)[-1] == 1 then
-      context:signal { side = "sell", symbol = p.symbol, price = bar.close }
-      context:close(p.symbol)
-    else
-      move_stop(context, bar.close - p.distance * bars:atr(p.atr)[-1])
-    end
-  elseif macd:cross_above(signal)[-1] == 1 then
-    context:signal { side = "buy", symbol = p.symbol, price = bar.close }
-    context:order { symbol = p.symbol, side = "buy", value = p.share * context.cash }
-    context.state.stop = nil
+  local stop = bar.close - p.distance * bars:atr(p.atr)[-1]
+  local held = context:position(p.symbol)
+  if held == 0 then
+    if macd:cross_above(signal)[-1] == 1 then enter(context, bar.close, stop) end
+  elseif macd[-1] < signal[-1] then
+    context:signal { side = "sell", symbol = p.symbol, price = bar.close }
+    context:close(p.symbol) -- and with the position goes its stop
+  elseif not state.stop or stop > state.stop.price then
+    set_stop(context, held, stop)
+  end
+end
+
+-- Who acts on signals has to hear of the stop, too.
+function macd_atr.handle_state(context, event)
+  if event.kind == "order" and event.state == "filled" and event.tag == "stop" then
+    context:signal { side = "sell", symbol = event.symbol, price = event.price }
   end
 end
 

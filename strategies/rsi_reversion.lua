@@ -6,7 +6,7 @@ local rsi_reversion = {
 
 function rsi_reversion.handle_bar(context, bar)
   local p = context.params
-  -- Wilder's average never quite forgets: after ten times n bars what was before does not matter.
+  -- Wilder's average never quite forgets; ten times n bars back, it hardly matters what was before.
   local bars = get_price(p.symbol, { count = 10 * p.n, frequency = p.frequency })
   if not bars.complete then return end
 
@@ -14,7 +14,9 @@ function rsi_reversion.handle_bar(context, bar)
   local held = context:position(p.symbol)
   if held == 0 and rsi < p.low then
     context:signal { side = "buy", symbol = p.symbol, price = bar.close, rsi = rsi }
-    context:order { symbol = p.symbol, side = "buy", value = p.share * context.cash }
+    local value = p.share * context.cash
+    local id, err = context:order { symbol = p.symbol, side = "buy", value = value }
+    if not id then log.warn(err) end
   elseif held > 0 and rsi > p.high then
     context:signal { side = "sell", symbol = p.symbol, price = bar.close, rsi = rsi }
     context:close(p.symbol)

@@ -1,4 +1,4 @@
--- sma_cross.lua - in the market while a fast average of closes is above a slow one.
+-- sma_cross.lua - buys when a fast average of closes crosses a slow one, sells once it is below.
 
 local sma_cross = {
   params = { symbol = "BTCUSDT", frequency = "1m", fast = 5, slow = 20, share = 0.95 },
@@ -16,14 +16,14 @@ function sma_cross.handle_bar(context, bar)
 
   local fast, slow = bars.close:sma(p.fast), bars.close:sma(p.slow)
   local held = context:position(p.symbol)
-  if fast[-1] > slow[-1] and fast[-2] <= slow[-2] then
+  if held == 0 and fast[-1] > slow[-1] and fast[-2] <= slow[-2] then
     context:signal { side = "buy", symbol = p.symbol, price = bar.close }
-    if held == 0 then
-      context:order { symbol = p.symbol, side = "buy", value = p.share * context.cash }
-    end
-  elseif fast[-1] < slow[-1] and fast[-2] >= slow[-2] then
+    local value = p.share * context.cash
+    local id, err = context:order { symbol = p.symbol, side = "buy", value = value }
+    if not id then log.warn(err) end
+  elseif held > 0 and fast[-1] < slow[-1] then -- also where the crossing itself fell into a gap
     context:signal { side = "sell", symbol = p.symbol, price = bar.close }
-    if held > 0 then context:close(p.symbol) end
+    context:close(p.symbol)
   end
 end
 

@@ -554,6 +554,7 @@ local _error = {}
 ---@alias moonwick.error_kind
 ---| "ConfigError"
 ---| "HistoryError"
+---| "OrderError"
 ---| "StrategyError"
 ---| "WebSocketConnectionError"
 ---| "WebSocketSubscriptionError"
@@ -948,10 +949,10 @@ local _strategy = {}
 ---@field symbol string
 ---@field frequency string
 ---@field bars integer
----@field first integer
----@field last integer
----@field absent integer
----@field holes integer
+---@field first integer open time of the first bar, ms since 1970 UTC
+---@field last integer of the last
+---@field absent integer buckets without a bar
+---@field holes integer how many holes are known; what is absent elsewhere was quiet
 
 ---@class moonwick.dataset
 local dataset = {}
@@ -964,24 +965,24 @@ function dataset:series() end
 
 ---@class moonwick.backtest_options
 ---@field strategy string path of the script
----@field name? string
+---@field name? string default: the file's name without .lua
 ---@field data? moonwick.dataset_source|moonwick.dataset
----@field store? string
----@field feed? string
----@field symbol? string
----@field timeframe? string
----@field holes? boolean
----@field from? integer|string
----@field to? integer|string
----@field params? table
----@field cash? number
----@field fee? number
----@field maker_fee? number
----@field fixed_fee? number
----@field slippage? number
----@field leverage? number
----@field seed? integer
----@field bars? integer that a ring of the cache holds
+---@field store? string path, instead of data
+---@field feed? string of files that do not say so themselves; which series of a store
+---@field symbol? string the same
+---@field timeframe? string the same
+---@field holes? boolean absent bars are holes instead of times without a trade
+---@field from? integer|string open time of the first bar that is told: ms, or ISO 8601 in UTC
+---@field to? integer|string of the last, inclusive
+---@field params? table over the script's own
+---@field cash? number default 10000
+---@field fee? number fraction of the turnover; default 0.001
+---@field maker_fee? number of limit orders that rested; default: as fee
+---@field fixed_fee? number of each fill; default 0
+---@field slippage? number fraction of the price; default 0
+---@field leverage? number default 1
+---@field seed? integer of math.random; default 1
+---@field bars? integer that a ring of the cache holds; default 1000
 
 ---Fractions, not per cents; NaN where it cannot be told.
 ---@class moonwick.curve_figures
@@ -1005,13 +1006,13 @@ function dataset:series() end
 ---@field feed string
 ---@field symbol string
 ---@field frequency string
----@field bars integer
----@field absent integer
----@field holes boolean
+---@field bars integer that were told
+---@field absent integer buckets without a bar
+---@field holes boolean whether buckets without a bar are holes; else nothing was traded in them
 
 ---@class moonwick.tested_trade
 ---@field symbol string
----@field side string
+---@field side "buy"|"sell" of the entry: "buy" was long
 ---@field entry_time integer
 ---@field exit_time integer
 ---@field amount number
@@ -1033,13 +1034,13 @@ function dataset:series() end
 ---@field strategy string
 ---@field params string "fast=5 slow=20 symbol=BTCUSDT"
 ---@field seed integer
----@field from integer
----@field to integer
----@field bars integer
----@field cash number
----@field equity number
----@field exposure number
----@field hold moonwick.curve_figures
+---@field from integer open time of the first bar that was told, ms since 1970 UTC
+---@field to integer when the last one closed
+---@field bars integer that were told
+---@field cash number at the end
+---@field equity number at the end
+---@field exposure number part of the time with a position
+---@field hold moonwick.curve_figures of buying all symbols at the first open, without fees
 ---@field trade_count integer
 ---@field won integer
 ---@field lost integer
@@ -1049,8 +1050,8 @@ function dataset:series() end
 ---@field average number
 ---@field best number
 ---@field worst number
----@field average_ms integer
----@field fees number
+---@field average_ms integer how long a trade lasted
+---@field fees number of all fills
 ---@field orders moonwick.order_totals
 ---@field series moonwick.tested_series[]
 ---@field trades moonwick.tested_trade[]

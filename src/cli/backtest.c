@@ -133,10 +133,10 @@ static const struct mw_option backtest_option_list[] = {
 };
 
 static const char *const backtest_examples[] = {
-    "moonwick backtest sma_cross.lua --data btc.csv",
-    "moonwick backtest sma_cross.lua --from 2024-01-01 --to 2024-06-30 --fee 0.05%",
+    "moonwick backtest strategies/sma_cross.lua --data btc.csv",
+    "moonwick backtest strategies/sma_cross.lua --from 2024-01-01 --to 2024-06-30 --fee 0.05%",
     "moonwick backtest pairs.lua --data BTCUSDT=btc.csv --data ETHUSDT=eth.csv --json",
-    "moonwick backtest sma_cross.lua --param fast=3..10 --param slow=20..60:10 --sort sharpe",
+    "moonwick backtest strategies/sma_cross.lua --param fast=3..10 --param slow=20..60:10",
     NULL,
 };
 

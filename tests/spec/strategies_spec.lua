@@ -1,5 +1,6 @@
--- strategies_spec.lua - the strategies that come with the program: none sees the future.
+-- strategies_spec.lua - the strategies that come with the program: none sees the future, all trade.
 
+local live = require "live"
 local moonwick = require "moonwick"
 local spec = require "spec"
 
@@ -46,6 +47,48 @@ local function assert_blind(file, path, first, params)
   return whole
 end
 
+-- How many signals were to sell.
+local function count_sales(result)
+  local count = 0
+  for _, signal in ipairs(result.signals) do
+    if signal.text:find("^sell ") then count = count + 1 end
+  end
+  return count
+end
+
+describe("the strategies that are shipped", function()
+  it("trade live, and nothing of it fails", function()
+    -- So that they do it within few bars.
+    local params = {
+      rsi_reversion = { n = 5, low = 40, high = 50 },
+      donchian_breakout = { enter = 5, leave = 3 },
+      macd_atr = { fast = 3, slow = 6, signal = 3, atr = 5 },
+    }
+    local strategies = {}
+    for i, name in ipairs(SHIPPED) do
+      strategies[i] = { file = ("%s/strategies/%s.lua"):format(spec.source_dir, name),
+                        params = params[name] }
+    end
+    local simulator = { speed = "max", seed = 7, start = "2024-01-05" }
+    local engine <close> = live.start {
+      feeds = { live.feed { simulator = simulator, symbols = { "BTCUSDT" } } },
+      strategies = strategies,
+    }
+    assert.is_true(live.wait(engine, function()
+      for _, name in ipairs(SHIPPED) do
+        if engine:status().strategies[name].account.trades < 2 then return false end
+      end
+      return true
+    end, 60))
+    engine:stop()
+    for _, name in ipairs(SHIPPED) do
+      local status = engine:status().strategies[name]
+      assert.equal(0, status.errors, name)
+      assert.equal(0, status.account.rejected, name)
+    end
+  end)
+end)
+
 describe("every strategy that is shipped", function()
   local shared = spec.shared(FILE)
   if not shared then
@@ -68,6 +111,9 @@ describe("every strategy that is shipped", function()
       local file = ("%s/strategies/%s.lua"):format(spec.source_dir, name)
       local whole = assert_blind(file, first(ROWS), first)
       assert.is_true(#whole.signals > 10 and #whole.trades > 5, "it hardly did anything")
+      -- Who follows the signals is out when the account is, also when that was a stop.
+      assert.equal(#whole.trades, count_sales(whole))
+      assert.equal(0, whole.orders.rejected)
     end)
   end
 
