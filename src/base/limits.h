@@ -129,8 +129,10 @@ enum {
     MW_ORDER_TAG_BYTES_MAX = 32,           /* a script's own name for an order */
     MW_ORDER_REASON_BYTES_MAX = 127,
     MW_ORDERS_DONE_MAX = 2 * MW_ORDERS_MAX, /* done and not yet told of; the oldest are dropped */
-    MW_ACCOUNT_HISTORY_DEFAULT = 4096,      /* trades, and fills, that a live account remembers */
-    MW_ACCOUNT_HISTORY_MAX = 1 << 22,       /* 600 MB of trades; one a minute for eight years */
+    MW_FEED_PAST_MS = 60000, /* bars that ended longer ago than that are not told of as they happen:
+                              * the wait for a gap is 10 s */
+    MW_ACCOUNT_HISTORY_DEFAULT = 4096, /* trades, and fills, that a live account remembers */
+    MW_ACCOUNT_HISTORY_MAX = 1 << 22,  /* 600 MB of trades; one a minute for eight years */
 
     /* Back-tests. */
     MW_DATASET_SERIES_MAX = MW_CONTEXTS_MAX,

@@ -126,8 +126,8 @@ mw_status mw_account_add(struct mw_account *account, const char *feed, const cha
     grow(account);
     *instrument = account->instrument_count++;
     struct mw_instrument *added = &account->instruments[*instrument];
-    *added =
-        (struct mw_instrument){.open_ms = INT64_MIN, .last = (double)NAN, .price = (double)NAN};
+    *added = (struct mw_instrument){
+        .open_ms = INT64_MIN, .last = (double)NAN, .price = (double)NAN, .latest_ms = INT64_MAX};
     snprintf(added->feed, sizeof(added->feed), "%s", feed);
     snprintf(added->symbol, sizeof(added->symbol), "%s", symbol);
     mw_map_set(&account->by_name, name, length, place_of(*instrument));

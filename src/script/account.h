@@ -184,6 +184,11 @@ uint32_t mw_account_cancel_all(struct mw_account *account, uint32_t instrument, 
 bool mw_account_take(struct mw_account *account, uint32_t instrument,
                      const struct mw_candle *candle, int64_t now_ms);
 
+/* What is placed or cancelled there from now on counts as not later than `latest_ms`, and so do its
+ * open orders: its prices are of a time of their own, behind that of whoever places. INT64_MAX for
+ * no bound. */
+void mw_account_bound_time(struct mw_account *account, uint32_t instrument, int64_t latest_ms);
+
 /* How many orders are done and were not handed out: the newest MW_ORDERS_DONE_MAX at most. */
 uint32_t mw_account_done_count(const struct mw_account *account);
 /* Hands out the oldest of them, as a copy; false when there is none. */

@@ -129,6 +129,26 @@ static mw_status check_request(struct mw_account *account, const struct mw_order
     return status;
 }
 
+void mw_account_bound_time(struct mw_account *account, uint32_t instrument, int64_t latest_ms)
+{
+    MW_CHECK(instrument < account->instrument_count);
+    account->instruments[instrument].latest_ms = latest_ms;
+    if (latest_ms == INT64_MAX || account->instruments[instrument].order_count == 0)
+        return;
+    for (uint32_t i = 0; i < account->order_count; i++) {
+        struct mw_order *order = &account->orders[i];
+        if (order->request.instrument == instrument && order->placed_ms > latest_ms)
+            order->placed_ms = latest_ms;
+    }
+}
+
+/* When something that is done at `now_ms` is done by the time of an instrument's prices. */
+static int64_t time_at(const struct mw_account *account, uint32_t instrument, int64_t now_ms)
+{
+    int64_t latest_ms = account->instruments[instrument].latest_ms;
+    return now_ms < latest_ms ? now_ms : latest_ms;
+}
+
 mw_status mw_account_submit(struct mw_account *account, const struct mw_order_request *request,
                             int64_t now_ms, uint64_t *id, struct mw_error *err)
 {
@@ -146,8 +166,11 @@ mw_status mw_account_submit(struct mw_account *account, const struct mw_order_re
         account->orders =
             mw_realloc_array(account->orders, account->order_capacity, sizeof(*account->orders));
     }
-    account->orders[account->order_count++] = (struct mw_order){
-        .request = *request, .id = ++account->last_id, .state = MW_ORDER_OPEN, .placed_ms = now_ms};
+    account->orders[account->order_count++] =
+        (struct mw_order){.request = *request,
+                          .id = ++account->last_id,
+                          .state = MW_ORDER_OPEN,
+                          .placed_ms = time_at(account, request->instrument, now_ms)};
     instrument->order_count++;
     account->market_count += request->type == MW_ORDER_MARKET;
     account->totals.orders++;
@@ -230,6 +253,7 @@ mw_status mw_account_cancel(struct mw_account *account, uint64_t id, int64_t now
         if (order->id != id)
             continue;
         uint32_t instrument = order->request.instrument;
+        now_ms = time_at(account, instrument, now_ms);
         mw_account_finish(account, order, MW_ORDER_CANCELLED, now_ms);
         mw_account_sweep(account, instrument, now_ms);
         return MW_OK;
@@ -241,6 +265,7 @@ uint32_t mw_account_cancel_all(struct mw_account *account, uint32_t instrument, 
 {
     MW_CHECK(instrument < account->instrument_count);
     uint32_t count = 0;
+    now_ms = time_at(account, instrument, now_ms);
     for (uint32_t i = 0; i < account->order_count; i++) {
         struct mw_order *order = &account->orders[i];
         if (order->request.instrument != instrument)

@@ -30,7 +30,8 @@ struct mw_instrument {
     double price;       /* average of the entries */
     double fees;        /* of the entries that are not closed yet */
     int64_t entry_ms;
-    double pending; /* scratch of mw_account_affords */
+    int64_t latest_ms; /* mw_account_bound_time */
+    double pending;    /* scratch of mw_account_affords */
     char feed[MW_FEED_NAME_BYTES_MAX + 1];
     char symbol[MW_SYMBOL_BYTES_MAX + 1];
 };

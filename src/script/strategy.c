@@ -353,11 +353,15 @@ void mw_strategy_take_price(struct mw_strategy *strategy, uint32_t instrument,
 {
     if (!mw_account_take(strategy->account, instrument, candle, now_ms))
         return;
+    /* It is the moment in which handle_bar will be called of this bar. */
+    if (candle->state == MW_CANDLE_CLOSED)
+        strategy->bar_time_ms = now_ms;
     /* What the hook itself cancels meanwhile is told with the next price: no loop without end. */
     struct mw_order order;
     for (uint32_t count = mw_account_done_count(strategy->account); count > 0; count--)
         if (mw_account_next_done(strategy->account, &order))
             tell_of_order(strategy, &order);
+    strategy->bar_time_ms = 0;
 }
 
 void mw_strategy_publish_account(struct mw_strategy *strategy)

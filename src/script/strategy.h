@@ -93,7 +93,8 @@ void mw_strategy_interrupt(struct mw_strategy *strategy);
 /* Whether a hook is running. Any thread. */
 bool mw_strategy_is_busy(const struct mw_strategy *strategy);
 
-/* Engine time: while a bar is being handled, when that bar closed; else that of the clock which was
+/* Engine time: while a bar is being handled, or an order that it closed with is told of, when that
+ * bar closed; else that of the clock which was
  * set; 0 where it is the wall clock's. What a hook asks for must not lie after it, however far the
  * feed is ahead. Worker only. */
 int64_t mw_strategy_time(const struct mw_strategy *strategy);

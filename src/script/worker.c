@@ -209,12 +209,27 @@ static struct watch *source_of(const struct watch *watch)
     return watch->instrument != NO_INSTRUMENT ? watch->seat->sources[watch->instrument] : NULL;
 }
 
-static void take_price(struct watch *watch, const struct mw_candle *candle, int64_t now_ms)
+/* Tells the account of a bar, which forms from its beginning to its end whatever the clock says.
+ * One that ended long ago is of a feed that plays the past: its orders live in the time of its
+ * prices, also those that are placed outside of handle_bar. What was placed before the first price
+ * was there when that bar began. */
+static void take_price(struct watch *watch, const struct mw_candle *candle)
 {
     if (source_of(watch) != watch)
         return;
+    const struct mw_series_key *key = mw_series_key(mw_cursor_series(watch->cursor));
+    struct mw_strategy *strategy = watch->seat->strategy;
+    struct mw_account *account = mw_strategy_account(strategy);
+    int64_t now_ms = mw_timeframe_next(key->timeframe, candle->open_ms);
+    int64_t wall_ms = mw_clock_wall_ms();
+    bool is_past = wall_ms - now_ms > MW_FEED_PAST_MS;
+    if (candle->state == MW_CANDLE_FORMING && wall_ms < now_ms)
+        now_ms = wall_ms > candle->open_ms ? wall_ms : candle->open_ms;
+    if (is_past && !watch->told)
+        mw_account_bound_time(account, watch->instrument, candle->open_ms);
+    mw_account_bound_time(account, watch->instrument, is_past ? now_ms : INT64_MAX);
     watch->told = true;
-    mw_strategy_take_price(watch->seat->strategy, watch->instrument, candle, now_ms);
+    mw_strategy_take_price(strategy, watch->instrument, candle, now_ms);
 }
 
 /* Delivers closed bars, and what is to be told of them. Returns the open time of the last bar, or
@@ -232,7 +247,7 @@ static int64_t deliver_closed(struct mw_worker *worker, struct watch *watch, boo
             break;
         if (kind == MW_CURSOR_BAR) {
             last_ms = news.candle.open_ms;
-            take_price(watch, &news.candle, mw_timeframe_next(key->timeframe, last_ms));
+            take_price(watch, &news.candle);
             mw_strategy_handle_bar(strategy, &news.candle, key);
         } else {
             tell(strategy, &news, key);
@@ -258,9 +273,7 @@ static void deliver_series(struct mw_worker *worker, struct watch *watch) MW_ON(
     /* A bar that closed meanwhile comes before this one, or is it. */
     if (deliver_closed(worker, watch, &held) >= forming.open_ms || held)
         return;
-    /* Our clock may be behind the venue's; nothing happens before its bar begins. */
-    int64_t now_ms = mw_clock_wall_ms();
-    take_price(watch, &forming, now_ms > forming.open_ms ? now_ms : forming.open_ms);
+    take_price(watch, &forming);
     if (ticks)
         mw_strategy_handle_tick(strategy, &forming, mw_series_key(mw_cursor_series(watch->cursor)));
 }

@@ -75,6 +75,107 @@ describe("a script", function()
   end
 end)
 
+describe("a trader", function()
+  -- Every kind of order, in hooks of bars and of fills. What it does follows from the bars alone.
+  local source = [[
+    local trader = { params = { symbol = "BTCUSD" } }
+    local draws = 1
+    local function draw(n)
+      draws = (draws * 1103515245 + 12345) % 2147483648
+      return draws // 65536 % n
+    end
+    local function place(context, symbol, price)
+      local kind, side = draw(8), draw(2) == 0 and "buy" or "sell"
+      local away = price * (draw(21) - 10) / 1000
+      local order = { symbol = symbol, side = side, tag = tostring(kind) }
+      if kind == 0 then
+        order.side, order.value = "buy", 500 + draw(3000)
+      elseif kind == 1 then
+        context:close(symbol)
+        return
+      elseif kind == 2 then
+        context:cancel()
+        return
+      elseif kind == 3 then -- a bracket
+        local size = draw(4) / 10 + 0.1
+        context:order { symbol = symbol, side = "buy", type = "limit", price = price * 0.999,
+                        amount = size }
+        context:order { symbol = symbol, side = "sell", type = "stop", price = price * 0.996,
+                        amount = size, reduce = true }
+        context:order { symbol = symbol, side = "sell", type = "limit", price = price * 1.004,
+                        amount = size, reduce = true }
+        return
+      else
+        order.amount = draw(9) / 10 + 0.05
+        order.type = ({ "market", "limit", "stop", "limit" })[kind - 3]
+        order.price = kind > 4 and price + away or nil
+        order.reduce = draw(4) == 0
+      end
+      context:order(order)
+    end
+    function trader.init(context) context:buy("BTCUSD", 0.25) end
+    function trader.handle_bar(context, bar)
+      context:signal(("%d: %.17g %.17g %.17g %d"):format(bar.time, context.cash, context.equity,
+        (context:position(bar.symbol)), #context:orders()))
+      assert(math.abs(context.equity - context.cash - context:position(bar.symbol) * bar.close) <
+        1e-6)
+      if draw(3) > 0 then place(context, bar.symbol, bar.close) end
+    end
+    function trader.handle_state(context, event)
+      if event.kind ~= "order" then return end
+      context:signal(("%d at %d: %s %s %s %.17g at %.17g %s"):format(event.time, context.now,
+        event.side, event.type, event.state, event.amount or 0, event.price or 0,
+        event.reason or ""))
+      if draw(4) == 0 then place(context, event.symbol, event.price or 7000) end
+    end
+    function trader.stop(context)
+      for _, trade in ipairs(context:trades()) do
+        context:signal(("trade %d to %d: %s %.17g from %.17g to %.17g, %.17g"):format(
+          trade.entry_time, trade.exit_time, trade.side, trade.amount, trade.entry, trade.exit,
+          trade.profit))
+      end
+    end
+    return trader
+  ]]
+
+  it("has live the fills of a back-test over the same bars", function()
+    local ROWS_TRADED, price, changes = 250, 7000, {}
+    for i = 1, ROWS_TRADED do
+      local open = price + (i % 17 == 0 and (i % 5 - 2) * 15 or 0)
+      price = 7000 + 60 * math.sin(i / 9) + 25 * math.sin(i * 1.7)
+      changes[i] = { open = ("%.2f"):format(open), close = ("%.2f"):format(price),
+                     high = ("%.2f"):format(math.max(open, price) + i * 7 % 13),
+                     low = ("%.2f"):format(math.min(open, price) - i * 11 % 17) }
+    end
+    local path = live.csv(live.rows(ROWS_TRADED, changes))
+    local script = live.strategy("trader", source)
+    local account = { cash = 10000, fee = 0.001, maker_fee = 0.0002, fixed_fee = 0.01,
+                      slippage = 0.0005, leverage = 2 }
+    local options = { strategy = script, data = path }
+    for key, value in pairs(account) do options[key] = value end
+    local result = run(options)
+    local tested = texts(result)
+    local orders = result.orders
+    assert.is_true(orders.filled > 100 and orders.cancelled > 20 and orders.rejected > 5)
+
+    local _, url = live.candle_server { "--csv", path }
+    local engine <close> = live.open {
+      feeds = { live.feed { endpoint = url, backfill = false } }, account = account,
+      cache = { bars = 5000 }, strategies = { script },
+    }
+    local told = live.gather(engine, "signal")
+    assert(engine:start())
+    assert(live.wait(engine, function()
+      return engine:status().strategies.trader.bars == ROWS_TRADED
+    end))
+    engine:stop()
+    engine:poll()
+    local said = {}
+    for i, event in ipairs(told) do said[i] = event.text end
+    assert.same(tested, said)
+  end)
+end)
+
 describe("a back-test", function()
   local trader = [[
     local trader = { params = { symbol = "BTCUSD", size = 0.5, tag = "x", short = false } }

@@ -358,9 +358,56 @@ static void an_order_of_init_is_filled_by_the_first_price_that_comes(void **stat
     int64_t placed_ms = mw_clock_wall_ms();
     while (mw_clock_wall_ms() <= placed_ms)
         sched_yield();
-    put_bar(&bench, series, 60, false, (double[]){50, 200, 40, 100});
+    int64_t minute = placed_ms / MW_MS_PER_MINUTE / 30 * 30;
+    put_bar(&bench, series, minute, false, (double[]){50, 200, 40, 100});
     expect_fill(&bench, MW_SIDE_BUY, 1, 100);
     end(&bench);
+}
+
+/* A simulator, or a replay, that plays the past: what hooks other than handle_bar place is filled
+ * as in a back-test, and in the time of the prices. */
+static void orders_live_in_the_time_of_a_feed_that_plays_the_past(void **state)
+{
+    (void)state;
+    for (int closed = 0; closed < 2; closed++) {
+        struct bench bench;
+        begin(&bench, 16,
+              "local s = { params = { symbol = 'A' } }\n"
+              "function s.init(context) assert(context:buy('A', 1)) end\n"
+              "function s.handle_state(context, event)\n"
+              "  if event.kind ~= 'order' then return end\n"
+              "  assert(context:order { symbol = 'A', side = 'sell', type = 'limit',\n"
+              "                         price = 10000, amount = 1 })\n"
+              "  if event.side == 'buy' then assert(context:close('A'))\n"
+              "  elseif #context:trades() < 2 then assert(context:buy('A', 1)) end\n"
+              "end\n"
+              "function s.stop(context)\n"
+              "  for _, trade in ipairs(context:trades()) do\n"
+              "    context:signal(('%d to %d'):format(trade.entry_time, trade.exit_time))\n"
+              "  end\n"
+              "  for _, order in ipairs(context:orders()) do\n"
+              "    context:signal(('at %d'):format(order.time))\n"
+              "  end\n"
+              "  context:cancel()\n"
+              "end\n"
+              "return s\n");
+        struct mw_series *series = watch(&bench, "A", 1);
+        start(&bench);
+        for (int minute = 1; minute <= 4; minute++) {
+            put_bar(&bench, series, minute, closed,
+                    (double[]){100 + minute, 200, 50, 110 + minute});
+            expect_fill(&bench, minute % 2 == 1 ? MW_SIDE_BUY : MW_SIDE_SELL, 1, 100 + minute);
+        }
+        mw_worker_stop(bench.worker);
+        expect_signal(&bench, "60000 to 120000");
+        expect_signal(&bench, "180000 to 240000");
+        for (int minute = 1; minute <= 4; minute++) {
+            char text[16];
+            snprintf(text, sizeof(text), "at %d", (minute + 1) * 60000);
+            expect_signal(&bench, text);
+        }
+        end(&bench);
+    }
 }
 
 static void what_the_ring_dropped_fills_nothing_and_what_is_left_does(void **state)
@@ -515,6 +562,7 @@ int main(void)
         cmocka_unit_test(bars_come_after_the_finer_ones_that_they_are_made_of),
         cmocka_unit_test(series_that_are_offered_can_be_traded),
         cmocka_unit_test(an_order_of_init_is_filled_by_the_first_price_that_comes),
+        cmocka_unit_test(orders_live_in_the_time_of_a_feed_that_plays_the_past),
         cmocka_unit_test(what_the_ring_dropped_fills_nothing_and_what_is_left_does),
         cmocka_unit_test(forming_bars_pass_by_an_account_that_was_given_no_order),
         cmocka_unit_test(no_bar_comes_after_an_update_of_a_later_one),
