@@ -276,6 +276,8 @@ uint32_t mw_play_find_series(void *user, const char *feed, const char *symbol,
     struct mw_play *play = user;
     struct mw_play_lane *lane;
     struct mw_play_made *made;
+    if (play->strategy == NULL)
+        return 0; /* it is being loaded: there is no moment yet up to which a lane has a past */
     uint32_t count = mw_play_find_lane(play, feed, symbol, timeframe, false, &lane);
     bool is_made = count == 0;
     if (is_made)

@@ -111,6 +111,24 @@ static void a_series_that_has_ended_is_quiet(void **state)
     backtest_end(&bench);
 }
 
+static void a_script_that_asks_while_it_is_loaded_begins_nothing(void **state)
+{
+    (void)state;
+    struct backtest_bench bench;
+    backtest_begin(&bench, "local cold = get_price('x:BTC', { count = 1 })\n"
+                           "return { params = { symbol = 'x:BTC', frequency = '1m' },\n"
+                           "  init = function(context)\n"
+                           "    context:signal(('%d %s'):format(#cold, cold.reason))\n"
+                           "    context:signal(tostring(#get_price('x:BTC', { count = 9 })))\n"
+                           "  end, handle_bar = function() end }\n");
+    backtest_add(&bench, "BTC", "1m", 0, 20, NULL);
+    bench.options.from_ms = backtest_ms(15);
+    backtest_expect(&bench, "15 0 unsubscribed\n15 9\n");
+    assert_int_equal(bench.result->point_count, 5);
+    assert_int_equal(bench.result->points[0].time_ms, backtest_ms(16));
+    backtest_end(&bench);
+}
+
 static void tells_a_hole_before_the_bar_after_it(void **state)
 {
     (void)state;
@@ -478,6 +496,31 @@ static void signals_beyond_the_limit_are_counted(void **state)
     backtest_end(&bench);
 }
 
+/* B's bar of 7m opens at minute 7. At minute 10 the bar 0 of A 5m is told, late, as of minute 5. */
+static void an_order_of_a_bar_told_late_is_placed_now(void **state)
+{
+    (void)state;
+    struct backtest_bench bench;
+    backtest_begin(&bench, TELL
+                   "return { subscriptions = function() return {\n"
+                   "  { symbol = 'A', frequency = '5m' }, { symbol = 'B', frequency = '7m' } }\n"
+                   "  end, handle_bar = function(context, bar)\n"
+                   "    tell(context, bar)\n"
+                   "    if bar.symbol == 'A' and bar.time == 1704067200000 then\n"
+                   "      context:buy('B', 1)\n"
+                   "    end\n"
+                   "  end, handle_state = function(context, event)\n"
+                   "    if event.kind == 'order' then\n"
+                   "      context:signal(('filled %d'):format(minute(event.time)))\n"
+                   "    end\n"
+                   "  end }\n");
+    backtest_add_holes(&bench, "A", "1m", 0, 20, "xxxx.....xxxxxxxxxxx");
+    backtest_add(&bench, "B", "7m", 0, 3, NULL);
+    backtest_expect(&bench, "7 B 7m 0\n10 A 5m 0\n10 A 5m 5\n14 filled 14\n14 B 7m 7\n"
+                            "15 A 5m 10\n20 A 5m 15\n21 B 7m 14\n");
+    backtest_end(&bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -486,7 +529,9 @@ int main(void)
         cmocka_unit_test(makes_what_is_asked_for_of_finer_bars),
         cmocka_unit_test(closes_a_made_bar_at_its_end_though_nothing_was_traded_there),
         cmocka_unit_test(a_series_that_has_ended_is_quiet),
+        cmocka_unit_test(a_script_that_asks_while_it_is_loaded_begins_nothing),
         cmocka_unit_test(tells_a_hole_before_the_bar_after_it),
+        cmocka_unit_test(an_order_of_a_bar_told_late_is_placed_now),
         cmocka_unit_test(says_nothing_of_silence),
         cmocka_unit_test(knows_what_was_before_without_telling_it),
         cmocka_unit_test(a_bar_that_opened_before_is_seen_when_it_closes_and_not_told),
