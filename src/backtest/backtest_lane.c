@@ -131,6 +131,14 @@ static void follow_all(struct mw_play *play, struct mw_play_lane *lane, const st
         follow(play, lane, made, row);
 }
 
+static void take_made(struct mw_play *play, struct mw_play_made *made)
+{
+    mw_schedule_set(&play->schedule, &made->turn, INT64_MAX);
+    mw_cache_close_newest(play->cache, made->series, made->open_ms);
+    if (made->watch != NULL)
+        mw_play_set_due(play, made->watch);
+}
+
 mw_status mw_play_make(struct mw_play *play, struct mw_play_lane *lane,
                        struct mw_timeframe timeframe, struct mw_play_made **out,
                        struct mw_error *err)
@@ -154,6 +162,8 @@ mw_status mw_play_make(struct mw_play *play, struct mw_play_lane *lane,
         lane->made = made;
         if (lane->at > 0)
             follow(play, lane, made, &lane->data->rows[lane->at - 1]);
+        if (made->turn.due_ms <= play->now_ms)
+            take_made(play, made); /* it ended in silence, before anybody asked */
     }
     *out = made;
     return MW_OK;
@@ -314,14 +324,6 @@ static void take_lane(struct mw_play *play, struct mw_play_lane *lane)
     plan(play, lane);
     play->closed[play->closed_count++] = lane;
     play->done += lane->counted;
-}
-
-static void take_made(struct mw_play *play, struct mw_play_made *made)
-{
-    mw_schedule_set(&play->schedule, &made->turn, INT64_MAX);
-    mw_cache_close_newest(play->cache, made->series, made->open_ms);
-    if (made->watch != NULL)
-        mw_play_set_due(play, made->watch);
 }
 
 void mw_play_advance(struct mw_play *play)

@@ -111,6 +111,29 @@ static void a_series_that_has_ended_is_quiet(void **state)
     backtest_end(&bench);
 }
 
+/* OLD ends at minute 7, SLOW has nothing from there to minute 18: the bucket of 5..10 is long over
+ * when somebody asks for it first. */
+static void a_series_asked_for_late_has_what_was_quiet_before(void **state)
+{
+    (void)state;
+    struct backtest_bench bench;
+    backtest_begin(&bench,
+                   TELL "return { params = { symbol = 'BTC', frequency = '1m' },\n"
+                        "  handle_bar = function(context, bar)\n"
+                        "    if minute(context.now) < 14 then return end\n"
+                        "    local old = get_price('OLD', { count = 2, frequency = '5m' })\n"
+                        "    local slow = get_price('SLOW', { count = 2, frequency = '5m' })\n"
+                        "    context:signal(('%s %s %s'):format(context.now == bar.time + 60000,\n"
+                        "      old.complete and minute(old[-1].time) or old.reason,\n"
+                        "      slow.complete and minute(slow[-1].time) or slow.reason))\n"
+                        "  end }\n");
+    backtest_add(&bench, "BTC", "1m", 0, 16, NULL);
+    backtest_add(&bench, "OLD", "1m", 0, 7, NULL);
+    backtest_add(&bench, "SLOW", "1m", 0, 19, "xxxxxxx...........x");
+    backtest_expect(&bench, "14 true 5 5\n15 true 5 5\n16 true 5 5\n");
+    backtest_end(&bench);
+}
+
 static void a_script_that_asks_while_it_is_loaded_begins_nothing(void **state)
 {
     (void)state;
@@ -529,6 +552,7 @@ int main(void)
         cmocka_unit_test(makes_what_is_asked_for_of_finer_bars),
         cmocka_unit_test(closes_a_made_bar_at_its_end_though_nothing_was_traded_there),
         cmocka_unit_test(a_series_that_has_ended_is_quiet),
+        cmocka_unit_test(a_series_asked_for_late_has_what_was_quiet_before),
         cmocka_unit_test(a_script_that_asks_while_it_is_loaded_begins_nothing),
         cmocka_unit_test(tells_a_hole_before_the_bar_after_it),
         cmocka_unit_test(an_order_of_a_bar_told_late_is_placed_now),
