@@ -111,6 +111,32 @@ static void a_series_that_has_ended_is_quiet(void **state)
     backtest_end(&bench);
 }
 
+/* The collector may run while pairs puts names in order, and a finaliser is the script's. */
+static void pairs_bears_what_a_finaliser_does_to_the_table(void **state)
+{
+    (void)state;
+    struct backtest_bench bench;
+    backtest_begin(&bench, "table.sort = nil\n"
+                           "return { handle_bar = function(context)\n"
+                           "  local names, count = {}, 0\n"
+                           "  local function add()\n"
+                           "    for i = 1, 100 do count = count + 1 names['z' .. count] = 1 end\n"
+                           "  end\n"
+                           "  for i = 1, 200 do names['k' .. i] = i end\n"
+                           "  for i = 1, 20 do setmetatable({}, { __gc = add }) end\n"
+                           "  for i = 1, 20 do\n"
+                           "    local last = ''\n"
+                           "    for name in pairs(names) do\n"
+                           "      assert(last < name)\n"
+                           "      last = name\n"
+                           "    end\n"
+                           "  end\n"
+                           "end }\n");
+    backtest_add(&bench, "BTC", "1m", 0, 60, NULL);
+    backtest_expect(&bench, "");
+    backtest_end(&bench);
+}
+
 /* OLD ends at minute 7, SLOW has nothing from there to minute 18: the bucket of 5..10 is long over
  * when somebody asks for it first. */
 static void a_series_asked_for_late_has_what_was_quiet_before(void **state)
@@ -552,6 +578,7 @@ int main(void)
         cmocka_unit_test(makes_what_is_asked_for_of_finer_bars),
         cmocka_unit_test(closes_a_made_bar_at_its_end_though_nothing_was_traded_there),
         cmocka_unit_test(a_series_that_has_ended_is_quiet),
+        cmocka_unit_test(pairs_bears_what_a_finaliser_does_to_the_table),
         cmocka_unit_test(a_series_asked_for_late_has_what_was_quiet_before),
         cmocka_unit_test(a_script_that_asks_while_it_is_loaded_begins_nothing),
         cmocka_unit_test(tells_a_hole_before_the_bar_after_it),
