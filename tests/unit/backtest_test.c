@@ -126,10 +126,7 @@ static void pairs_bears_what_a_finaliser_does_to_the_table(void **state)
                            "  for i = 1, 20 do setmetatable({}, { __gc = add }) end\n"
                            "  for i = 1, 20 do\n"
                            "    local last = ''\n"
-                           "    for name in pairs(names) do\n"
-                           "      assert(last < name)\n"
-                           "      last = name\n"
-                           "    end\n"
+                           "    for name in pairs(names) do assert(last < name) last = name end\n"
                            "  end\n"
                            "end }\n");
     backtest_add(&bench, "BTC", "1m", 0, 60, NULL);
