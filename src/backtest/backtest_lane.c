@@ -130,6 +130,14 @@ static void follow_all(struct mw_play *play, struct mw_play_lane *lane, const st
         follow(play, lane, made, row);
 }
 
+static void take_made(struct mw_play *play, struct mw_play_made *made)
+{
+    mw_schedule_set(&play->schedule, &made->turn, INT64_MAX);
+    mw_cache_close_newest(play->cache, made->series, made->open_ms);
+    if (made->watch != NULL)
+        mw_play_set_due(play, made->watch);
+}
+
 mw_status mw_play_make(struct mw_play *play, struct mw_play_lane *lane,
                        struct mw_timeframe timeframe, struct mw_play_made **out,
                        struct mw_error *err)
@@ -153,6 +161,8 @@ mw_status mw_play_make(struct mw_play *play, struct mw_play_lane *lane,
         lane->made = made;
         if (lane->at > 0)
             follow(play, lane, made, &lane->data->rows[lane->at - 1]);
+        if (made->turn.due_ms <= play->now_ms)
+            take_made(play, made); /* it ended in silence, before anybody asked */
     }
     *out = made;
     return MW_OK;
@@ -275,6 +285,8 @@ uint32_t mw_play_find_series(void *user, const char *feed, const char *symbol,
     struct mw_play *play = user;
     struct mw_play_lane *lane;
     struct mw_play_made *made;
+    if (play->strategy == NULL)
+        return 0; /* it is being loaded: there is no moment yet up to which a lane has a past */
     uint32_t count = mw_play_find_lane(play, feed, symbol, timeframe, false, &lane);
     bool is_made = count == 0;
     if (is_made)
@@ -311,14 +323,6 @@ static void take_lane(struct mw_play *play, struct mw_play_lane *lane)
     plan(play, lane);
     play->closed[play->closed_count++] = lane;
     play->done += lane->counted;
-}
-
-static void take_made(struct mw_play *play, struct mw_play_made *made)
-{
-    mw_schedule_set(&play->schedule, &made->turn, INT64_MAX);
-    mw_cache_close_newest(play->cache, made->series, made->open_ms);
-    if (made->watch != NULL)
-        mw_play_set_due(play, made->watch);
 }
 
 void mw_play_advance(struct mw_play *play)

@@ -124,7 +124,7 @@ uint32_t mw_play_find_lane(struct mw_play *play, const char *feed, const char *s
  * and which watches are due, and sets the clock. */
 void mw_play_advance(struct mw_play *play);
 
-/* As struct mw_market wants it; `user` is the play. */
+/* As struct mw_market wants it; `user` is the play. Nothing is found while the script is loaded. */
 uint32_t mw_play_find_series(void *user, const char *feed, const char *symbol,
                              struct mw_timeframe timeframe, struct mw_series **series);
 

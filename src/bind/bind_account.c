@@ -22,7 +22,7 @@ static struct mw_account *check_account(lua_State *L)
 static int64_t now_ms(lua_State *L)
 {
     const struct mw_context_box *box = lua_touserdata(L, 1);
-    int64_t now_ms = mw_strategy_time(box->native);
+    int64_t now_ms = mw_strategy_order_time(box->native);
     return now_ms != 0 ? now_ms : mw_clock_wall_ms();
 }
 

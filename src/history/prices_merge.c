@@ -129,12 +129,13 @@ static int64_t past_end_ms(const struct draft *draft)
 
 /* What is known of the past begins at from_ms and ends at end_ms, or where the clock is: what a
  * file or a simulator has of the future does not make a window whole that ends there. A finish that
- * is clamped to engine time ends before it. */
+ * is clamped to engine time ends before it; what begins after that is not known to begin. */
 static void know(struct draft *draft, int64_t from_ms, int64_t end_ms)
 {
-    if (from_ms < draft->begin_ms)
+    bool is_live = draft->query.now_ms == INT64_MAX;
+    if (from_ms < draft->begin_ms && (is_live || from_ms < closed_end_ms(draft)))
         draft->begin_ms = from_ms;
-    if (draft->query.now_ms == INT64_MAX && end_ms > closed_end_ms(draft))
+    if (is_live && end_ms > closed_end_ms(draft))
         end_ms = closed_end_ms(draft);
     if (draft->end_ms == INT64_MIN)
         draft->end_ms = end_ms;

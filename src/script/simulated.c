@@ -68,8 +68,9 @@ static int simulated_randomseed(lua_State *L)
 /* --- order ------------------------------------------------------------------------------------ */
 
 struct name {
-    const char *text; /* the table keeps it */
+    const char *text; /* the list of names keeps it */
     size_t length;
+    lua_Integer place; /* in that list */
 };
 
 static int compare_names(const void *left, const void *right)
@@ -89,32 +90,55 @@ static size_t count_names(lua_State *L)
     return count;
 }
 
+/* Makes room for all names: names, list of them, keys. A finaliser that runs meanwhile may add to
+ * the table; none runs after that. Stack: [-0, +3, m] */
+static struct name *make_room(lua_State *L, size_t room)
+{
+    for (int top = lua_gettop(L);;) {
+        struct name *names = lua_newuserdatauv(L, room * sizeof(*names), 0);
+        lua_newtable(L);
+        lua_newtable(L);
+        size_t count = count_names(L);
+        if (count <= room)
+            return names;
+        lua_settop(L, top);
+        room = count + count / 2;
+    }
+}
+
+/* Adds the keys of the table at index 1 that are numbers to the list at index `keys`, in order. */
+static lua_Integer add_numbers(lua_State *L, int keys)
+{
+    lua_Integer count = 0;
+    for (lua_pushnil(L); lua_next(L, 1) != 0; lua_pop(L, 1))
+        if (lua_type(L, -2) == LUA_TNUMBER) {
+            lua_pushvalue(L, -2);
+            lua_rawseti(L, keys, ++count);
+        }
+    lua_pushvalue(L, lua_upvalueindex(2));
+    lua_pushvalue(L, keys);
+    lua_call(L, 1, 0);
+    return count;
+}
+
 /* Pushes a list of the keys of the table at index 1: numbers in their order, names in theirs, then
  * all others. Stack: [-0, +1, m] */
 static void push_keys(lua_State *L, size_t name_count)
 {
-    struct name *names = lua_newuserdatauv(L, name_count * sizeof(*names), 0);
-    size_t at = 0;
-    lua_newtable(L); /* names, keys */
-    int keys = lua_gettop(L);
-    lua_Integer count = 0;
-    for (lua_pushnil(L); lua_next(L, 1) != 0; lua_pop(L, 1)) {
-        if (lua_type(L, -2) == LUA_TNUMBER) {
+    struct name *names = make_room(L, name_count);
+    int keys = lua_gettop(L), list = keys - 1;
+    lua_Integer count = add_numbers(L, keys), at = 0;
+    for (lua_pushnil(L); lua_next(L, 1) != 0; lua_pop(L, 1))
+        if (lua_type(L, -2) == LUA_TSTRING) {
+            struct name *name = &names[at];
+            name->text = lua_tolstring(L, -2, &name->length);
+            name->place = ++at;
             lua_pushvalue(L, -2);
-            lua_rawseti(L, keys, ++count);
-        } else if (lua_type(L, -2) == LUA_TSTRING) {
-            names[at].text = lua_tolstring(L, -2, &names[at].length);
-            at++;
+            lua_rawseti(L, list, at);
         }
-    }
-    lua_getglobal(L, LUA_TABLIBNAME);
-    lua_getfield(L, -1, "sort");
-    lua_pushvalue(L, keys);
-    lua_call(L, 1, 0);
-    lua_settop(L, keys);
-    qsort(names, at, sizeof(*names), compare_names);
-    for (size_t i = 0; i < at; i++) {
-        lua_pushlstring(L, names[i].text, names[i].length);
+    qsort(names, (size_t)at, sizeof(*names), compare_names);
+    for (lua_Integer i = 0; i < at; i++) {
+        lua_rawgeti(L, list, names[i].place);
         lua_rawseti(L, keys, ++count);
     }
     for (lua_pushnil(L); lua_next(L, 1) != 0; lua_pop(L, 1)) {
@@ -123,7 +147,6 @@ static void push_keys(lua_State *L, size_t name_count)
             lua_rawseti(L, keys, ++count);
         }
     }
-    lua_remove(L, keys - 1);
 }
 
 /* The next key that still has a value. Upvalues: keys, place */
@@ -143,7 +166,7 @@ static int next_key(lua_State *L)
     }
 }
 
-/* pairs(table) -> iterator, table, nil. Upvalue: Lua's own function */
+/* pairs(table) -> iterator, table, nil. Upvalues: Lua's own function, its table.sort */
 static int simulated_pairs(lua_State *L)
 {
     luaL_checkany(L, 1);
@@ -191,7 +214,9 @@ void mw_simulated_open(lua_State *L, const struct mw_strategy *strategy, uint64_
     lua_pop(L, 1);
 
     lua_pushglobaltable(L);
-    lua_pushnil(L);
+    lua_getfield(L, -1, LUA_TABLIBNAME);
+    lua_getfield(L, -1, "sort");
+    lua_remove(L, -2);
     replace(L, "pairs", simulated_pairs);
     lua_pop(L, 1);
 }

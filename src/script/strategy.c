@@ -310,6 +310,12 @@ int64_t mw_strategy_time(const struct mw_strategy *strategy)
     return strategy->bar_time_ms != 0 ? strategy->bar_time_ms : strategy->clock_ms;
 }
 
+int64_t mw_strategy_order_time(const struct mw_strategy *strategy)
+{
+    int64_t bar_ms = strategy->bar_time_ms, clock_ms = strategy->clock_ms;
+    return bar_ms == 0 || (clock_ms != 0 && clock_ms > bar_ms) ? clock_ms : bar_ms;
+}
+
 void mw_strategy_set_clock(struct mw_strategy *strategy, int64_t now_ms)
 {
     strategy->clock_ms = now_ms;

@@ -98,6 +98,9 @@ bool mw_strategy_is_busy(const struct mw_strategy *strategy);
  * set; 0 where it is the wall clock's. What a hook asks for must not lie after it, however far the
  * feed is ahead. Worker only. */
 int64_t mw_strategy_time(const struct mw_strategy *strategy);
+/* When an order is placed now: engine time, but not before the clock that was set. A bar that is
+ * told late, behind a hole, says what lies behind it too. Worker only. */
+int64_t mw_strategy_order_time(const struct mw_strategy *strategy);
 /* Sets engine time for all hooks from now on: a back-test's. Worker only. */
 void mw_strategy_set_clock(struct mw_strategy *strategy, int64_t now_ms);
 /* Where its questions for prices go. */

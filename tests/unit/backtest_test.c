@@ -110,6 +110,70 @@ static void a_series_that_has_ended_is_quiet(void **state)
     backtest_end(&bench);
 }
 
+/* The collector may run while pairs puts names in order, and a finaliser is the script's. */
+static void pairs_bears_what_a_finaliser_does_to_the_table(void **state)
+{
+    (void)state;
+    struct backtest_bench bench;
+    backtest_begin(&bench, "table.sort = nil\n"
+                           "return { handle_bar = function(context)\n"
+                           "  local names, count = {}, 0\n"
+                           "  local function add()\n"
+                           "    for i = 1, 100 do count = count + 1 names['z' .. count] = 1 end\n"
+                           "  end\n"
+                           "  for i = 1, 200 do names['k' .. i] = i end\n"
+                           "  for i = 1, 20 do setmetatable({}, { __gc = add }) end\n"
+                           "  for i = 1, 20 do\n"
+                           "    local last = ''\n"
+                           "    for name in pairs(names) do assert(last < name) last = name end\n"
+                           "  end\n"
+                           "end }\n");
+    backtest_add(&bench, "BTC", "1m", 0, 60, NULL);
+    backtest_expect(&bench, "");
+    backtest_end(&bench);
+}
+
+/* OLD ends at minute 7, SLOW has nothing from there to minute 18: the bucket of 5..10 is long over
+ * when somebody asks for it first. */
+static void a_series_asked_for_late_has_what_was_quiet_before(void **state)
+{
+    (void)state;
+    struct backtest_bench bench;
+    backtest_begin(&bench,
+                   TELL "return { params = { symbol = 'BTC', frequency = '1m' },\n"
+                        "  handle_bar = function(context, bar)\n"
+                        "    if minute(context.now) < 14 then return end\n"
+                        "    local old = get_price('OLD', { count = 2, frequency = '5m' })\n"
+                        "    local slow = get_price('SLOW', { count = 2, frequency = '5m' })\n"
+                        "    context:signal(('%s %s %s'):format(context.now == bar.time + 60000,\n"
+                        "      old.complete and minute(old[-1].time) or old.reason,\n"
+                        "      slow.complete and minute(slow[-1].time) or slow.reason))\n"
+                        "  end }\n");
+    backtest_add(&bench, "BTC", "1m", 0, 16, NULL);
+    backtest_add(&bench, "OLD", "1m", 0, 7, NULL);
+    backtest_add(&bench, "SLOW", "1m", 0, 19, "xxxxxxx...........x");
+    backtest_expect(&bench, "14 true 5 5\n15 true 5 5\n16 true 5 5\n");
+    backtest_end(&bench);
+}
+
+static void a_script_that_asks_while_it_is_loaded_begins_nothing(void **state)
+{
+    (void)state;
+    struct backtest_bench bench;
+    backtest_begin(&bench, "local cold = get_price('x:BTC', { count = 1 })\n"
+                           "return { params = { symbol = 'x:BTC', frequency = '1m' },\n"
+                           "  init = function(context)\n"
+                           "    context:signal(('%d %s'):format(#cold, cold.reason))\n"
+                           "    context:signal(tostring(#get_price('x:BTC', { count = 9 })))\n"
+                           "  end, handle_bar = function() end }\n");
+    backtest_add(&bench, "BTC", "1m", 0, 20, NULL);
+    bench.options.from_ms = backtest_ms(15);
+    backtest_expect(&bench, "15 0 unsubscribed\n15 9\n");
+    assert_int_equal(bench.result->point_count, 5);
+    assert_int_equal(bench.result->points[0].time_ms, backtest_ms(16));
+    backtest_end(&bench);
+}
+
 static void tells_a_hole_before_the_bar_after_it(void **state)
 {
     (void)state;
@@ -477,6 +541,31 @@ static void signals_beyond_the_limit_are_counted(void **state)
     backtest_end(&bench);
 }
 
+/* B's bar of 7m opens at minute 7. At minute 10 the bar 0 of A 5m is told, late, as of minute 5. */
+static void an_order_of_a_bar_told_late_is_placed_now(void **state)
+{
+    (void)state;
+    struct backtest_bench bench;
+    backtest_begin(&bench, TELL
+                   "return { subscriptions = function() return {\n"
+                   "  { symbol = 'A', frequency = '5m' }, { symbol = 'B', frequency = '7m' } }\n"
+                   "  end, handle_bar = function(context, bar)\n"
+                   "    tell(context, bar)\n"
+                   "    if bar.symbol == 'A' and bar.time == 1704067200000 then\n"
+                   "      context:buy('B', 1)\n"
+                   "    end\n"
+                   "  end, handle_state = function(context, event)\n"
+                   "    if event.kind == 'order' then\n"
+                   "      context:signal(('filled %d'):format(minute(event.time)))\n"
+                   "    end\n"
+                   "  end }\n");
+    backtest_add_holes(&bench, "A", "1m", 0, 20, "xxxx.....xxxxxxxxxxx");
+    backtest_add(&bench, "B", "7m", 0, 3, NULL);
+    backtest_expect(&bench, "7 B 7m 0\n10 A 5m 0\n10 A 5m 5\n14 filled 14\n14 B 7m 7\n"
+                            "15 A 5m 10\n20 A 5m 15\n21 B 7m 14\n");
+    backtest_end(&bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -485,7 +574,11 @@ int main(void)
         cmocka_unit_test(makes_what_is_asked_for_of_finer_bars),
         cmocka_unit_test(closes_a_made_bar_at_its_end_though_nothing_was_traded_there),
         cmocka_unit_test(a_series_that_has_ended_is_quiet),
+        cmocka_unit_test(pairs_bears_what_a_finaliser_does_to_the_table),
+        cmocka_unit_test(a_series_asked_for_late_has_what_was_quiet_before),
+        cmocka_unit_test(a_script_that_asks_while_it_is_loaded_begins_nothing),
         cmocka_unit_test(tells_a_hole_before_the_bar_after_it),
+        cmocka_unit_test(an_order_of_a_bar_told_late_is_placed_now),
         cmocka_unit_test(says_nothing_of_silence),
         cmocka_unit_test(knows_what_was_before_without_telling_it),
         cmocka_unit_test(a_bar_that_opened_before_is_seen_when_it_closes_and_not_told),
