@@ -23,6 +23,8 @@ static const char *push_given(lua_State *L, int index)
 {
     if (lua_isnone(L, index))
         return lua_pushliteral(L, "no value");
+    if (lua_type(L, index) == LUA_TSTRING)
+        return lua_pushfstring(L, "\"%s\"", lua_tostring(L, index)); /* "2" is not 2 */
     if (lua_type(L, index) != LUA_TUSERDATA)
         return luaL_tolstring(L, index, NULL);
     if (luaL_getmetafield(L, index, "__name") == LUA_TSTRING)

@@ -98,10 +98,12 @@ int mw_rolling_of(lua_State *L)
 {
     mw_class_check(L, 1);
     double params[MW_INDICATOR_PARAMS_MAX];
-    const struct mw_indicator *indicator = mw_indicator_find("sma");
-    MW_CHECK(indicator != NULL);
+    const struct mw_indicator *sma = mw_indicator_find("sma");
+    MW_CHECK(sma != NULL);
+    struct mw_indicator named = *sma; /* what is misused is `rolling` */
+    named.name = "rolling";
     lua_settop(L, 3);
-    mw_bound_indicator_params(L, mw_bound_indicator_push(L, indicator), 2, params);
+    mw_bound_indicator_params(L, mw_bound_indicator_push(L, &named), 2, params);
     struct rolling *rolling = lua_newuserdatauv(L, sizeof(*rolling), 1);
     rolling->n = params[0];
     mw_class_set(L, &rolling_class);

@@ -18,7 +18,9 @@
  * NaN stands for "not known yet". NaNs in front of the first row that has all inputs are warm-up of
  * what the values were made from: counting starts behind them, and `first` is counted from there. A
  * NaN later makes every result NaN that depends on it: one of a window until it has left, one of a
- * recursive average (ema, rma, rsi, ...) for good. Infinities are values like any other.
+ * recursive average (ema, rma, rsi, ...) for good. In the second row it stands before the first
+ * change, so that averages of changes (rsi, atr, adx, ...) count from behind it. Infinities are
+ * values like any other.
  *
  * Nothing drifts, however many rows there are: means of decimals are exact (mean.h), other sums of
  * windows are rebuilt block by block (window.h). docs/indicators.md has the formula, its source,

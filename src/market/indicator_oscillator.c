@@ -134,7 +134,7 @@ static void rsi_run(const struct mw_indicator_call *call)
     uint32_t n = (uint32_t)call->params[0], row = 0;
     struct rsi rsi;
     rsi_begin(&rsi, n);
-    for (; row < call->count && row <= n; row++)
+    for (; row < call->count && rsi.gain.count < n; row++)
         out[row] = rsi_push(&rsi, in[row]);
     double gain = rsi.gain.value, loss = rsi.loss.value, share = rsi.gain.share;
     for (; row < call->count; row++) {

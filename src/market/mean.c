@@ -9,7 +9,7 @@
 static const double scale_max = 1e8; /* venues have up to 8 digits behind the point */
 
 /* Below it, one double in 256 at most is taken for a decimal that it is not, which moves it by a
- * last bit. It holds prices of 87,000 in units of 1e-8 and of 87 billion in cents. */
+ * last bit or two. It holds prices of 87,000 in units of 1e-8 and of 87 billion in cents. */
 static const double units_max = 8796093022208;     /* 2^43 */
 static const double sum_max = 4503599627370496;    /* 2^52 */
 static const double to_integer = 6755399441055744; /* 1.5 * 2^52: has no room for a fraction */

@@ -434,23 +434,23 @@ static void methods_answer_as_the_maths_says(void **state)
 
 static void misuse_of_a_column_is_named(void **state)
 {
-    run(*state,
-        "local c = column{1, 2, 3}\n"
-        "local wanted = 'n must be an integer from 1 to 1048576, got '\n"
-        "for _, bad in ipairs{0, -1, 1.5, '2', true, nan, math.mininteger, 1 + (1 << 20)} do\n"
-        "  raises(wanted .. tostring(bad), c.sma, c, bad)\n"
-        "  raises(wanted .. tostring(bad), c.ema, c, bad)\n"
-        "end\n"
-        "raises(wanted .. 'no value', c.sma, c)\n"
-        "raises(wanted .. 'nil', c.sma, c, nil)\n"
-        "raises(wanted .. 'moonwick.column', c.sma, c, c)\n"
-        "raises('bad argument #1 to \\'sma\\'', function() return c:sma(0) end)\n"
-        "raises('column has no method \"smaa\", did you mean \"sma\"?', get, c, 'smaa')\n"
-        "raises('column has no method \"xyzzyx\"', get, c, 'xyzzyx')\n"
-        "raises('column has no method \"__add\"', get, c, '__add')\n"
-        "raises('a column is read-only', set, c, 1)\n"
-        "raises('moonwick.column expected, got moonwick.frame', c.sum, frame{1})\n"
-        "assert(getmetatable(c) == 'protected')");
+    run(*state, "local c = column{1, 2, 3}\n"
+                "local wanted = 'n must be an integer from 1 to 1048576, got '\n"
+                "for _, bad in ipairs{0, -1, 1.5, true, nan, math.mininteger, 1 + (1 << 20)} do\n"
+                "  raises(wanted .. tostring(bad), c.sma, c, bad)\n"
+                "  raises(wanted .. tostring(bad), c.ema, c, bad)\n"
+                "end\n"
+                "raises(wanted .. '\"2\"', c.sma, c, '2')\n"
+                "raises(wanted .. 'no value', c.sma, c)\n"
+                "raises(wanted .. 'nil', c.sma, c, nil)\n"
+                "raises(wanted .. 'moonwick.column', c.sma, c, c)\n"
+                "raises('bad argument #1 to \\'sma\\'', function() return c:sma(0) end)\n"
+                "raises('column has no method \"smaa\", did you mean \"sma\"?', get, c, 'smaa')\n"
+                "raises('column has no method \"xyzzyx\"', get, c, 'xyzzyx')\n"
+                "raises('column has no method \"__add\"', get, c, '__add')\n"
+                "raises('a column is read-only', set, c, 1)\n"
+                "raises('moonwick.column expected, got moonwick.frame', c.sum, frame{1})\n"
+                "assert(getmetatable(c) == 'protected')");
 }
 
 static void a_frame_without_a_column_refuses_what_needs_it(void **state)

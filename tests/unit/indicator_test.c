@@ -242,6 +242,19 @@ static void a_nan_within_leaves_windows_and_stays_in_averages_of_all(void **stat
     each(check_blank_within);
 }
 
+/* Before there is a change to count, one value is known: both forms count from behind the hole. */
+static void check_blank_in_second_row(struct indicator_rows *rows, struct mw_random *random)
+{
+    blank(rows, (uint32_t)(mw_random_next(random) % rows->input_count), 1, 2);
+    check_steps(rows, random);
+}
+
+static void a_nan_in_the_second_row_is_the_same_to_both_forms(void **state)
+{
+    (void)state;
+    each(check_blank_in_second_row);
+}
+
 static void check_few(struct indicator_rows *rows, struct mw_random *random)
 {
     double nothing = 42;
@@ -318,6 +331,7 @@ int main(void)
         cmocka_unit_test(no_row_depends_on_a_later_one),
         cmocka_unit_test(rows_count_from_the_first_one_that_is_known),
         cmocka_unit_test(a_nan_within_leaves_windows_and_stays_in_averages_of_all),
+        cmocka_unit_test(a_nan_in_the_second_row_is_the_same_to_both_forms),
         cmocka_unit_test(few_rows_and_none_are_fine),
         cmocka_unit_test(a_flat_market_gives_no_infinity),
         cmocka_unit_test(parameters_at_their_bounds_are_fine),

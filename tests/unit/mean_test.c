@@ -215,6 +215,42 @@ static void the_largest_decimals_are_exact_and_larger_ones_near(void **state)
     const double cents[] = {87960930222.07, 87960930222.05};
     mw_mean_run(cents, 2, 2, out);
     assert_true(out[1] == 87960930222.06);
+    double mean[3]; /* 0.000024719999999999998 by doubles */
+    mw_mean_run((const double[]){0.00002202, 0.00001034, 0.0000418}, 3, 3, mean);
+    assert_true(mean[2] == 0.00002472);
+}
+
+/* Most doubles are none of 8 digits, and one that is taken for one all the same moves by no more
+ * than two last bits. */
+static void what_is_no_decimal_stays_as_it_is(void **state)
+{
+    (void)state;
+    struct mw_random random = {13};
+    uint32_t moved = 0;
+    for (uint32_t i = 0; i < 20000; i++) {
+        double value = 87000 * mw_random_unit(&random), out;
+        mw_mean_run(&value, 1, 1, &out);
+        assert_true(fabs(out - value) <= 4.5e-16 * value);
+        moved += out != value;
+    }
+    assert_true(moved < 20000 / 256);
+}
+
+/* Four times as many units are past 2^53, where a running sum rounds. */
+static void n_values_are_counted_as_far_as_their_sum_is_exact(void **state)
+{
+    (void)state;
+    enum { N = 4000 };
+    const double most = 1125899906842; /* of N values: 2^52 / N, rounded down */
+    double values[3 * N], out[MW_COUNT(values)];
+    for (double step = 0; step < 4; step++) {
+        for (size_t i = 0; i < MW_COUNT(values); i++)
+            values[i] = i < N ? most * (1 + step) - (double)(i % 3) : 1;
+        check_both(values, MW_COUNT(values), N);
+        mw_mean_run(values, MW_COUNT(values), N, out);
+        for (size_t i = (size_t)2 * N - 1; i < MW_COUNT(values); i++)
+            assert_true(out[i] == 1);
+    }
 }
 
 static void a_nan_and_an_infinity_leave_with_their_row(void **state)
@@ -249,6 +285,8 @@ int main(void)
         cmocka_unit_test(larger_numbers_do_not_drift),
         cmocka_unit_test(every_change_of_kind_keeps_both_forms_together),
         cmocka_unit_test(the_largest_decimals_are_exact_and_larger_ones_near),
+        cmocka_unit_test(what_is_no_decimal_stays_as_it_is),
+        cmocka_unit_test(n_values_are_counted_as_far_as_their_sum_is_exact),
         cmocka_unit_test(a_nan_and_an_infinity_leave_with_their_row),
         cmocka_unit_test(without_values_nothing_is_written),
     };
