@@ -95,7 +95,7 @@ mw_status mw_prices_add_context(struct mw_prices *prices, const struct mw_series
                                 struct mw_candle *rows, uint32_t row_count, bool whole,
                                 struct mw_error *err)
 {
-    struct mw_price_context *context;
+    struct mw_price_context *context = NULL;
     mw_status status = mw_prices_check_rows(key, rows, row_count, err);
     if (status == MW_OK)
         status = add(prices, key, &context, err);
@@ -114,7 +114,7 @@ mw_status mw_prices_add_context(struct mw_prices *prices, const struct mw_series
 mw_status mw_prices_lend_context(struct mw_prices *prices, const struct mw_series_key *key,
                                  const struct mw_price_context_rows *rows, struct mw_error *err)
 {
-    struct mw_price_context *context;
+    struct mw_price_context *context = NULL;
     MW_CHECK(rows->count > 0);
     mw_status status = add(prices, key, &context, err);
     if (status != MW_OK)

@@ -121,7 +121,7 @@ static bool must_wait(const struct news *news, const struct mw_order *order)
 static struct mw_order *find_nearest(const struct news *news, mw_order_type type)
 {
     struct mw_order *nearest = NULL;
-    double distance = INFINITY;
+    double distance = (double)INFINITY;
     for (uint32_t i = 0; i < news->account->order_count; i++) {
         struct mw_order *order = &news->account->orders[i];
         if (order->request.type != type || !takes_part(news, order))
@@ -185,8 +185,8 @@ static struct news find_news(struct mw_account *account, uint32_t index,
                         .high = candle->high,
                         .low = candle->low,
                         .last = candle->close,
-                        .opened_low = INFINITY,
-                        .opened_high = -INFINITY};
+                        .opened_low = (double)INFINITY,
+                        .opened_high = -(double)INFINITY};
     if (candle->open_ms == instrument->open_ms) {
         news.begin_ms = instrument->told_ms;
         news.first = candle->close;
