@@ -35,6 +35,15 @@ local function csv(text, name)
   return spec.file(name or "bars.csv", text)
 end
 
+-- A file of so many minutes.
+local function long_csv(count)
+  return csv(spec.uncollected(function()
+    local positions = {}
+    for i = 1, count do positions[i] = i end
+    return HEADER .. rows(positions)
+  end))
+end
+
 local function new_store()
   return spec.tmpdir() .. "/history.db"
 end
@@ -286,9 +295,7 @@ describe("moonwick history import", function()
   end)
 
   it("tells of a full disk, and goes on when there is room", function()
-    local positions = {}
-    for i = 1, 20000 do positions[i] = i end
-    local store, file = new_store(), csv(HEADER .. rows(positions))
+    local store, file = new_store(), long_csv(20000)
     local full = shell('ulimit -f 600; exec "$0" history import "$1" --store "$2" ' ..
       '--symbol BTCUSDT --timeframe 1m --feed demo', file, store)
     assert.equal(1, full.code)
@@ -328,9 +335,8 @@ describe("moonwick history export", function()
   end)
 
   it("is quiet about a reader that has seen enough", function()
-    local store, positions = new_store(), {}
-    for i = 1, 20000 do positions[i] = i end
-    import(store, csv(HEADER .. rows(positions)))
+    local store = new_store()
+    import(store, long_csv(20000))
     local head = shell('{ "$0" history export --store "$1" --symbol BTCUSDT --timeframe 1m; ' ..
       'echo "exit $?" >&2; } | head -1', store)
     assert.equal(HEADER, head.text .. "\n")

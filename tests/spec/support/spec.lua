@@ -41,6 +41,19 @@ function spec.wait_for(predicate, seconds, pause)
   return predicate() or nil
 end
 
+--- Calls a function that makes or compares test data in bulk, and returns its result. The collector
+--- waits: that data is not what it is to be tested with, and at full tilt it goes through all of it
+--- for every few values that are new.
+---@generic T
+---@param make fun(...): T
+---@return T
+function spec.uncollected(make, ...)
+  local _ <close> = setmetatable({}, { __close = function() collectgarbage("restart") end })
+  collectgarbage("stop")
+  local result = make(...)
+  return result
+end
+
 local process = {}
 process.__index = process
 
