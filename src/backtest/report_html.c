@@ -200,7 +200,7 @@ static void add_values(struct mw_str *out, const struct mw_backtest_result *resu
 static void add_drawdown(struct mw_str *out, const struct mw_backtest_result *result,
                          uint32_t merge)
 {
-    double peak = -INFINITY, fall = 0;
+    double peak = -(double)INFINITY, fall = 0;
     for (uint32_t i = 0; i < result->point_count; i++) {
         double equity = result->points[i].equity;
         peak = equity > peak ? equity : peak;

@@ -401,7 +401,7 @@ static void names_the_option_that_is_wrong(void **state)
         {{.cash = 0, .maker_fee = nan, .leverage = 1}, "cash"},
         {{.cash = -1, .maker_fee = nan, .leverage = 1}, "cash"},
         {{.cash = nan, .maker_fee = nan, .leverage = 1}, "cash"},
-        {{.cash = INFINITY, .maker_fee = nan, .leverage = 1}, "cash"},
+        {{.cash = (double)INFINITY, .maker_fee = nan, .leverage = 1}, "cash"},
         {{.cash = 1, .fee = 0.51, .maker_fee = nan, .leverage = 1}, "fee"},
         {{.cash = 1, .fee = -0.001, .maker_fee = nan, .leverage = 1}, "fee"},
         {{.cash = 1, .fee = nan, .maker_fee = nan, .leverage = 1}, "fee"},
