@@ -146,7 +146,7 @@ static mw_status read_range(const char *name, struct piece piece, size_t dots,
 static mw_status add_range(struct mw_grid_axis *axis, struct piece piece, size_t dots,
                            struct mw_error *err)
 {
-    struct exact numbers[3];
+    struct exact numbers[3] = {{0, 0}};
     mw_status status = read_range(axis->name, piece, dots, numbers, err);
     for (int64_t at = numbers[0].mantissa; status == MW_OK && at <= numbers[1].mantissa;
          at += numbers[2].mantissa) {
@@ -194,7 +194,7 @@ mw_status mw_grid_axis_read(const char *text, struct mw_grid_axis *axis, struct 
     mw_status status = read_name(text, &read, err);
     if (status != MW_OK)
         return status;
-    const char *at = text + strlen(read.name);
+    const char *at = text + strcspn(text, "=");
     do {
         at++; /* behind the '=' or a comma */
         size_t length = strcspn(at, ",");

@@ -55,8 +55,8 @@ void backtest_end(struct backtest_bench *bench)
     unlink(bench->path);
 }
 
-static void add(struct backtest_bench *bench, const char *symbol, const char *timeframe, int64_t at,
-                uint32_t count, const char *pattern, bool holes)
+void backtest_add(struct backtest_bench *bench, const char *symbol, const char *timeframe,
+                  int64_t at, uint32_t count, const char *pattern)
 {
     struct mw_series_key key = {.feed = ""};
     struct mw_candle *rows = mw_alloc_zero((count + 1) * sizeof(*rows));
@@ -77,20 +77,16 @@ static void add(struct backtest_bench *bench, const char *symbol, const char *ti
         kept += pattern == NULL || pattern[i % strlen(pattern)] != '.';
         open_ms = mw_timeframe_next(key.timeframe, open_ms);
     }
-    if (mw_dataset_add(bench->data, &key, rows, kept, holes, &bench->err) != MW_OK)
+    if (mw_dataset_add(bench->data, &key, rows, kept, bench->adds_holes, &bench->err) != MW_OK)
         fail_msg("%s", bench->err.message);
-}
-
-void backtest_add(struct backtest_bench *bench, const char *symbol, const char *timeframe,
-                  int64_t at, uint32_t count, const char *pattern)
-{
-    add(bench, symbol, timeframe, at, count, pattern, false);
 }
 
 void backtest_add_holes(struct backtest_bench *bench, const char *symbol, const char *timeframe,
                         int64_t at, uint32_t count, const char *pattern)
 {
-    add(bench, symbol, timeframe, at, count, pattern, true);
+    bench->adds_holes = true;
+    backtest_add(bench, symbol, timeframe, at, count, pattern);
+    bench->adds_holes = false;
 }
 
 bool backtest_run(struct backtest_bench *bench)

@@ -15,6 +15,7 @@ struct backtest_bench {
     struct mw_backtest_options options;
     struct mw_backtest_result *result; /* owns; of the last run, NULL when it failed */
     struct mw_error err;               /* then, why */
+    bool adds_holes;                   /* what is absent of the next bars is a hole */
 };
 
 /* 2024-01-01T00:00:00Z, a Monday: the first minute of all that is made here. */

@@ -103,9 +103,9 @@ static void keeps_what_is_in_every_block(void **state)
                             (mw_random_next(&random) % 2 ? 100 : SIZE_MAX_TRIED));
         unsigned char *moved = mw_heap_allocate(&heap, blocks[at].bytes, old_size, size);
         assert_int_equal(moved == NULL, size == 0);
-        for (size_t i = 0; i < old_size && i < size; i++)
+        for (size_t i = 0; moved != NULL && i < old_size && i < size; i++)
             assert_int_equal(moved[i], (unsigned char)at);
-        if (size > 0)
+        if (moved != NULL)
             memset(moved, (int)at, size);
         in_use = in_use - old_size + size;
         blocks[at].bytes = moved;

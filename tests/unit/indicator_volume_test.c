@@ -34,18 +34,20 @@ static double vwap(const struct indicator_rows *rows, uint32_t begin, uint32_t r
     if (row + 1 < begin + n)
         return (double)NAN;
     for (uint32_t i = row + 1 - n; i <= row; i++) {
-        long double price = (long double)rows->in[0][i] + rows->in[1][i] + rows->in[2][i];
-        traded += price / 3 * rows->in[3][i];
-        volume += rows->in[3][i];
+        long double high = (long double)rows->in[0][i], low = (long double)rows->in[1][i];
+        long double close = (long double)rows->in[2][i], some = (long double)rows->in[3][i];
+        traded += (high + low + close) / 3 * some;
+        volume += some;
     }
     return volume == 0 ? (double)NAN : (double)(traded / volume);
 }
 
 static long double flow(const struct indicator_rows *rows, uint32_t row)
 {
-    long double high = rows->in[0][row], low = rows->in[1][row], close = rows->in[2][row];
+    long double high = (long double)rows->in[0][row], low = (long double)rows->in[1][row];
+    long double close = (long double)rows->in[2][row];
     long double part = high == low ? 0 * close : (2 * close - high - low) / (high - low);
-    return part * rows->in[3][row];
+    return part * (long double)rows->in[3][row];
 }
 
 static double adl(const struct indicator_rows *rows, uint32_t begin, uint32_t row, uint32_t output)
@@ -66,7 +68,7 @@ static double cmf(const struct indicator_rows *rows, uint32_t begin, uint32_t ro
         return (double)NAN;
     for (uint32_t i = row + 1 - n; i <= row; i++) {
         moved += flow(rows, i);
-        volume += rows->in[3][i];
+        volume += (long double)rows->in[3][i];
     }
     return volume == 0 ? 0 : (double)(moved / volume);
 }
