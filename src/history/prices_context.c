@@ -70,7 +70,8 @@ mw_status mw_prices_check_rows(const struct mw_series_key *key, struct mw_candle
     return row_count > 0 ? MW_OK : mw_fail(err, MW_EHISTORY, "%s: no candles", key->symbol);
 }
 
-/* Adds a context without holes, which is the caller's to fill in. */
+/* Adds a context without holes, which is the caller's to fill in; `*out` is set when it
+ * succeeds. */
 static mw_status add(struct mw_prices *prices, const struct mw_series_key *key,
                      struct mw_price_context **out, struct mw_error *err)
 {
@@ -99,7 +100,7 @@ mw_status mw_prices_add_context(struct mw_prices *prices, const struct mw_series
     mw_status status = mw_prices_check_rows(key, rows, row_count, err);
     if (status == MW_OK)
         status = add(prices, key, &context, err);
-    if (status != MW_OK) {
+    if (context == NULL) {
         mw_free(rows);
         return status;
     }
@@ -117,7 +118,7 @@ mw_status mw_prices_lend_context(struct mw_prices *prices, const struct mw_serie
     struct mw_price_context *context = NULL;
     MW_CHECK(rows->count > 0);
     mw_status status = add(prices, key, &context, err);
-    if (status != MW_OK)
+    if (context == NULL)
         return status;
     context->rows = rows->rows;
     context->count = rows->count;

@@ -37,7 +37,7 @@ double formula_smooth(const double *values, uint32_t count, uint32_t n, double s
     for (uint32_t i = begin; i < begin + n; i++)
         average += (long double)values[i] / n;
     for (uint32_t i = begin + n; i < count; i++)
-        average = average * (1 - (long double)share) + (long double)values[i] * share;
+        average = average * (1 - (long double)share) + (long double)values[i] * (long double)share;
     return (double)average;
 }
 

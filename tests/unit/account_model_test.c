@@ -61,15 +61,16 @@ static void expect_close(long double got, long double want, long double scale)
 static void book(struct model *model, const struct mw_fill *fill)
 {
     struct side *side = &model->sides[fill->instrument];
-    long double sign = fill->side == MW_SIDE_BUY ? 1 : -1, amount = fill->amount;
-    model->cash -= sign * amount * fill->price + fill->fee;
-    model->fees += fill->fee;
-    model->turnover += amount * fill->price;
+    long double sign = fill->side == MW_SIDE_BUY ? 1 : -1, amount = (long double)fill->amount;
+    const long double price = (long double)fill->price, fee = (long double)fill->fee;
+    model->cash -= sign * amount * price + fee;
+    model->fees += fee;
+    model->turnover += amount * price;
     long double held = fabsl(side->amount);
     if (side->amount * sign < 0) {
         long double closed = amount < held ? amount : held;
         long double entry = side->cost / held;
-        model->profit += closed * (fill->price - entry) * -sign;
+        model->profit += closed * (price - entry) * -sign;
         side->amount += sign * closed;
         side->cost -= closed * entry;
         amount -= closed;
@@ -78,7 +79,7 @@ static void book(struct model *model, const struct mw_fill *fill)
     }
     if (amount > 1e-11L) {
         side->amount += sign * amount;
-        side->cost += amount * fill->price;
+        side->cost += amount * price;
     }
 }
 
@@ -137,25 +138,26 @@ static void check_ledger(struct model *model)
     for (uint32_t i = 0; i < INSTRUMENTS; i++) {
         const struct side *side = &model->sides[i];
         struct mw_position position = mw_account_position(model->account, i);
-        expect_close(position.amount, side->amount, 1);
+        expect_close((long double)position.amount, side->amount, 1);
         assert_true((position.amount == 0) == (side->amount == 0));
         assert_true((position.amount == 0) == (bool)isnan(position.price));
         assert_true((position.amount == 0) == (position.entry_ms == 0));
         if (position.amount == 0)
             continue;
-        expect_close(position.price, side->cost / fabsl(side->amount), 100);
-        equity += side->amount * position.last;
-        exposure += fabsl(side->amount) * position.last;
+        expect_close((long double)position.price, side->cost / fabsl(side->amount), 100);
+        equity += side->amount * (long double)position.last;
+        exposure += fabsl(side->amount) * (long double)position.last;
         gain += (long double)position.profit;
     }
-    expect_close(mw_account_cash(model->account), model->cash, scale);
-    expect_close(mw_account_equity(model->account), equity, scale);
-    expect_close(mw_account_exposure(model->account), exposure, scale);
+    expect_close((long double)mw_account_cash(model->account), model->cash, scale);
+    expect_close((long double)mw_account_equity(model->account), equity, scale);
+    expect_close((long double)mw_account_exposure(model->account), exposure, scale);
     struct mw_account_totals totals;
     mw_account_get_totals(model->account, &totals);
-    expect_close(totals.fees, model->fees, scale);
-    expect_close(totals.turnover, model->turnover, scale);
-    expect_close(model->options.cash + model->profit + gain - model->fees, equity, scale);
+    expect_close((long double)totals.fees, model->fees, scale);
+    expect_close((long double)totals.turnover, model->turnover, scale);
+    expect_close((long double)model->options.cash + model->profit + gain - model->fees, equity,
+                 scale);
 }
 
 /* What trades say is what the fills have realised. */
@@ -165,8 +167,8 @@ static void check_trades(struct model *model)
     const struct mw_trade *trades = mw_account_trades(model->account, &count);
     long double profit = 0, fees = 0;
     for (uint32_t i = 0; i < count; i++) {
-        profit += trades[i].profit + trades[i].fees;
-        fees += trades[i].fees;
+        profit += (long double)trades[i].profit + (long double)trades[i].fees;
+        fees += (long double)trades[i].fees;
         assert_true(trades[i].entry_ms <= trades[i].exit_ms && trades[i].amount > 0);
     }
     expect_close(profit, model->profit, model->turnover);

@@ -369,11 +369,18 @@ static void ignores_what_is_no_candle(void **state)
     account_bench_begin(&bench, &plain);
     account_bench_close(&bench, 100, 100, 100, 100);
     account_bench_market(&bench, MW_SIDE_BUY, 1);
-    const double bad[][4] = {
-        {(double)NAN, 101, 99, 100}, {100, (double)NAN, 99, 100}, {100, 101, (double)NAN, 100},
-        {100, 101, 99, (double)NAN}, {100, INFINITY, 99, 100},    {100, 101, 0, 100},
-        {100, 101, 5e-324, 100},     {100, 1.1e15, 99, 100},      {100, 101, -1, 100},
-        {100, 99, 101, 100},         {102, 101, 99, 100},         {100, 101, 99, 98}};
+    const double bad[][4] = {{(double)NAN, 101, 99, 100},
+                             {100, (double)NAN, 99, 100},
+                             {100, 101, (double)NAN, 100},
+                             {100, 101, 99, (double)NAN},
+                             {100, (double)INFINITY, 99, 100},
+                             {100, 101, 0, 100},
+                             {100, 101, 5e-324, 100},
+                             {100, 1.1e15, 99, 100},
+                             {100, 101, -1, 100},
+                             {100, 99, 101, 100},
+                             {102, 101, 99, 100},
+                             {100, 101, 99, 98}};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         account_bench_close(&bench, bad[i][0], bad[i][1], bad[i][2], bad[i][3]);
         assert_int_equal(fill_count(&bench), 0);

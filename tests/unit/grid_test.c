@@ -157,11 +157,12 @@ static void spin(unsigned rounds)
         ;
 }
 
-void __wrap_mw_dataset_unref(struct mw_dataset *dataset);
-mw_status __wrap_mw_backtest_run(const struct mw_backtest_options *options,
-                                 struct mw_backtest_result **out, struct mw_error *err);
+/* The linker's --wrap sends calls of the two here. */
+void wrap_unref(struct mw_dataset *dataset) __asm__("__wrap_mw_dataset_unref");
+mw_status wrap_run(const struct mw_backtest_options *options, struct mw_backtest_result **out,
+                   struct mw_error *err) __asm__("__wrap_mw_backtest_run");
 
-void __wrap_mw_dataset_unref(struct mw_dataset *dataset)
+void wrap_unref(struct mw_dataset *dataset)
 {
     datasets -= dataset != NULL;
 }
@@ -178,8 +179,8 @@ static int parameter(const struct mw_backtest_options *options, const char *name
     return (int)value;
 }
 
-mw_status __wrap_mw_backtest_run(const struct mw_backtest_options *options,
-                                 struct mw_backtest_result **out, struct mw_error *err)
+mw_status wrap_run(const struct mw_backtest_options *options, struct mw_backtest_result **out,
+                   struct mw_error *err)
 {
     int fast = parameter(options, "fast"), slow = parameter(options, "slow");
     int now = ++under_way, most = most_under_way;

@@ -292,7 +292,8 @@ static void a_sparkline_has_all_eight_heights(void **state)
     static struct mw_equity_point points[620];
     make(&made);
     for (int i = 0; i < 620; i++)
-        points[i] = (struct mw_equity_point){.time_ms = start_ms + i + 1, .equity = i / 10};
+        points[i] =
+            (struct mw_equity_point){.time_ms = start_ms + i + 1, .equity = floor(i / 10.0)};
     made.result.points = points;
     made.result.point_count = 8;
     for (int i = 0; i < 8; i++)
