@@ -277,7 +277,7 @@ static void run(uint64_t seed)
                                       .leverage = seed % 4 == 0 ? 3 : 1}};
     model.random.state = seed;
     model.account = mw_account_new(&model.options);
-    model.cash = model.options.cash;
+    model.cash = (long double)model.options.cash;
     const char *const symbols[INSTRUMENTS] = {"A", "B", "C"};
     for (uint32_t i = 0; i < INSTRUMENTS; i++) {
         uint32_t instrument;

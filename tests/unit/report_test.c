@@ -390,7 +390,8 @@ static void numbers_are_written_for_people(void **state)
     static const struct {
         double cash;
         int digits;
-    } digits[] = {{10000, 2}, {1e9, 2}, {9999, 3}, {100, 4}, {1, 6}, {0.01, 6}, {INFINITY, 6}};
+    } digits[] = {{10000, 2},           {1e9, 2}, {9999, 3}, {100, 4}, {1, 6}, {0.01, 6},
+                  {(double)INFINITY, 6}};
     for (size_t i = 0; i < MW_COUNT(digits); i++)
         assert_int_equal(mw_report_money_digits(digits[i].cash), digits[i].digits);
 }
