@@ -141,7 +141,9 @@ static void add_fills(struct mw_str *out, const struct mw_backtest_result *resul
     mw_str_addf(out, ",\"fill_count\":%u,\"fills\":[", result->fill_count);
     for (uint32_t i = 0; i < result->fill_count && i < FILLS_MAX; i++) {
         const struct mw_fill *fill = &result->fills[i];
-        mw_str_addf(out, "%s[%u,%lld,%d", comma(i), fill->instrument, seconds(fill->time_ms),
+        /* What was filled within a bar is of the bar before the moment at which that closed. */
+        mw_str_addf(out, "%s[%u,%lld,%d", comma(i), fill->instrument,
+                    seconds(fill->time_ms - (fill->within ? MW_MS_PER_SECOND : 0)),
                     fill->side == MW_SIDE_SELL);
         add_number(out, ",", fill->amount);
         add_number(out, ",", fill->price);
@@ -200,11 +202,11 @@ static void add_values(struct mw_str *out, const struct mw_backtest_result *resu
 static void add_drawdown(struct mw_str *out, const struct mw_backtest_result *result,
                          uint32_t merge)
 {
-    double peak = -INFINITY, fall = 0;
+    double peak = result->account.cash, fall = 0;
     for (uint32_t i = 0; i < result->point_count; i++) {
         double equity = result->points[i].equity;
         peak = equity > peak ? equity : peak;
-        double now = peak > 0 ? 1 - equity / peak : 0;
+        double now = peak > 0 ? (peak - equity) / peak : 0;
         fall = now > fall ? now : fall;
         if ((i + 1) % merge != 0 && i + 1 < result->point_count)
             continue;
