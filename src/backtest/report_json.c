@@ -135,7 +135,7 @@ static void add_figures(struct writer *writer, const struct mw_backtest_result *
     add_number(writer, "average", trades->average);
     add_number(writer, "best", trades->best);
     add_number(writer, "worst", trades->worst);
-    add_ms(writer, "average_ms", trades->average_ms);
+    add_number(writer, "average_ms", trades->count > 0 ? (double)trades->average_ms : (double)NAN);
     close_group(writer, "}");
     open_group(writer, "orders", "{");
     add_count(writer, "count", totals->orders);
