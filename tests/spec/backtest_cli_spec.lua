@@ -331,6 +331,8 @@ describe("moonwick backtest", function()
       ["%-%-cash: 'x': want a number"] = { file, "--cash", "x" },
       ["cash"] = { file, "--cash", "0" },
       ["%-%-fee: '1e%-3%%': want a fraction, like 0%.001 or 0%.1%%"] = { file, "--fee", "1e-3%" },
+      ["%-%-fee: '0%.10+%.%.%.': more than 62 digits"] =
+        { file, "--fee", "0.1" .. ("0"):rep(62) .. "%" },
       ["fee"] = { file, "--fee", "-1" },
       ["maker"] = { file, "--maker-fee", "2" },
       ["slippage"] = { file, "--slippage", "100%" },
@@ -353,6 +355,31 @@ describe("moonwick backtest", function()
     } do
       assert_refused(2, pattern, table.unpack(arguments))
     end
+  end)
+
+  it("writes no report over what it reads, nor over another report", function()
+    local file, data, one = script(), csv(), spec.tmpdir() .. "/one.csv"
+    local before = spec.read(data)
+    assert_refused(2, "aaa%.csv is read: want another file to write", file, "--data", data,
+      "--csv", data)
+    assert_refused(2, "aaa%.csv is read", file, "--data", "AAA:1m=" .. data, "--equity", data)
+    assert_refused(2, "hand%.lua is read", file, "--data", data, "--html", file)
+    assert_refused(2, "one%.csv is to be written twice", file, "--data", data, "--csv", one,
+      "--equity", one)
+    assert.equal(before, spec.read(data))
+    assert.is_nil(io.open(one))
+    local nowhere = backtest(file, "--data", data, "--csv", "/dev/null", "--equity", "/dev/null",
+      "--quiet")
+    assert.same({ 0, "" }, { nowhere.code, nowhere.errors })
+  end)
+
+  it("reads a CSV file from a pipe", function()
+    local data = csv()
+    local piped = spec.finish(spec.process { "sh", "-c",
+      'cat "$3" | "$1" backtest "$2" --data AAA:1m=/dev/stdin --quiet', "sh", spec.program,
+      script(), data }, 60)
+    local plain = backtest(script(), "--data", "AAA:1m=" .. data, "--quiet")
+    assert.same({ 0, "", plain.text }, { piped.code, piped.errors, piped.text })
   end)
 
   it("fails with what is wrong in files and scripts", function()
