@@ -387,7 +387,10 @@ static void json_is_utf8_whatever_texts_are(void **state)
     make(&made);
     snprintf(made.params, sizeof(made.params), "a=\xff\xe2\x82 b=\xe2\x82\xac");
     struct mw_str out = MW_STR_INIT(OUT_BYTES_MAX);
-    assert_true(mw_report_json(&made.result, false, &out));
+    char json[] = "{\"note\":\"\xff\xe2\x82\xac\x80\"}";
+    made.signals[0].json = json;
+    assert_true(mw_report_json(&made.result, true, &out));
+    assert_non_null(strstr(out.data, "\"signal\":{\"note\":\"\\ufffd\xe2\x82\xac\\ufffd\"}"));
     assert_non_null(strstr(out.data, "\"params\":\"a=\\ufffd\\ufffd\\ufffd b=\xe2\x82\xac\""));
     mw_str_deinit(&out);
 }
