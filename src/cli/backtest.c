@@ -414,6 +414,10 @@ static int run(const struct mw_backtest_command *command)
         return mw_cli_fail(NAME, MW_EXIT_USAGE, "%s\ntry 'moonwick " NAME " --help'", err.message);
     if (status != MW_OK)
         return mw_cli_fail(NAME, MW_EXIT_FAILED, "%s", err.message);
+    if (mw_signals_stopping()) {
+        mw_dataset_unref(options.data);
+        return mw_cli_fail(NAME, MW_EXIT_FAILED, "interrupted");
+    }
     int code = is_grid(command) ? mw_backtest_command_run_grid(command, &options)
                                 : run_once(command, &options);
     mw_dataset_unref(options.data);

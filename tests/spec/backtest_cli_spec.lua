@@ -404,6 +404,29 @@ describe("moonwick backtest", function()
     end
   end)
 
+  it("shows what a script says without what a terminal obeys", function()
+    local file = script [[return { handle_bar = function() error "\27[31mred\u{9b}" end }]]
+    local failed = backtest(file, "--data", csv(), "--quiet")
+    assert.equal(1, failed.code)
+    assert_finds(failed.errors, "%?%[31mred%?.*\nstack traceback:\n\t")
+    assert.is_nil(failed.errors:find("[\27]") or failed.errors:find("\u{9b}", 1, true))
+  end)
+
+  it("hears Ctrl-C while it reads, however short the run is", function()
+    local folder = spec.tmpdir()
+    local fifo, data = folder .. "/pipe", csv(10)
+    assert(os.execute(("mkfifo '%s'"):format(fifo)))
+    local process = spec.process { spec.program, "backtest", script(), "--data", "AAA:1m=" .. fifo,
+      "--data", "BBB:1m=" .. data, "--quiet" }
+    local file <close> = assert(io.open(fifo, "w")) -- opens once it is read
+    process:signal(2)
+    file:write(spec.read(data))
+    file:close()
+    assert.equal(1, process:wait(20))
+    assert_finds(process:errors(), "moonwick backtest: interrupted\n$")
+    assert.is_nil(process:read_line(1))
+  end)
+
   it("ends soon after Ctrl-C, a grid as well", function()
     local slow = script [[
       return {
