@@ -108,11 +108,53 @@ static void add_run(const struct mw_grid_run *run, const struct mw_report_grid *
         return;
     }
     const struct mw_backtest_result *result = run->result;
-    mw_str_addf(line, "%12s", mw_report_percent(result->curve.total, true, text));
-    mw_str_addf(line, "%11s", mw_report_percent(result->curve.drawdown, false, text));
-    mw_str_addf(line, "%9s", mw_report_amount(result->curve.sharpe, 2, false, text));
-    mw_str_addf(line, "%9s", mw_report_amount((double)result->trade_figures.count, 0, false, text));
-    mw_str_addf(line, "%8s", mw_report_amount(result->trade_figures.profit_factor, 2, false, text));
+    mw_str_addf(line, "%12s ", mw_report_percent(result->curve.total, true, text));
+    mw_str_addf(line, "%10s ", mw_report_percent(result->curve.drawdown, false, text));
+    mw_str_addf(line, "%8s ", mw_report_amount(result->curve.sharpe, 2, false, text));
+    mw_str_addf(line, "%8s ",
+                mw_report_amount((double)result->trade_figures.count, 0, false, text));
+    mw_str_addf(line, "%7s", mw_report_amount(result->trade_figures.profit_factor, 2, false, text));
+}
+
+static bool have_same_data(const struct mw_backtest_result *a, const struct mw_backtest_result *b)
+{
+    if (a->series_count != b->series_count || a->from_ms != b->from_ms || a->to_ms != b->to_ms)
+        return false;
+    for (uint32_t i = 0; i < a->series_count; i++)
+        if (strcmp(a->series[i].key.feed, b->series[i].key.feed) != 0 ||
+            strcmp(a->series[i].key.symbol, b->series[i].key.symbol) != 0 ||
+            !mw_timeframe_equal(a->series[i].key.timeframe, b->series[i].key.timeframe))
+            return false;
+    return true;
+}
+
+/* Buy and hold of all runs, and whether these were told of the same data: a parameter may be a
+ * symbol. */
+static bool add_hold(const struct mw_report_grid *grid, struct mw_str *out, struct mw_str *line,
+                     int width)
+{
+    const struct mw_backtest_result *first = NULL;
+    double least = (double)NAN, most = (double)NAN;
+    char text[MW_REPORT_TEXT_BYTES];
+    bool same = true, fits = true;
+    for (uint32_t i = 0; i < grid->count; i++) {
+        const struct mw_backtest_result *result = grid->runs[i].result;
+        if (result == NULL)
+            continue;
+        first = first != NULL ? first : result;
+        same = same && have_same_data(first, result);
+        least = fmin(least, result->hold.total);
+        most = fmax(most, result->hold.total);
+    }
+    if (!same) {
+        mw_str_addf(line, "%-*sof the first run; others have others", MW_REPORT_LABEL_COLUMNS, "");
+        fits = mw_report_add_line(out, line, width);
+    }
+    mw_str_addf(line, "%-*s%s", MW_REPORT_LABEL_COLUMNS, "Buy & hold",
+                mw_report_percent(least, true, text));
+    if (most > least)
+        mw_str_addf(line, " to %s", mw_report_percent(most, true, text));
+    return mw_report_add_line(out, line, width) && fits;
 }
 
 /* What all runs have in common: of the first that did not fail. */
@@ -136,10 +178,7 @@ static bool add_head(const struct mw_report_grid *grid, struct mw_str *out, stru
     if (result == NULL)
         return fits;
     fits = mw_report_add_setting(out, result, line, width) && fits;
-    char text[MW_REPORT_TEXT_BYTES];
-    mw_str_addf(line, "%-*s%s", MW_REPORT_LABEL_COLUMNS, "Buy & hold",
-                mw_report_percent(result->hold.total, true, text));
-    return mw_report_add_line(out, line, width) && fits;
+    return add_hold(grid, out, line, width) && fits;
 }
 
 static bool add_failures(const struct mw_report_grid *grid, struct mw_str *out, struct mw_str *line,

@@ -13,7 +13,9 @@
 #include "base/json_text.h"
 
 enum {
-    CANDLES_MAX = 10000, /* of a series; a chart is a few thousand pixels wide */
+    CANDLES_MAX = 10000,      /* of a series; a chart is a few thousand pixels wide */
+    CANDLES_ALL_MAX = 300000, /* of all; 15 MB */
+    CANDLES_MIN = 500,        /* of a series, however many there are */
     POINTS_MAX = 5000,
     FILLS_MAX = 5000,
     TRADES_MAX = 1000,
@@ -49,14 +51,23 @@ struct rows {
     uint32_t count, merge;
 };
 
-static struct rows rows_of(const struct mw_dataset_series *series, int64_t from_ms, int64_t to_ms)
+/* How many candles a series has at most where there are `count` of them. */
+static uint32_t candles_of(uint32_t count)
 {
+    uint32_t share = CANDLES_ALL_MAX / (count > 0 ? count : 1);
+    return share > CANDLES_MAX ? CANDLES_MAX : share < CANDLES_MIN ? CANDLES_MIN : share;
+}
+
+static struct rows rows_of(const struct mw_dataset_series *series,
+                           const struct mw_backtest_result *result)
+{
+    const int64_t from_ms = result->from_ms, to_ms = result->to_ms;
     uint32_t first = 0, end = series->count;
     while (first < end && series->rows[first].open_ms < from_ms)
         first++;
     while (end > first && series->rows[end - 1].open_ms >= to_ms)
         end--;
-    uint32_t count = end - first, merge = merge_of(count, CANDLES_MAX);
+    uint32_t count = end - first, merge = merge_of(count, candles_of(result->symbol_count));
     return (struct rows){series->rows + first, count, merge > 0 ? merge : 1};
 }
 
@@ -125,7 +136,7 @@ static void add_series(struct mw_str *out, const struct mw_backtest_result *resu
         const struct mw_dataset_series *series = find_series(result, i);
         if (series == NULL)
             continue;
-        struct rows rows = rows_of(series, result->from_ms, result->to_ms);
+        struct rows rows = rows_of(series, result);
         if (rows.count == 0)
             continue;
         mw_str_adds(out, comma(added++));
@@ -141,7 +152,9 @@ static void add_fills(struct mw_str *out, const struct mw_backtest_result *resul
     mw_str_addf(out, ",\"fill_count\":%u,\"fills\":[", result->fill_count);
     for (uint32_t i = 0; i < result->fill_count && i < FILLS_MAX; i++) {
         const struct mw_fill *fill = &result->fills[i];
-        mw_str_addf(out, "%s[%u,%lld,%d", comma(i), fill->instrument, seconds(fill->time_ms),
+        /* What was filled within a bar is of the bar before the moment at which that closed. */
+        mw_str_addf(out, "%s[%u,%lld,%d", comma(i), fill->instrument,
+                    seconds(fill->time_ms - (fill->within ? MW_MS_PER_SECOND : 0)),
                     fill->side == MW_SIDE_SELL);
         add_number(out, ",", fill->amount);
         add_number(out, ",", fill->price);
@@ -200,11 +213,11 @@ static void add_values(struct mw_str *out, const struct mw_backtest_result *resu
 static void add_drawdown(struct mw_str *out, const struct mw_backtest_result *result,
                          uint32_t merge)
 {
-    double peak = -(double)INFINITY, fall = 0;
+    double peak = result->account.cash, fall = 0;
     for (uint32_t i = 0; i < result->point_count; i++) {
         double equity = result->points[i].equity;
         peak = equity > peak ? equity : peak;
-        double now = peak > 0 ? 1 - equity / peak : 0;
+        double now = peak > 0 ? (peak - equity) / peak : 0;
         fall = now > fall ? now : fall;
         if ((i + 1) % merge != 0 && i + 1 < result->point_count)
             continue;

@@ -1,6 +1,7 @@
 /* report_json.c - a result for machines: one object, with its keys always in the same order. */
 #include <inttypes.h>
 #include <math.h>
+#include <string.h>
 
 #include "backtest/report.h"
 #include "backtest/report_parts.h"
@@ -135,7 +136,7 @@ static void add_figures(struct writer *writer, const struct mw_backtest_result *
     add_number(writer, "average", trades->average);
     add_number(writer, "best", trades->best);
     add_number(writer, "worst", trades->worst);
-    add_ms(writer, "average_ms", trades->average_ms);
+    add_number(writer, "average_ms", trades->count > 0 ? (double)trades->average_ms : (double)NAN);
     close_group(writer, "}");
     open_group(writer, "orders", "{");
     add_count(writer, "count", totals->orders);
@@ -225,6 +226,24 @@ static void add_fills(struct writer *writer, const struct mw_backtest_result *re
     close_group(writer, "]");
 }
 
+/* JSON that a script's value became, with what is no UTF-8 in its texts replaced. */
+static void add_json(struct writer *writer, const char *json)
+{
+    for (size_t left = strlen(json), step; left > 0 && writer->fits; left -= step, json += step) {
+        for (step = 0; step < left;) {
+            size_t length = mw_utf8_length(json + step, left - step);
+            if (length == 0)
+                break;
+            step += length;
+        }
+        writer->fits = mw_str_add(writer->out, json, step);
+        if (step < left) {
+            add_raw(writer, "\\ufffd");
+            step++;
+        }
+    }
+}
+
 static void add_signals(struct writer *writer, const struct mw_backtest_result *result)
 {
     open_group(writer, "signal_list", "[");
@@ -234,7 +253,7 @@ static void add_signals(struct writer *writer, const struct mw_backtest_result *
         add_ms(writer, "time", signal->time_ms);
         add_text(writer, "text", signal->text);
         begin_item(writer, "signal");
-        add_raw(writer, signal->json != NULL ? signal->json : "null"); /* JSON as it is */
+        add_json(writer, signal->json != NULL ? signal->json : "null");
         close_group(writer, "}");
     }
     close_group(writer, "]");

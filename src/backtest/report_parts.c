@@ -114,24 +114,26 @@ int mw_report_width(const struct mw_report_style *style)
     return style->width < MW_REPORT_WIDTH_MAX ? style->width : MW_REPORT_WIDTH_MAX;
 }
 
-/* Whether a character begins here: bytes 10xxxxxx go on with one. */
-static bool is_start(char c)
+/* Whether a terminal may obey the character instead of showing it: C0, DEL, C1 (which begins with
+ * 0xC2 in UTF-8 and may be a byte of its own elsewhere). */
+static bool is_control(const char *character, size_t length)
 {
-    return ((unsigned char)c & 0xC0) != 0x80;
+    const unsigned char *at = (const unsigned char *)character;
+    return length == 0 || at[0] < ' ' || at[0] == 0x7F || (at[0] == 0xC2 && at[1] < 0xA0);
 }
 
 bool mw_report_add_line(struct mw_str *out, struct mw_str *line, int width)
 {
     size_t columns = 0, room = 0; /* what is there, and the bytes that fit with ".." */
-    for (size_t i = 0; i < line->length; i++) {
-        unsigned char c = (unsigned char)line->data[i];
-        if (c < ' ' || c == 0x7F)
-            line->data[i] = '?';
-        if (!is_start(line->data[i]))
-            continue;
+    for (size_t i = 0, step; i < line->length; i += step, columns++) {
+        size_t bytes = mw_utf8_length(line->data + i, line->length - i);
+        step = bytes > 0 ? bytes : 1;
+        if (is_control(line->data + i, bytes)) {
+            memset(line->data + i, '?', step);
+            step = 1;
+        }
         if (columns == (size_t)width - 2)
             room = i;
-        columns++;
     }
     bool cut = columns > (size_t)width;
     size_t length = cut ? room : line->length;

@@ -66,7 +66,9 @@ bool mw_report_add_setting(struct mw_str *out, const struct mw_backtest_result *
     X(average_profit, result->trade_figures.average, false)                                        \
     X(best_trade, result->trade_figures.best, false)                                               \
     X(worst_trade, result->trade_figures.worst, false)                                             \
-    X(average_held_ms, (double)result->trade_figures.average_ms, true)                             \
+    X(average_held_ms,                                                                             \
+      result->trade_figures.count > 0 ? (double)result->trade_figures.average_ms : (double)NAN,    \
+      true)                                                                                        \
     X(fees, result->trade_figures.fees, true)
 
 #endif

@@ -1,5 +1,4 @@
 /* report_text.c - a result for a terminal. */
-#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -9,7 +8,7 @@
 #include "base/clock.h"
 
 enum {
-    VALUE_COLUMNS = 16, /* of the table */
+    VALUE_COLUMNS = 16, /* of the table, at least */
     LEVELS = 8,         /* of the sparkline */
     CAGR_DAYS_MIN = 28, /* a rate a year says nothing of less than a month; JSON has it */
     BYTES_MAX = 4,      /* of a character */
@@ -20,6 +19,7 @@ struct page {
     const struct mw_backtest_result *result;
     struct mw_str *out, line;
     int width, digits; /* columns; digits after the point of money */
+    int value_columns; /* of the table */
     bool fits;
 };
 
@@ -65,7 +65,8 @@ static void add_head(struct page *page)
 static void add_row(struct page *page, const char *label, const char *ours, const char *hold)
 {
     begin_line(page, label);
-    mw_str_addf(&page->line, "%*s%*s", VALUE_COLUMNS, ours, VALUE_COLUMNS, hold);
+    mw_str_addf(&page->line, " %*s %*s", page->value_columns - 1, ours, page->value_columns - 1,
+                hold);
     end_line(page);
 }
 
@@ -88,11 +89,14 @@ static void add_figures(struct page *page)
     char a[MW_REPORT_TEXT_BYTES], b[MW_REPORT_TEXT_BYTES];
     double held = result->point_count > 0 ? result->points[result->point_count - 1].hold
                                           : result->account.cash * (1 + hold->total);
+    mw_report_amount(result->equity, page->digits, false, a);
+    mw_report_amount(held, page->digits, false, b);
+    int longest = (int)(strlen(a) > strlen(b) ? strlen(a) : strlen(b));
+    page->value_columns = longest + 2 > VALUE_COLUMNS ? longest + 2 : VALUE_COLUMNS;
     end_line(page);
     add_row(page, "", "Strategy", "Buy & hold");
     add_percents(page, "Return", curve->total, hold->total, true);
-    add_row(page, "Final equity", mw_report_amount(result->equity, page->digits, false, a),
-            mw_report_amount(held, page->digits, false, b));
+    add_row(page, "Final equity", a, b);
     bool is_short = result->to_ms - result->from_ms < CAGR_DAYS_MIN * (int64_t)MW_MS_PER_DAY;
     add_percents(page, "CAGR", is_short ? (double)NAN : curve->cagr,
                  is_short ? (double)NAN : hold->cagr, true);
@@ -109,6 +113,12 @@ static void add_figures(struct page *page)
 
 /* --- trades ----------------------------------------------------------------------------------- */
 
+/* "12,345" */
+static char *count_text(uint64_t count, char *text)
+{
+    return mw_report_amount((double)count, 0, false, text);
+}
+
 static void add_trades(struct page *page)
 {
     const struct mw_trade_figures *trades = &page->result->trade_figures;
@@ -119,10 +129,11 @@ static void add_trades(struct page *page)
         end_line(page);
         return;
     }
-    mw_str_addf(&page->line, "%s: ", mw_report_amount((double)trades->count, 0, false, text));
-    mw_str_addf(&page->line, "%" PRIu64 " won (%s), ", trades->won,
-                mw_report_percent(trades->win_rate, false, text));
-    mw_str_addf(&page->line, "%" PRIu64 " lost, profit factor %s", trades->lost,
+    mw_str_addf(&page->line, "%s: ", count_text(trades->count, text));
+    mw_str_addf(&page->line, "%s won ", count_text(trades->won, text));
+    mw_str_addf(&page->line, "(%s), ", mw_report_percent(trades->win_rate, false, text));
+    mw_str_addf(&page->line, "%s lost, ", count_text(trades->lost, text));
+    mw_str_addf(&page->line, "profit factor %s",
                 mw_report_amount(trades->profit_factor, 2, false, text));
     end_line(page);
     begin_line(page, "");
@@ -171,9 +182,11 @@ static void add_symbols(struct page *page)
         if (symbols[i].trades == 0 || count++ >= MW_REPORT_LIST_LINES_MAX)
             continue;
         begin_line(page, count == 1 ? "By symbol" : "");
-        mw_str_addf(&page->line, "%s: %" PRIu64 " trade%s, %" PRIu64 " won, net %s",
-                    result->symbols[i], symbols[i].trades, mw_plural(symbols[i].trades),
-                    symbols[i].won, mw_report_amount(symbols[i].profit, page->digits, true, text));
+        mw_str_addf(&page->line, "%s: %s trade%s, ", result->symbols[i],
+                    count_text(symbols[i].trades, text), mw_plural(symbols[i].trades));
+        mw_str_addf(&page->line, "%s won, ", count_text(symbols[i].won, text));
+        mw_str_addf(&page->line, "net %s",
+                    mw_report_amount(symbols[i].profit, page->digits, true, text));
         end_line(page);
     }
     add_rest(page, count);
@@ -185,9 +198,10 @@ static void add_orders(struct page *page)
     const struct mw_account_totals *totals = &page->result->totals;
     char text[MW_REPORT_TEXT_BYTES];
     begin_line(page, "Orders");
-    mw_str_addf(&page->line,
-                "%" PRIu64 ": %" PRIu64 " filled, %" PRIu64 " cancelled, %" PRIu64 " rejected",
-                totals->orders, totals->fills, totals->cancelled, totals->rejected);
+    mw_str_addf(&page->line, "%s: ", count_text(totals->orders, text));
+    mw_str_addf(&page->line, "%s filled, ", count_text(totals->fills, text));
+    mw_str_addf(&page->line, "%s cancelled, ", count_text(totals->cancelled, text));
+    mw_str_addf(&page->line, "%s rejected", count_text(totals->rejected, text));
     end_line(page);
     begin_line(page, "Fees");
     mw_str_addf(&page->line, "%s on a turnover of ",
@@ -196,8 +210,7 @@ static void add_orders(struct page *page)
     end_line(page);
     if (page->result->signals_total > 0) {
         begin_line(page, "Signals");
-        mw_str_adds(&page->line,
-                    mw_report_amount((double)page->result->signals_total, 0, false, text));
+        mw_str_adds(&page->line, count_text(page->result->signals_total, text));
         end_line(page);
     }
 }

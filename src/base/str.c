@@ -164,3 +164,25 @@ const char *mw_nearest_name(const char *text, const char *const *names, size_t c
     }
     return best;
 }
+
+/* RFC 3629; no overlong forms, no surrogates, nothing above U+10FFFF. */
+size_t mw_utf8_length(const char *text, size_t length)
+{
+    const unsigned char *at = (const unsigned char *)text;
+    if (length == 0)
+        return 0;
+    unsigned char first = at[0];
+    if (first < 0x80)
+        return 1;
+    size_t count = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+    if (first < 0xc2 || first > 0xf4 || length < count)
+        return 0;
+    unsigned char low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+    unsigned char high = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+    if (at[1] < low || at[1] > high)
+        return 0;
+    for (size_t i = 2; i < count; i++)
+        if ((at[i] & 0xc0) != 0x80)
+            return 0;
+    return count;
+}

@@ -40,6 +40,9 @@ bool mw_str_addf(struct mw_str *str, const char *format, ...) MW_PRINTF(2, 3);
 /* Removes the first `length` bytes. */
 void mw_str_drop(struct mw_str *str, size_t length);
 
+/* Bytes of the UTF-8 character that `text` begins with, of `length` bytes; 0 when it is none. */
+size_t mw_utf8_length(const char *text, size_t length);
+
 /* Reads a whole file of at most `str->length_max` bytes into `str`. Errors: MW_EIO, MW_ELIMIT. */
 MW_MUST_USE mw_status mw_str_read_file(struct mw_str *str, const char *path, struct mw_error *err);
 

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <lauxlib.h>
@@ -40,6 +41,9 @@ static mw_status read_fraction(const char *text, void *target, struct mw_error *
     char moved[MW_DECIMAL_BYTES_MAX + 1];
     size_t length = strlen(text);
     bool is_percent = length > 1 && text[length - 1] == '%' && strpbrk(text, "eE") == NULL;
+    if (length + 2 > MW_DECIMAL_BYTES_MAX) /* of what "%" becomes */
+        return mw_fail(err, MW_EINVAL, "'%.40s...': more than %d digits", text,
+                       MW_DECIMAL_BYTES_MAX - 2);
     if (is_percent)
         snprintf(moved, sizeof(moved), "%.*se-2", (int)length - 1, text);
     const char *number = is_percent ? moved : text;
@@ -324,6 +328,39 @@ static bool is_grid(const struct mw_backtest_command *command)
     return false;
 }
 
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat first, second;
+    return stat(a, &first) == 0 && stat(b, &second) == 0 && S_ISREG(first.st_mode) &&
+           first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+}
+
+/* No report takes the place of what it is made from, nor of another one. */
+static mw_status check_files(const struct mw_backtest_command *command, struct mw_error *err)
+{
+    const char *files[] = {command->csv, command->equity, command->html};
+    for (size_t i = 0; i < MW_COUNT(files); i++) {
+        if (files[i] == NULL || is_dash(files[i]))
+            continue;
+        bool is_read = is_same_file(files[i], command->strategy);
+        for (uint32_t j = 0; j < command->data.count; j++) {
+            const char *text = command->data.items[j], *equals = strchr(text, '=');
+            is_read = is_read || is_same_file(files[i], text) ||
+                      (equals != NULL && is_same_file(files[i], equals + 1));
+        }
+        if (command->data.count == 0)
+            is_read = is_read || is_same_file(files[i], MW_HISTORY_STORE_DEFAULT);
+        if (is_read)
+            return mw_fail(err, MW_EINVAL, "%s is read: want another file to write", files[i]);
+        for (size_t j = 0; j < i; j++)
+            if (files[j] != NULL &&
+                (is_same_file(files[i], files[j]) ||
+                 (strcmp(files[i], files[j]) == 0 && access(files[i], F_OK) != 0)))
+                return mw_fail(err, MW_EINVAL, "%s is to be written twice", files[i]);
+    }
+    return MW_OK;
+}
+
 static mw_status check(struct mw_backtest_command *command, struct mw_error *err)
 {
     int dashes = is_dash(command->csv) + is_dash(command->equity) + is_dash(command->html);
@@ -347,6 +384,8 @@ static mw_status check(struct mw_backtest_command *command, struct mw_error *err
             return mw_fail_within(err, MW_EINVAL, "--timeframe");
     }
     mw_status status = mw_account_check_options(&command->account, err);
+    if (status == MW_OK)
+        status = check_files(command, err);
     if (status == MW_OK)
         status = read_axes(command, err);
     if (status == MW_OK && is_grid(command) && (command->equity != NULL || command->html != NULL))
@@ -375,6 +414,10 @@ static int run(const struct mw_backtest_command *command)
         return mw_cli_fail(NAME, MW_EXIT_USAGE, "%s\ntry 'moonwick " NAME " --help'", err.message);
     if (status != MW_OK)
         return mw_cli_fail(NAME, MW_EXIT_FAILED, "%s", err.message);
+    if (mw_signals_stopping()) {
+        mw_dataset_unref(options.data);
+        return mw_cli_fail(NAME, MW_EXIT_FAILED, "interrupted");
+    }
     int code = is_grid(command) ? mw_backtest_command_run_grid(command, &options)
                                 : run_once(command, &options);
     mw_dataset_unref(options.data);

@@ -39,8 +39,9 @@ void mw_backtest_command_push_params(const struct mw_backtest_command *command, 
                                      uint32_t varied, uint32_t index);
 
 /* Makes the data: of the files and stores that were named, or of the default store; in these what
- * was asked for, or else what the strategy subscribes to. Returns owned. Errors: those of reading
- * and of the strategy; MW_ECONFIG for what the command line says. */
+ * was asked for, or else what the strategy subscribes to. Returns owned; incomplete once
+ * mw_signals_stopping(). Errors: those of reading and of the strategy; MW_ECONFIG for what the
+ * command line says. */
 MW_MUST_USE mw_status mw_backtest_command_read_data(const struct mw_backtest_command *command,
                                                     struct mw_dataset **data, struct mw_error *err);
 

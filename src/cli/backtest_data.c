@@ -10,6 +10,7 @@
 #include "bind/bind_moonwick.h"
 #include "cli/backtest.h"
 #include "cli/series_choice.h"
+#include "cli/signals.h"
 #include "market/cache.h"
 #include "script/vm.h"
 
@@ -377,7 +378,7 @@ mw_status mw_backtest_command_read_data(const struct mw_backtest_command *comman
                     " here");
     else if (command->data.count == 0)
         status = add_data(&reading, MW_HISTORY_STORE_DEFAULT, err);
-    for (uint32_t i = 0; i < command->data.count && status == MW_OK; i++)
+    for (uint32_t i = 0; i < command->data.count && status == MW_OK && !mw_signals_stopping(); i++)
         status = add_data(&reading, command->data.items[i], err);
     mw_free(reading.wants.items);
     if (status != MW_OK) {

@@ -6,7 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { HELP_BYTES_MAX = 16384 };
+enum {
+    HELP_BYTES_MAX = 16384,
+    FAIL_BYTES = 2 * MW_ERROR_MESSAGE_BYTES, /* an error and what is said about it */
+};
 
 bool mw_cli_parse(const struct mw_option_set *set, int argc, char **argv, void *target, int *code)
 {
@@ -27,16 +30,29 @@ bool mw_cli_parse(const struct mw_option_set *set, int argc, char **argv, void *
     return !help;
 }
 
+/* Takes out what a terminal would obey: a message may come from a script or a file. */
+static void clean(char *text)
+{
+    for (; *text != '\0'; text++) {
+        unsigned char c = (unsigned char)*text, next = (unsigned char)text[1];
+        if ((c < ' ' && c != '\n' && c != '\t') || c == 0x7f ||
+            (c == 0xc2 && next >= 0x80 && next < 0xa0)) /* C1 in UTF-8 */
+            *text = '?';
+    }
+}
+
 int mw_cli_fail(const char *name, int code, const char *format, ...)
 {
-    fflush(stdout); /* what was said before comes first where both go to one place */
-    flockfile(stderr);
-    fprintf(stderr, name == NULL ? "moonwick: " : "moonwick %s: ", name);
+    char text[FAIL_BYTES];
     va_list args;
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    fputc('\n', stderr);
+    clean(text);
+    fflush(stdout); /* what was said before comes first where both go to one place */
+    flockfile(stderr);
+    fprintf(stderr, name == NULL ? "moonwick: %s%s\n" : "moonwick %s: %s\n",
+            name == NULL ? "" : name, text);
     funlockfile(stderr);
     return code;
 }

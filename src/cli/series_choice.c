@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -180,7 +181,11 @@ bool mw_path_is_store(const char *path)
 {
     static const char magic[] = "SQLite format 3"; /* https://sqlite.org/fileformat.html, 1.3 */
     char start[sizeof(magic)] = {0};
-    FILE *file = strcmp(path, "-") == 0 ? NULL : fopen(path, "rb");
+    struct stat info;
+    /* Nothing is taken out of a pipe: no store is one. */
+    if (strcmp(path, "-") == 0 || stat(path, &info) != 0 || !S_ISREG(info.st_mode))
+        return false;
+    FILE *file = fopen(path, "rb");
     if (file == NULL)
         return false;
     size_t got = fread(start, 1, sizeof(start), file);

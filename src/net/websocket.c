@@ -183,26 +183,12 @@ static mw_status violate(struct mw_websocket *websocket, uint16_t code, struct m
                         what);
 }
 
-/* RFC 3629; no overlong forms, no surrogates, nothing above U+10FFFF. */
-static bool is_utf8(const uint8_t *at, size_t length)
+static bool is_utf8(const uint8_t *bytes, size_t length)
 {
-    const uint8_t *end = at + length;
-    while (at < end) {
-        uint8_t first = *at++;
-        if (first < 0x80)
-            continue;
-        size_t more = first >= 0xf0 ? 3 : first >= 0xe0 ? 2 : 1;
-        if (first < 0xc2 || first > 0xf4 || (size_t)(end - at) < more)
+    for (size_t at = 0, count; at < length; at += count) {
+        count = mw_utf8_length((const char *)bytes + at, length - at);
+        if (count == 0)
             return false;
-        uint8_t low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
-        uint8_t high = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
-        if (*at < low || *at > high)
-            return false;
-        for (size_t i = 1; i < more; i++) {
-            if ((at[i] & 0xc0) != 0x80)
-                return false;
-        }
-        at += more;
     }
     return true;
 }

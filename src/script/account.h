@@ -126,6 +126,7 @@ struct mw_fill {
     uint32_t instrument;
     mw_side side;
     int64_t time_ms;
+    bool within; /* somewhere in the bar that closes at time_ms; else at the beginning of one */
     double amount, price, fee;
 };
 

@@ -183,6 +183,7 @@ double mw_account_fill(struct mw_account *account, struct mw_order *order,
                                  .instrument = request->instrument,
                                  .side = request->side,
                                  .time_ms = terms->time_ms,
+                                 .within = terms->within,
                                  .amount = amount,
                                  .price = price,
                                  .fee = fee};

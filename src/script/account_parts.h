@@ -109,6 +109,7 @@ bool mw_account_affords(struct mw_account *account, const struct mw_fill_plan *p
 struct mw_fill_terms {
     double price; /* before slippage */
     bool slips, maker;
+    bool within; /* see struct mw_fill */
     int64_t time_ms;
 };
 

@@ -58,6 +58,7 @@ static void fill(struct news *news, struct mw_order *order, double price, bool m
     const struct mw_fill_terms terms = {.price = price,
                                         .slips = order->request.type != MW_ORDER_LIMIT,
                                         .maker = maker,
+                                        .within = !at_first,
                                         .time_ms = at_first ? news->first_ms : news->now_ms};
     double opened = mw_account_fill(news->account, order, &terms);
     if (opened > 0 && !(at_first && news->first_begins)) {

@@ -331,6 +331,8 @@ describe("moonwick backtest", function()
       ["%-%-cash: 'x': want a number"] = { file, "--cash", "x" },
       ["cash"] = { file, "--cash", "0" },
       ["%-%-fee: '1e%-3%%': want a fraction, like 0%.001 or 0%.1%%"] = { file, "--fee", "1e-3%" },
+      ["%-%-fee: '0%.10+%.%.%.': more than 62 digits"] =
+        { file, "--fee", "0.1" .. ("0"):rep(62) .. "%" },
       ["fee"] = { file, "--fee", "-1" },
       ["maker"] = { file, "--maker-fee", "2" },
       ["slippage"] = { file, "--slippage", "100%" },
@@ -355,6 +357,31 @@ describe("moonwick backtest", function()
     end
   end)
 
+  it("writes no report over what it reads, nor over another report", function()
+    local file, data, one = script(), csv(), spec.tmpdir() .. "/one.csv"
+    local before = spec.read(data)
+    assert_refused(2, "aaa%.csv is read: want another file to write", file, "--data", data,
+      "--csv", data)
+    assert_refused(2, "aaa%.csv is read", file, "--data", "AAA:1m=" .. data, "--equity", data)
+    assert_refused(2, "hand%.lua is read", file, "--data", data, "--html", file)
+    assert_refused(2, "one%.csv is to be written twice", file, "--data", data, "--csv", one,
+      "--equity", one)
+    assert.equal(before, spec.read(data))
+    assert.is_nil(io.open(one))
+    local nowhere = backtest(file, "--data", data, "--csv", "/dev/null", "--equity", "/dev/null",
+      "--quiet")
+    assert.same({ 0, "" }, { nowhere.code, nowhere.errors })
+  end)
+
+  it("reads a CSV file from a pipe", function()
+    local data = csv()
+    local piped = spec.finish(spec.process { "sh", "-c",
+      'cat "$3" | "$1" backtest "$2" --data AAA:1m=/dev/stdin --quiet', "sh", spec.program,
+      script(), data }, 60)
+    local plain = backtest(script(), "--data", "AAA:1m=" .. data, "--quiet")
+    assert.same({ 0, "", plain.text }, { piped.code, piped.errors, piped.text })
+  end)
+
   it("fails with what is wrong in files and scripts", function()
     local file, data = script(), csv()
     for pattern, arguments in pairs {
@@ -375,6 +402,29 @@ describe("moonwick backtest", function()
       assert_finds(page.errors, "%-%-html: this program was built without the chart library")
       assert_finds(page.text, "^Back%-test of hand\n") -- the report is not lost
     end
+  end)
+
+  it("shows what a script says without what a terminal obeys", function()
+    local file = script [[return { handle_bar = function() error "\27[31mred\u{9b}" end }]]
+    local failed = backtest(file, "--data", csv(), "--quiet")
+    assert.equal(1, failed.code)
+    assert_finds(failed.errors, "%?%[31mred%?.*\nstack traceback:\n\t")
+    assert.is_nil(failed.errors:find("[\27]") or failed.errors:find("\u{9b}", 1, true))
+  end)
+
+  it("hears Ctrl-C while it reads, however short the run is", function()
+    local folder = spec.tmpdir()
+    local fifo, data = folder .. "/pipe", csv(10)
+    assert(os.execute(("mkfifo '%s'"):format(fifo)))
+    local process = spec.process { spec.program, "backtest", script(), "--data", "AAA:1m=" .. fifo,
+      "--data", "BBB:1m=" .. data, "--quiet" }
+    local file <close> = assert(io.open(fifo, "w")) -- opens once it is read
+    process:signal(2)
+    file:write(spec.read(data))
+    file:close()
+    assert.equal(1, process:wait(20))
+    assert_finds(process:errors(), "moonwick backtest: interrupted\n$")
+    assert.is_nil(process:read_line(1))
   end)
 
   it("ends soon after Ctrl-C, a grid as well", function()

@@ -44,12 +44,18 @@ local function page_of(...)
   return done, page
 end
 
+-- A chart draws in the frame after the one that it is told of.
+local DRAWN = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
 -- What the expressions are in the page, once it is drawn.
 local function look(page, expressions)
   local done = spec.finish(spec.process { spec.python,
-    spec.source_dir .. "/tests/support/browser.py", page, "-", table.unpack(expressions) }, 90)
+    spec.source_dir .. "/tests/support/browser.py", page, "-", DRAWN, table.unpack(expressions) },
+    90)
   assert.equal("", done.errors)
-  return cjson.decode(done.text)
+  local found = cjson.decode(done.text)
+  table.remove(found.values, 1)
+  return found
 end
 
 -- Distinct colours in the canvases of a chart: one that drew nothing has one.
@@ -107,7 +113,7 @@ describe("the page of a back-test", function()
         return [...choice.options].map((option) => option.text).join(", ");
       })()]],
       "document.body.dataset.marks",
-      "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))",
+      DRAWN,
       colours "candles",
       "document.getElementById('curves').innerText + document.getElementById('totals').innerText",
       "document.documentElement.scrollWidth <= window.innerWidth",
@@ -129,8 +135,46 @@ describe("the page of a back-test", function()
   end)
 
   it("is the same to the last byte in two runs", function()
-    local _, first = page_of()
-    local _, second = page_of()
-    assert.equal(spec.read(first), spec.read(second))
+    local script, data = spec.file("one.lua", SCRIPT), candles(100, 120)
+    local pages = {}
+    for i = 1, 2 do
+      pages[i] = spec.tmpdir() .. "/report.html"
+      local done = spec.finish(spec.process { spec.program, "backtest", script,
+        "--data", "AAA:1m=" .. data, "--data", "BBB:1m=" .. data, "--quiet", "--html", pages[i] },
+        60)
+      assert.same({ 0, "" }, { done.code, done.errors })
+    end
+    assert.is_true(spec.read(pages[1]) == spec.read(pages[2]))
+  end)
+
+  it("marks a stop at the bar that it was filled in, and falls from the cash", function()
+    -- Bought at the first open, 100; the second bar falls through the stop at 95 while it happens.
+    local script = spec.file("stop.lua", [[
+      local S = {}
+      function S.init(context)
+        assert(context:order { symbol = "AAA", side = "buy", amount = 10 })
+        assert(context:order { symbol = "AAA", side = "sell", type = "stop", price = 95,
+          amount = 10, reduce = true })
+      end
+      function S.handle_bar() end
+      return S]])
+    local rows = { "open_time,open,high,low,close,volume\n" }
+    for i, row in ipairs { "100,100,98,98", "98,98,90,91", "91,91,91,91", "91,91,91,91" } do
+      rows[i + 1] = ("%d,%s,1\n"):format(FIRST_MS + (i - 1) * STEP_MS, row)
+    end
+    local page = spec.tmpdir() .. "/report.html"
+    local done = spec.finish(spec.process { spec.program, "backtest", script, "--data",
+      "AAA:1m=" .. spec.file("fall.csv", table.concat(rows)), "--quiet", "--fee", "0",
+      "--html", page }, 60)
+    assert.same({ 0, "" }, { done.code, done.errors })
+    local values = look(page, {
+      "JSON.stringify(marksOf(data.series[0]).map((mark) => [mark.time, mark.text]))",
+      "JSON.stringify(data.curve.drawdown)",
+      "result.figures.max_drawdown",
+    }).values
+    assert.same({ { FIRST_MS // 1000, "buy 10 at 100" },
+      { (FIRST_MS + STEP_MS) // 1000, "sell 10 at 95" } }, cjson.decode(values[1]))
+    assert.same({ 0.002, 0.005, 0.005, 0.005 }, cjson.decode(values[2]))
+    assert.equal(0.005, values[3])
   end)
 end)

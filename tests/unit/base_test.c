@@ -244,6 +244,10 @@ static void json_texts_are_escaped_and_numbers_are_the_shortest(void **state)
     assert_true(mw_json_add_text(&str, "a\"b\\c\n\x7f\xc3\xa9"));
     assert_string_equal(str.data, "\"a\\\"b\\\\c\\u000a\\u007f\xc3\xa9\"");
     mw_str_clear(&str);
+    /* No UTF-8: a byte that goes on with nothing, an end too early, an overlong '/'. */
+    assert_true(mw_json_add_text(&str, "\x80 \xe2\x82 \xc0\xaf"));
+    assert_string_equal(str.data, "\"\\ufffd \\ufffd\\ufffd \\ufffd\\ufffd\"");
+    mw_str_clear(&str);
     const double numbers[] = {0.1, -3, 1e22, (double)NAN, (double)INFINITY, -(double)INFINITY};
     for (size_t i = 0; i < MW_COUNT(numbers); i++) {
         assert_true(mw_json_add_number(&str, numbers[i]));

@@ -142,6 +142,41 @@ static void the_table_has_a_line_for_each_run(void **state)
     unmake(&made);
 }
 
+static void runs_over_different_data_are_not_told_as_one(void **state)
+{
+    (void)state;
+    struct made made;
+    make(&made);
+    struct mw_backtest_series one = {.key = {.symbol = "BTC", .timeframe = {1, 'm'}}};
+    struct mw_backtest_series other = {.key = {.symbol = "ETH", .timeframe = {1, 'm'}}};
+    for (int i = 0; i < RUNS; i++) {
+        made.results[i].series = i < 3 ? &one : &other;
+        made.results[i].series_count = 1;
+        made.results[i].hold.total = i < 3 ? 0.05 : -0.1;
+    }
+    struct mw_str out = MW_STR_INIT(OUT_BYTES_MAX);
+    assert_true(mw_report_grid_text(&made.grid, &(struct mw_report_style){0}, &out));
+    assert_non_null(strstr(out.data, "                  of the first run; others have others\n"
+                                     "Buy & hold        -10.00% to +5.00%\n"));
+    mw_str_deinit(&out);
+    unmake(&made);
+}
+
+static void large_figures_keep_apart(void **state)
+{
+    (void)state;
+    struct made made;
+    make(&made);
+    made.results[0].curve.sharpe = -12345.678;
+    made.results[0].trade_figures.count = 1234567;
+    made.results[0].trade_figures.profit_factor = 12345.678;
+    struct mw_str out = MW_STR_INIT(OUT_BYTES_MAX);
+    assert_true(mw_report_grid_text(&made.grid, &(struct mw_report_style){0}, &out));
+    assert_non_null(strstr(out.data, " 1.00% -12,345.68 1,234,567 12,345.68\n"));
+    mw_str_deinit(&out);
+    unmake(&made);
+}
+
 static void long_values_are_cut_to_their_column(void **state)
 {
     (void)state;
@@ -217,6 +252,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_best_is_first_and_what_failed_last),
         cmocka_unit_test(the_table_has_a_line_for_each_run),
+        cmocka_unit_test(runs_over_different_data_are_not_told_as_one),
+        cmocka_unit_test(large_figures_keep_apart),
         cmocka_unit_test(long_values_are_cut_to_their_column),
         cmocka_unit_test(machines_get_every_figure),
         cmocka_unit_test(what_has_no_room_is_told),

@@ -350,6 +350,68 @@ static void symbols_are_told_apart_when_there_are_several(void **state)
     mw_free(text);
 }
 
+static void large_money_keeps_its_columns_apart(void **state)
+{
+    (void)state;
+    struct made made;
+    make(&made);
+    made.result.equity = 702438383604.89;
+    made.points[POINTS - 1].hold = 1055447675000;
+    made.result.trade_figures.won = 12345;
+    char *text = text_of(&made.result, 0, true);
+    assert_non_null(
+        strstr(text, "                                Strategy            Buy & hold\n"));
+    assert_non_null(
+        strstr(text, "Final equity          702,438,383,604.89  1,055,447,675,000.00\n"));
+    assert_non_null(strstr(text, ": 12,345 won ("));
+    mw_free(text);
+}
+
+/* U+009B begins a command of a terminal as ESC [ does, and so does the byte 0x9B of Latin 1. */
+static void nothing_that_a_terminal_obeys_gets_there(void **state)
+{
+    (void)state;
+    struct made made;
+    make(&made);
+    snprintf(made.params, sizeof(made.params),
+             "a=\x1b[31m b=\xc2\x9b"
+             "31m c=\x9b\xff d=\xe2\x82 e=\xe2\x82\xac");
+    char *text = text_of(&made.result, 0, true);
+    assert_non_null(strstr(text, "Parameters        a=?[31m b=??31m c=?? d=?? e=\xe2\x82\xac\n"));
+    mw_free(text);
+}
+
+static void json_is_utf8_whatever_texts_are(void **state)
+{
+    (void)state;
+    struct made made;
+    make(&made);
+    snprintf(made.params, sizeof(made.params), "a=\xff\xe2\x82 b=\xe2\x82\xac");
+    struct mw_str out = MW_STR_INIT(OUT_BYTES_MAX);
+    char json[] = "{\"note\":\"\xff\xe2\x82\xac\x80\"}";
+    made.signals[0].json = json;
+    assert_true(mw_report_json(&made.result, true, &out));
+    assert_non_null(strstr(out.data, "\"signal\":{\"note\":\"\\ufffd\xe2\x82\xac\\ufffd\"}"));
+    assert_non_null(strstr(out.data, "\"params\":\"a=\\ufffd\\ufffd\\ufffd b=\xe2\x82\xac\""));
+    mw_str_deinit(&out);
+}
+
+static void without_trades_nothing_was_held(void **state)
+{
+    (void)state;
+    struct made made;
+    make(&made);
+    made.result.trade_count = 0;
+    mw_backtest_result_judge(&made.result);
+    struct mw_str out = MW_STR_INIT(OUT_BYTES_MAX);
+    assert_true(mw_report_json(&made.result, false, &out));
+    assert_non_null(strstr(out.data, "\"worst\":null,\"average_ms\":null}"));
+    mw_str_deinit(&out);
+    for (uint32_t i = 0; mw_report_figure_name(i) != NULL; i++)
+        if (strcmp(mw_report_figure_name(i), "average_held_ms") == 0)
+            assert_true(isnan(mw_report_figure(&made.result, i)));
+}
+
 static void numbers_are_written_for_people(void **state)
 {
     (void)state;
@@ -515,6 +577,10 @@ int main(void)
         cmocka_unit_test(a_sparkline_has_all_eight_heights),
         cmocka_unit_test(a_rate_a_year_is_told_from_a_month_on),
         cmocka_unit_test(symbols_are_told_apart_when_there_are_several),
+        cmocka_unit_test(large_money_keeps_its_columns_apart),
+        cmocka_unit_test(nothing_that_a_terminal_obeys_gets_there),
+        cmocka_unit_test(json_is_utf8_whatever_texts_are),
+        cmocka_unit_test(without_trades_nothing_was_held),
         cmocka_unit_test(numbers_are_written_for_people),
         cmocka_unit_test(json_is_one_object_with_its_keys_in_order),
         cmocka_unit_test(csv_has_a_line_for_each_trade_and_point),
