@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/str.h"
 #include "script/account_parts.h"
 
 /* In place of an instrument: several feeds have the symbol. */
@@ -136,6 +137,21 @@ mw_status mw_account_add(struct mw_account *account, const char *feed, const cha
     return MW_OK;
 }
 
+static mw_status fail_unknown(const struct mw_account *account, const char *name,
+                              struct mw_error *err)
+{
+    const char **symbols = mw_realloc_array(NULL, account->instrument_count + 1, sizeof(*symbols));
+    for (uint32_t i = 0; i < account->instrument_count; i++)
+        symbols[i] = account->instruments[i].symbol;
+    const char *near = strlen(name) < NAME_BYTES
+                           ? mw_nearest_name(name, symbols, account->instrument_count)
+                           : NULL;
+    mw_free(symbols);
+    return mw_fail(err, MW_EINVAL, "the account knows no symbol '%.*s'%s%s%s", NAME_BYTES, name,
+                   near != NULL ? ", did you mean " : "", near != NULL ? near : "",
+                   near != NULL ? "?" : "");
+}
+
 mw_status mw_account_find(const struct mw_account *account, const char *name, uint32_t *instrument,
                           struct mw_error *err)
 {
@@ -149,7 +165,7 @@ mw_status mw_account_find(const struct mw_account *account, const char *name, ui
         return mw_fail(err, MW_EINVAL, "several feeds have %s: want one, as in \"%s:%s\"", name,
                        account->instruments[first].feed, name);
     }
-    return mw_fail(err, MW_EINVAL, "the account knows no symbol '%.*s'", NAME_BYTES, name);
+    return fail_unknown(account, name, err);
 }
 
 uint32_t mw_account_instrument_count(const struct mw_account *account)

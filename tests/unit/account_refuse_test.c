@@ -369,6 +369,8 @@ static void finds_instruments_by_symbol_and_by_feed(void **state)
     assert_string_equal(err.message, "several feeds have A: want one, as in \"demo:A\"");
     assert_int_equal(mw_account_find(bench.account, "D", &instrument, &err), MW_EINVAL);
     assert_string_equal(err.message, "the account knows no symbol 'D'");
+    assert_int_equal(mw_account_find(bench.account, "B-C", &instrument, &err), MW_EINVAL);
+    assert_string_equal(err.message, "the account knows no symbol 'B-C', did you mean B:C?");
     assert_int_equal(instrument, 2);
     account_bench_end(&bench);
 }

@@ -442,6 +442,35 @@ static void cancels_all_orders_of_one_instrument(void **state)
     account_bench_end(&bench);
 }
 
+/* The second instrument is not bound. */
+static void places_and_cancels_no_later_than_the_prices_are(void **state)
+{
+    (void)state;
+    struct account_bench bench;
+    account_bench_begin(&bench, &plain);
+    uint32_t other, count;
+    assert_int_equal(mw_account_add(bench.account, "demo", "B", &other, NULL), MW_OK);
+    struct mw_order_request request = account_bench_request(MW_SIDE_BUY, MW_ORDER_LIMIT, 1);
+    request.price = 5;
+    bench.now_ms = 900000;
+    account_bench_place(&bench, &request);
+    request.instrument = other;
+    account_bench_place(&bench, &request);
+    mw_account_bound_time(bench.account, 0, 60000);
+    account_bench_market(&bench, MW_SIDE_BUY, 1);
+    const struct mw_order *orders = mw_account_orders(bench.account, &count);
+    assert_int_equal(count, 3);
+    assert_int_equal(orders[0].placed_ms, 60000);
+    assert_int_equal(orders[1].placed_ms, 900000);
+    assert_int_equal(orders[2].placed_ms, 60000);
+    assert_int_equal(mw_account_cancel(bench.account, orders[2].id, 900000, NULL), MW_OK);
+    assert_int_equal(next_done(&bench).done_ms, 60000);
+    mw_account_bound_time(bench.account, 0, INT64_MAX);
+    assert_int_equal(mw_account_cancel_all(bench.account, 0, 900001), 1);
+    assert_int_equal(next_done(&bench).done_ms, 900001);
+    account_bench_end(&bench);
+}
+
 static void closes_to_exactly_nothing_whatever_decimals_add_up_to(void **state)
 {
     (void)state;
@@ -542,6 +571,7 @@ int main(void)
         cmocka_unit_test(ignores_what_is_no_candle),
         cmocka_unit_test(cancels_reduce_only_orders_when_nothing_is_left_for_them),
         cmocka_unit_test(cancels_all_orders_of_one_instrument),
+        cmocka_unit_test(places_and_cancels_no_later_than_the_prices_are),
         cmocka_unit_test(closes_to_exactly_nothing_whatever_decimals_add_up_to),
         cmocka_unit_test(leaves_what_is_smaller_than_the_position_but_no_residue),
         cmocka_unit_test(keeps_the_newest_of_its_history_and_counts_all),
