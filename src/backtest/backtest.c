@@ -10,7 +10,7 @@
 #include "base/limits.h"
 #include "base/str.h"
 
-enum { PROGRESS_MOMENTS = 256 }; /* between two words of progress: a slow script takes 100 ms */
+enum { PROGRESS_MOMENTS = 16 }; /* between two words of progress, and looks at Ctrl-C */
 
 /* --- what the strategy says ------------------------------------------------------------------- */
 
