@@ -487,13 +487,13 @@ static void tells_how_far_it_is_and_can_be_cancelled(void **state)
 {
     (void)state;
     struct backtest_bench bench;
-    struct watcher watcher = {.until = 100};
+    struct watcher watcher = {.until = 20000};
     backtest_begin(&bench, "return {}\n");
     backtest_add(&bench, "BTC", "1m", 0, 20000, NULL);
     bench.options.on_progress = on_progress;
     bench.options.user = &watcher;
     assert_true(backtest_run(&bench));
-    assert_in_range(watcher.calls, 3, 20000 / 100); /* now and then, not with every bar */
+    assert_in_range(watcher.calls, 3, 20000 / 10); /* now and then, not with every bar */
     assert_int_equal(watcher.done, 20000);
     assert_int_equal(watcher.total, 20000);
     watcher = (struct watcher){.until = 1};
