@@ -280,6 +280,21 @@ static void a_million_prices_with_spikes_do_not_drift(void **state)
     mw_free(values);
 }
 
+/* Wherever in its block it stands. */
+static void an_infinity_leaves_a_deviation_with_its_row(void **state)
+{
+    (void)state;
+    for (uint32_t at = 0; at < 6; at++) {
+        struct indicator_rows rows;
+        indicator_rows_init(&rows, mw_indicator_find("stddev"), (double[]){3, 0, 0, 0}, 9);
+        for (uint32_t i = 0; i < 9; i++)
+            rows.in[0][i] = i == at ? (double)INFINITY : 7;
+        indicator_rows_run(&rows);
+        assert_true(isnan(rows.out[0][at + 2]) && rows.out[0][at + 3] == 0);
+        indicator_rows_deinit(&rows);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -289,6 +304,7 @@ int main(void)
         cmocka_unit_test(jesse_has_the_same_last_values),
         cmocka_unit_test(a_million_narrow_prices_keep_their_deviation),
         cmocka_unit_test(a_million_prices_with_spikes_do_not_drift),
+        cmocka_unit_test(an_infinity_leaves_a_deviation_with_its_row),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

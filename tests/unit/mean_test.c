@@ -243,7 +243,7 @@ static void n_values_are_counted_as_far_as_their_sum_is_exact(void **state)
     enum { N = 4000 };
     const double most = 1125899906842; /* of N values: 2^52 / N, rounded down */
     double values[3 * N], out[MW_COUNT(values)];
-    for (double step = 0; step < 4; step++) {
+    for (uint32_t step = 0; step < 4; step++) {
         for (size_t i = 0; i < MW_COUNT(values); i++)
             values[i] = i < N ? most * (1 + step) - (double)(i % 3) : 1;
         check_both(values, MW_COUNT(values), N);
