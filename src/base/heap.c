@@ -32,8 +32,7 @@ static void *take(struct mw_heap *heap, size_t size)
 static void give_back(struct mw_heap *heap, void *memory, size_t size)
 {
     size_t class = class_of(size), bytes = class * MW_HEAP_CLASS_BYTES;
-    if (memory == NULL || class >= MW_HEAP_CLASSES ||
-        bytes > MW_HEAP_KEPT_BYTES_MAX - heap->kept_bytes) {
+    if (class >= MW_HEAP_CLASSES || bytes > MW_HEAP_KEPT_BYTES_MAX - heap->kept_bytes) {
         free(memory);
         return;
     }
@@ -59,20 +58,25 @@ static void *move(struct mw_heap *heap, void *block, size_t old_size, size_t siz
 void *mw_heap_allocate(void *user, void *block, size_t old_size, size_t size)
 {
     struct mw_heap *heap = user;
-    if (block == NULL)
-        old_size = 0;
+    if (size == 0) { /* most calls by far are these two */
+        if (block == NULL)
+            return NULL;
+        give_back(heap, block, old_size);
+        heap->bytes -= old_size;
+        return NULL;
+    }
+    if (block == NULL) {
+        void *taken = size <= heap->bytes_max - heap->bytes ? take(heap, size) : NULL;
+        heap->bytes += taken != NULL ? size : 0;
+        return taken;
+    }
     if (size > old_size && size - old_size > heap->bytes_max - heap->bytes)
         return NULL;
-    void *moved = NULL;
-    if (size == 0)
-        give_back(heap, block, old_size);
-    else if (block == NULL)
-        moved = take(heap, size);
-    else
-        moved = class_of(old_size) == class_of(size) && class_of(size) < MW_HEAP_CLASSES
-                    ? block
-                    : move(heap, block, old_size, size);
-    if (size == 0 || moved != NULL)
+    size_t class = class_of(size);
+    void *moved = class_of(old_size) == class && class < MW_HEAP_CLASSES
+                      ? block
+                      : move(heap, block, old_size, size);
+    if (moved != NULL)
         heap->bytes = heap->bytes - old_size + size;
     return moved;
 }

@@ -7,13 +7,25 @@
 #include "base/decimal.h"
 #include "bind/bind_indicator.h"
 #include "bind/bind_rolling.h"
-#include "bind/class.h"
 #include "market/maths.h"
 
 enum {
     SHOWN_IN_FULL_MAX = 5, /* values of a column that tostring shows without leaving some out */
     SHOWN_AT_FRONT = 2,
 };
+
+static const struct mw_class column_class;
+
+/* The column at `index`, or NULL. What it begins with says so at half the price of its metatable,
+ * which counts for `column[i]`. What is smaller may be anything, also no full userdata. */
+static const struct mw_column *test_column(lua_State *L, int index)
+{
+    const struct mw_column *column = lua_touserdata(L, index);
+    return column != NULL && lua_rawlen(L, index) >= sizeof(*column) &&
+                   column->class == &column_class
+               ? column
+               : NULL;
+}
 
 /* column:first() -> number | nil */
 static int method_first(lua_State *L)
@@ -186,7 +198,9 @@ static int column_index(lua_State *L)
         mw_class_find(L, column_fields, 0);
         return 1;
     }
-    const struct mw_column *column = mw_class_check(L, 1);
+    const struct mw_column *column = test_column(L, 1);
+    if (column == NULL)
+        column = mw_class_check(L, 1);
     uint32_t at;
     if (mw_class_at(lua_tointeger(L, 2), column->count, &at))
         lua_pushnumber(L, column->values[at]);
@@ -293,6 +307,7 @@ double *mw_column_new(lua_State *L, uint32_t count)
 {
     size_t bytes = sizeof(struct mw_column) + count * sizeof(double);
     struct mw_column *column = lua_newuserdatauv(L, bytes, 0);
+    column->class = &column_class;
     column->count = count;
     mw_class_set(L, &column_class);
     return column->values;
@@ -300,7 +315,7 @@ double *mw_column_new(lua_State *L, uint32_t count)
 
 const struct mw_column *mw_column_find(lua_State *L, int index)
 {
-    return mw_class_find_object(L, index, &column_class);
+    return test_column(L, index);
 }
 
 void mw_column_register(lua_State *L)

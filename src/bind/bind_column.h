@@ -4,6 +4,8 @@
  * changes: every operation makes a new one. Methods live in bind_column.c, one function each, and
  * compute with market/maths.h; those of indicators come from bind_indicator.c.
  *
+ *     userdata  | class count | value value value ... |
+ *
  * Threads: the thread that owns the lua_State.
  */
 #ifndef MW_BIND_BIND_COLUMN_H
@@ -13,10 +15,13 @@
 
 #include <lua.h>
 
+#include "bind/class.h"
+
 #define MW_COLUMN_TYPE "moonwick.column"
 
 /* The userdata. */
 struct mw_column {
+    const struct mw_class *class; /* that of columns: no other userdata begins with its address */
     uint32_t count;
     double values[]; /* in the order of the frame: oldest first */
 };

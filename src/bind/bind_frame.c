@@ -84,13 +84,15 @@ static void fill_column(const struct mw_frame *frame, int column, double *values
         [FRAME_VOLUME] = offsetof(struct mw_candle, volume),
         [FRAME_TURNOVER] = offsetof(struct mw_candle, turnover),
     };
+    uint32_t count = frame->count;
     const unsigned char *at = (const unsigned char *)frame->rows + offsets[column];
-    for (uint32_t i = 0; i < frame->count; i++, at += sizeof(frame->rows[0])) {
-        if (offsets[column] == 0)
+    if (offsets[column] == 0) {
+        for (uint32_t i = 0; i < count; i++)
             values[i] = candle_value(&frame->rows[i], column);
-        else
-            memcpy(&values[i], at, sizeof(values[i]));
+        return;
     }
+    for (uint32_t i = 0; i < count; i++, at += sizeof(frame->rows[0]))
+        memcpy(&values[i], at, sizeof(values[i]));
 }
 
 const double *mw_frame_push_column(lua_State *L, const struct mw_frame *frame, int column)
