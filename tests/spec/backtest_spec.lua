@@ -158,7 +158,7 @@ describe("a trader", function()
     local orders = result.orders
     assert.is_true(orders.filled > 100 and orders.cancelled > 20 and orders.rejected > 5)
 
-    local _, url = live.candle_server { "--csv", path }
+    local _, url = live.candle_server { "--csv", path, "--closed" }
     local engine <close> = live.open {
       feeds = { live.feed { endpoint = url, backfill = false } }, account = account,
       cache = { bars = 5000 }, strategies = { script },
@@ -213,7 +213,7 @@ describe("a back-test", function()
   end)
 
   it("is the same in another process", function()
-    local runner = os.getenv("MW_BUILD_DIR") .. "/spec_runner"
+    local runner = spec.build_dir .. "/spec_runner"
     local output = spec.tmpdir() .. "/report.json"
     local program = spec.file("other_spec.lua", ([[
       it("runs", function()

@@ -49,6 +49,7 @@ def parse_arguments():
     parser.add_argument("--timeframe", default="1m")
     parser.add_argument("--protocol", choices=["wealthdata", "binance"], default="wealthdata")
     parser.add_argument("--rows", type=int, default=0, help="only the first so many; 0 for all")
+    parser.add_argument("--closed", action="store_true", help="closed candles only")
     parser.add_argument("--fragment", action="store_true", help="every message in fragments")
     parser.add_argument("--ping", action="store_true",
                         help="a ping before every message, and between fragments")
@@ -199,7 +200,8 @@ class Session:
             if self.options.behaviour == "drop" and count == DROP_ROWS:
                 self.socket.transport.abort()
                 return
-            await self.send(json.dumps(self.protocol.candle(row, False)))
+            if not self.options.closed:
+                await self.send(json.dumps(self.protocol.candle(row, False)))
             await self.send(json.dumps(self.protocol.candle(row, True)))
 
     async def subscribe(self, request):
