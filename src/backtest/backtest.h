@@ -48,4 +48,12 @@ struct mw_backtest_options {
 MW_MUST_USE mw_status mw_backtest_run(const struct mw_backtest_options *options,
                                       struct mw_backtest_result **out, struct mw_error *err);
 
+/* Loads the script as a back-test does, under `name`, which must be given, and copies what it
+ * subscribes to: `*interests` is the caller's (mw_free), with `*count` 0 it takes every series. Of
+ * the options only those of the script, the seed and the bindings are read. Errors:
+ * MW_ESTRATEGY. */
+MW_MUST_USE mw_status mw_backtest_ask(const struct mw_backtest_options *options,
+                                      struct mw_interest **interests, uint32_t *count,
+                                      struct mw_error *err);
+
 #endif

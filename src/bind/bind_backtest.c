@@ -67,55 +67,24 @@ static int ref_params(lua_State *L)
 
 /* --- what the strategy wants ------------------------------------------------------------------ */
 
-static uint32_t find_nothing(void *user, const char *feed, const char *symbol,
-                             struct mw_timeframe timeframe, struct mw_series **series)
-{
-    (void)user;
-    (void)feed;
-    (void)symbol;
-    (void)timeframe;
-    (void)series;
-    return 0;
-}
-
-static void hear_nothing(void *user, const struct mw_event *event)
-{
-    (void)user;
-    (void)event;
-}
-
 /* Asks the strategy which symbol it is for. None when it wants several, or all there are. */
 static mw_status ask_symbol(const struct mw_backtest_options *options, struct mw_series_key *key,
                             struct mw_error *err)
 {
-    struct mw_cache *cache = mw_cache_new(1);
-    struct mw_prices *prices = mw_prices_new(cache);
-    const struct mw_market market = {.prices = prices, .find_series = find_nothing};
-    const struct mw_strategy_options asked = {.name = NAME,
-                                              .file = options->file,
-                                              .params_from = options->params_from,
-                                              .params_ref = options->params_ref,
-                                              .seeded = true,
-                                              .seed = options->seed,
-                                              .clock_ms = 1,
-                                              .bindings = options->bindings,
-                                              .market = &market,
-                                              .on_event = hear_nothing};
-    struct mw_strategy *strategy = NULL;
-    mw_status status = mw_strategy_load(&asked, &strategy, err);
-    if (status == MW_OK) {
-        uint32_t count;
-        const struct mw_interest *interests = mw_strategy_interests(strategy, &count);
-        bool one = count > 0;
-        for (uint32_t i = 1; i < count; i++)
-            one = one && strcmp(interests[i].symbol, interests[0].symbol) == 0;
-        if (one)
-            snprintf(key->symbol, sizeof(key->symbol), "%s", interests[0].symbol);
-    }
-    mw_strategy_free(strategy);
-    mw_prices_free(prices);
-    mw_cache_free(cache);
-    return status;
+    struct mw_backtest_options asked = *options;
+    struct mw_interest *interests;
+    uint32_t count;
+    asked.name = NAME;
+    mw_status status = mw_backtest_ask(&asked, &interests, &count, err);
+    if (status != MW_OK)
+        return status;
+    bool one = count > 0;
+    for (uint32_t i = 1; i < count; i++)
+        one = one && strcmp(interests[i].symbol, interests[0].symbol) == 0;
+    if (one)
+        snprintf(key->symbol, sizeof(key->symbol), "%s", interests[0].symbol);
+    mw_free(interests);
+    return MW_OK;
 }
 
 /* --- data ------------------------------------------------------------------------------------- */

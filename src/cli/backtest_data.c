@@ -11,7 +11,6 @@
 #include "cli/backtest.h"
 #include "cli/series_choice.h"
 #include "cli/signals.h"
-#include "market/cache.h"
 #include "script/vm.h"
 
 enum {
@@ -47,57 +46,30 @@ static void add_want(struct wants *wants, const struct mw_interest *interest)
     wants->items[wants->count++] = *interest;
 }
 
-static uint32_t find_nothing(void *user, const char *feed, const char *symbol,
-                             struct mw_timeframe timeframe, struct mw_series **series)
-{
-    (void)user;
-    (void)feed;
-    (void)symbol;
-    (void)timeframe;
-    (void)series;
-    return 0;
-}
-
-static void hear_nothing(void *user, const struct mw_event *event)
-{
-    (void)user;
-    (void)event;
-}
-
 /* Loads the script with the parameters at the top of L, which are taken off, and notes what it
  * subscribes to. */
 static mw_status look(struct reading *reading, lua_State *L, struct mw_error *err)
 {
-    struct mw_cache *cache = mw_cache_new(1);
-    struct mw_prices *prices = mw_prices_new(cache);
-    const struct mw_market market = {.prices = prices, .find_series = find_nothing};
-    const struct mw_strategy_options options = {
+    const struct mw_backtest_options options = {
         .name = MW_BACKTEST_NAME,
         .file = reading->command->strategy,
         .params_from = L,
         .params_ref = luaL_ref(L, LUA_REGISTRYINDEX),
         .params_are_texts = true,
-        .seeded = true,
         .seed = reading->command->seed,
-        .clock_ms = 1,
         .bindings = &mw_lua_bindings,
-        .market = &market,
-        .on_event = hear_nothing,
     };
-    struct mw_strategy *strategy = NULL;
-    mw_status status = mw_strategy_load(&options, &strategy, err);
-    if (status == MW_OK) {
-        uint32_t count;
-        const struct mw_interest *interests = mw_strategy_interests(strategy, &count);
-        reading->wants.all = reading->wants.all || count == 0;
-        for (uint32_t i = 0; i < count; i++)
-            add_want(&reading->wants, &interests[i]);
-    }
-    mw_strategy_free(strategy);
-    mw_prices_free(prices);
-    mw_cache_free(cache);
+    struct mw_interest *interests;
+    uint32_t count;
+    mw_status status = mw_backtest_ask(&options, &interests, &count, err);
     luaL_unref(L, LUA_REGISTRYINDEX, options.params_ref);
-    return status;
+    if (status != MW_OK)
+        return status;
+    reading->wants.all = reading->wants.all || count == 0;
+    for (uint32_t i = 0; i < count; i++)
+        add_want(&reading->wants, &interests[i]);
+    mw_free(interests);
+    return MW_OK;
 }
 
 void mw_backtest_command_push_params(const struct mw_backtest_command *command, lua_State *L,
